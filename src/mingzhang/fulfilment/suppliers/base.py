@@ -1,0 +1,136 @@
+"""The protocol every supplier speaks (上游供应商): submit, query, balance, read a callback.
+
+Three outcomes matter: success, refusal with a reason code, and unknown. ``unknown`` is a state and not a failure:
+ask again by the same number, never send again, never route elsewhere (wire.md, the rule of the head).
+"""
+
+from datetime import datetime
+from enum import StrEnum
+from typing import Protocol
+
+import msgspec
+
+from mingzhang.evidence.messages import HttpMessage, Message, Reply
+
+
+class SupplyState(StrEnum):
+    """What the supplier says of one attempt.
+
+    ``refused`` only on a positive refusal. ``not_found`` is no proof (it may be found later).
+    ``not_sent``: the connection was never made, so the same number may be sent again.
+    ``reversed``: taken back after success (F19).
+    """
+
+    PROCESSING = "processing"
+    SUCCEEDED = "succeeded"
+    REFUSED = "refused"
+    NOT_FOUND = "not_found"
+    UNKNOWN = "unknown"
+    NOT_SENT = "not_sent"
+    REVERSED = "reversed"
+
+
+class Reason(StrEnum):
+    """Why a supplier refused, in the product's own words (R21-R23). Adapters map their codes to these."""
+
+    ACCOUNT_BANNED = "account_banned"
+    VELOCITY = "velocity"
+    WRONG_ACCOUNT = "wrong_account"
+    WRONG_REGION = "wrong_region"
+    STOCK_OUT = "stock_out"
+    MAINTENANCE = "maintenance"
+    PRICE_CHANGED = "price_changed"
+    PREFUND_SHORT = "prefund_short"
+    DUPLICATE = "duplicate"
+    SUPPLIER_ERROR = "supplier_error"
+
+
+class GoodsKind(StrEnum):
+    """直充 direct (an account is topped up), 话费 mobile (a phone number), 卡密 card (codes are handed out)."""
+
+    DIRECT = "direct"
+    MOBILE = "mobile"
+    CARD = "card"
+
+
+class SupplyRequest(msgspec.Struct, frozen=True, kw_only=True):
+    """What to buy. ``attempt_no`` is unique for ever (R5). ``safe_cost_fen``: the most we will pay, all units."""
+
+    attempt_no: str
+    kind: GoodsKind
+    supplier_product: str
+    quantity: int
+    account: str
+    face_value_fen: int
+    safe_cost_fen: int
+
+
+class Card(msgspec.Struct, frozen=True):
+    """One 卡密: number and password as bought. Never logged; encrypted before it is stored."""
+
+    number: str
+    password: str
+
+
+class SupplyAnswer(msgspec.Struct, frozen=True, kw_only=True):
+    """One attempt's state. ``cost_fen``: what the supplier charged in all, when it says. ``serial``: 运营商流水号.
+
+    ``feedback``: the supplier's own words, allow-listed fields only (R40), safe to show to the buyer.
+    """
+
+    state: SupplyState
+    reason: Reason | None = None
+    code: str = ""
+    text: str = ""
+    supplier_order_id: str = ""
+    cost_fen: int | None = None
+    serial: str = ""
+    cards: tuple[Card, ...] = ()
+    finished_at: datetime | None = None
+    feedback: dict[str, str] = {}
+    messages: tuple[Message, ...] = ()
+
+
+class BalanceAnswer(msgspec.Struct, frozen=True, kw_only=True):
+    """The prefund (预存款) that is free to spend. ``known`` false: the supplier did not answer."""
+
+    known: bool
+    free_fen: int = 0
+    messages: tuple[Message, ...] = ()
+
+
+class CallbackHint(msgspec.Struct, frozen=True, kw_only=True):
+    """What a supplier callback seems to say: which attempt to ask about. It never settles anything."""
+
+    message: Message
+    attempt_no: str = ""
+
+
+class Supplier(Protocol):
+    """One supplier. ``name`` is the party in ledger and evidence (for example ``fulu``)."""
+
+    name: str
+
+    async def submit(self, request: SupplyRequest) -> SupplyAnswer:
+        """Send one order under its fixed number."""
+        ...
+
+    async def query(self, attempt_no: str, kind: GoodsKind) -> SupplyAnswer:
+        """Ask for one order by our number."""
+        ...
+
+    async def balance(self) -> BalanceAnswer:
+        """Ask for the prefund."""
+        ...
+
+    def read_callback(self, http: HttpMessage) -> CallbackHint:
+        """Read a callback as a hint. Pure; never raises."""
+        ...
+
+    def acknowledge(self, accepted: bool) -> Reply:
+        """The supplier's own positive or negative answer."""
+        ...
+
+    async def aclose(self) -> None:
+        """Free connections."""
+        ...

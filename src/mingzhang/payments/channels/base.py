@@ -1,0 +1,174 @@
+"""The protocol every payment channel speaks (支付通道): open, query, close, refund, ask for a refund, read a notify.
+
+An adapter never decides what money does: it says what the channel said, and how sure that is. Every answer
+carries the raw messages, so that the caller stores them as evidence. Adapters raise nothing for what the
+outside does: a timeout, an HTTP 500 or a bad signature is an answer with ``outcome=unknown``.
+"""
+
+from datetime import datetime
+from enum import StrEnum
+from typing import Protocol
+
+import msgspec
+
+from mingzhang.evidence.messages import HttpMessage, Message, Reply
+
+
+class Outcome(StrEnum):
+    """How a call ended. ``not_sent``: proof that nothing reached the other side (connection refused), so the
+    same call may be made again. ``unknown``: anything else without a verified answer; only a query resolves it."""
+
+    OK = "ok"
+    REFUSED = "refused"
+    UNKNOWN = "unknown"
+    NOT_SENT = "not_sent"
+
+
+class TradeState(StrEnum):
+    """A trade as the channel tells it. ``not_found`` is no proof that it can't be paid later (wire.md, Alipay)."""
+
+    PENDING = "pending"
+    PAID = "paid"
+    CLOSED = "closed"
+    REFUNDED = "refunded"
+    NOT_FOUND = "not_found"
+    UNKNOWN = "unknown"
+
+
+class RefundState(StrEnum):
+    """A refund as the channel tells it. ``arrived``: the channel has given the money back (渠道已退款)."""
+
+    ACCEPTED = "accepted"
+    ARRIVED = "arrived"
+    REFUSED = "refused"
+    NOT_FOUND = "not_found"
+    UNKNOWN = "unknown"
+
+
+class PaymentRequest(msgspec.Struct, frozen=True, kw_only=True):
+    """What to open. ``method``: ``qr`` (当面付), ``page`` or ``wap``. ``payment_no`` is ours, ≤ 32 characters."""
+
+    payment_no: str
+    amount_fen: int
+    subject: str
+    method: str
+    expires_at: datetime
+    notify_url: str
+    return_url: str = ""
+
+
+class OpenAnswer(msgspec.Struct, frozen=True, kw_only=True):
+    """``url``: QR content for ``qr``, the address to send the buyer to for ``page`` and ``wap``."""
+
+    outcome: Outcome
+    url: str = ""
+    code: str = ""
+    text: str = ""
+    messages: tuple[Message, ...] = ()
+
+
+class TradeAnswer(msgspec.Struct, frozen=True, kw_only=True):
+    """One trade's state. ``transaction_id``: the channel's own number (交易号). Amounts in fen.
+
+    ``buyer_mask``: the payer as the channel masks it (for example ``138****1234``), or empty.
+    """
+
+    state: TradeState
+    outcome: Outcome = Outcome.OK
+    transaction_id: str = ""
+    amount_fen: int = 0
+    refunded_fen: int = 0
+    paid_at: datetime | None = None
+    buyer_mask: str = ""
+    code: str = ""
+    text: str = ""
+    messages: tuple[Message, ...] = ()
+
+
+class CloseAnswer(msgspec.Struct, frozen=True, kw_only=True):
+    """``closed`` false with outcome ``ok`` never happens; ``refused`` carries the channel's reason in ``code``."""
+
+    outcome: Outcome
+    code: str = ""
+    text: str = ""
+    messages: tuple[Message, ...] = ()
+
+
+class RefundRequest(msgspec.Struct, frozen=True, kw_only=True):
+    """``refund_no`` is the idempotency key at the channel (Alipay ``out_request_no``), fixed before the first call."""
+
+    payment_no: str
+    transaction_id: str
+    refund_no: str
+    amount_fen: int
+    total_fen: int
+    reason: str
+
+
+class RefundAnswer(msgspec.Struct, frozen=True, kw_only=True):
+    """One refund's state; ``destination``: where the channel says the money goes, masked."""
+
+    state: RefundState
+    outcome: Outcome = Outcome.OK
+    amount_fen: int = 0
+    destination: str = ""
+    reference: str = ""
+    code: str = ""
+    text: str = ""
+    messages: tuple[Message, ...] = ()
+
+
+class Notify(msgspec.Struct, frozen=True, kw_only=True):
+    """What a notify says, once read.
+
+    ``message.standing`` tells whether it may be believed; ``hint`` and ``forged`` ones move nothing.
+    ``payment_no`` may name an order that is not ours. ``state`` PAID, CLOSED, REFUNDED (a refund-shaped success).
+    """
+
+    message: Message
+    payment_no: str = ""
+    state: TradeState = TradeState.UNKNOWN
+    transaction_id: str = ""
+    amount_fen: int = 0
+    refunded_fen: int = 0
+    paid_at: datetime | None = None
+    buyer_mask: str = ""
+    refusal: str = ""
+
+
+class Channel(Protocol):
+    """One payment channel. ``name`` is the party in ledger and evidence (for example ``alipay``)."""
+
+    name: str
+
+    async def open(self, request: PaymentRequest) -> OpenAnswer:
+        """Create the trade at the channel, or sign the address that will create it."""
+        ...
+
+    async def query(self, payment_no: str) -> TradeAnswer:
+        """Ask for one trade by our number: the only way to know (R4)."""
+        ...
+
+    async def close(self, payment_no: str) -> CloseAnswer:
+        """Ask the channel to close an unpaid trade. A buyer may still pay afterwards."""
+        ...
+
+    async def refund(self, request: RefundRequest) -> RefundAnswer:
+        """Give money back by the original path. The same ``refund_no`` never refunds twice."""
+        ...
+
+    async def query_refund(self, payment_no: str, refund_no: str) -> RefundAnswer:
+        """Ask for one refund by our number (F14)."""
+        ...
+
+    def read_notify(self, http: HttpMessage) -> Notify:
+        """Verify signature, app and seller and say what the notify claims. Pure; never raises."""
+        ...
+
+    def acknowledge(self, accepted: bool) -> Reply:
+        """The channel's own positive or negative answer."""
+        ...
+
+    async def aclose(self) -> None:
+        """Free connections."""
+        ...

@@ -1,0 +1,168 @@
+"""What pages and API show: plain data, no words. Templates turn codes into words through gettext.
+
+Everything the buyer may read is here and nothing else: no cost, no fee, no margin (ledger.md, "What the buyer is
+shown"). Times are UTC-aware; amounts are integer fen.
+"""
+
+from datetime import datetime
+
+import msgspec
+
+
+class Sentence(msgspec.Struct, frozen=True, kw_only=True):
+    """The one sentence on top: who holds how much, who acts next, by when (R47).
+
+    ``code`` (closed): awaiting_payment, confirming_payment, paid_waiting_dispatch, sent_to_supplier,
+    supplier_processing, confirming_result, choose_refund_or_wait, delivered, refund_asked, refund_processing,
+    refund_arrived, closed_unpaid, needs_person, needs_buyer, money_in_doubt.
+    ``place`` is a ledger place (``channel``, ``supplier.reserved`` …), ``party`` the channel's or supplier's name.
+    """
+
+    code: str
+    amount_fen: int
+    place: str = ""
+    party: str = ""
+    next_actor: str = ""  # shop | buyer | channel | supplier | person | ""
+    due_at: datetime | None = None  # next thing that happens
+    deadline_at: datetime | None = None  # latest
+
+
+class Step(msgspec.Struct, frozen=True, kw_only=True):
+    """One step of the bar. ``code``: paid, sent, processing, arrived (cards: paid, fetching, issued); a refund
+    branch adds refused, refunding, refunded. ``state``: done, now, todo, failed."""
+
+    code: str
+    state: str
+    at: datetime | None = None
+
+
+class MoneyPart(msgspec.Struct, frozen=True, kw_only=True):
+    """A part of P at one place. The parts sum to P once it is paid."""
+
+    place: str
+    party: str
+    amount_fen: int
+    proof: str = ""  # SHA-256 (hex) of the evidence of the last hop
+    since: datetime | None = None
+
+
+class TimelineItem(msgspec.Struct, frozen=True, kw_only=True):
+    """One line of the timeline; ``kind`` is an event kind of the vocabulary, ``params`` its allow-listed values."""
+
+    seq: int
+    kind: str
+    at: datetime
+    params: dict[str, str]
+    feedback: dict[str, str] = {}  # the supplier's own words, allow-listed (R40)
+    evidence_sha256: str = ""
+    evidence_party: str = ""
+    evidence_standing: str = ""
+    known_at: datetime | None = None
+
+
+class Uncertainty(msgspec.Struct, frozen=True, kw_only=True):
+    """While an answer is missing: when we asked, when we ask again, from when the buyer may choose."""
+
+    asked_whom: str  # channel or supplier name
+    asked_at: datetime | None
+    next_ask_at: datetime | None
+    deadline_at: datetime | None
+    may_choose: bool
+
+
+class PaymentPanel(msgspec.Struct, frozen=True, kw_only=True):
+    """The payment in front of the buyer. ``url`` is QR content (``qr``) or an address to go to."""
+
+    payment_no: str
+    channel: str
+    method: str
+    state: str  # intent | open | paid | closed | failed | contradicted
+    url: str
+    expires_at: datetime
+    transaction_id: str = ""
+
+
+class RefundPanel(msgspec.Struct, frozen=True, kw_only=True):
+    """A refund followed to arrival. ``steps``: asked, accepted, arrived. ``reference`` is quoted to the bank."""
+
+    refund_no: str
+    channel: str
+    amount_fen: int
+    state: str  # ready | sending | unknown | accepted | arrived | refused | waiting_float
+    cause: str  # reason code
+    steps: tuple[Step, ...]
+    destination: str
+    reference: str
+    promised_at: datetime
+
+
+class OrderPage(msgspec.Struct, frozen=True, kw_only=True):
+    """Everything the order page shows. ``pay_badge``: awaiting, confirming, paid, closed, refunding,
+    partly_refunded, refunded. ``supply_badge``: none, sent, processing, arrived, partly_arrived, refused,
+    confirming, needs_you."""
+
+    order_id: str
+    title_zh: str
+    title_en: str
+    kind: str  # direct | mobile | card
+    quantity: int
+    price_fen: int
+    face_value_fen: int
+    account_mask: str
+    contact_mask: str
+    placed_at: datetime
+    expires_at: datetime
+    pay_badge: str
+    supply_badge: str
+    reason: str  # supplier's refusal in our vocabulary, or ""
+    reason_text: str  # the supplier's own words
+    sentence: Sentence
+    bar: tuple[Step, ...]
+    money: tuple[MoneyPart, ...]
+    timeline: tuple[TimelineItem, ...]
+    numbers: tuple[tuple[str, str], ...]  # (kind, value): every number a person may quote
+    payment: PaymentPanel | None
+    uncertainty: Uncertainty | None
+    refund: RefundPanel | None
+    serial: str  # 运营商流水号
+    cards: tuple[tuple[str, str], ...]
+    actions: tuple[str, ...]  # pay, cancel?, check_payment (已付款,订单未更新), choose_refund, keep_waiting
+    promise_s: int
+    typical_p50_s: float | None
+    typical_p90_s: float | None
+    typical_n: int
+    rule_version: int
+    final: bool
+    seq: int
+    now: datetime
+
+
+class ProductCard(msgspec.Struct, frozen=True, kw_only=True):
+    """One product on the shop front."""
+
+    product_id: str
+    kind: str
+    title_zh: str
+    title_en: str
+    face_value_fen: int
+    price_fen: int
+    max_quantity: int
+    account_template: str  # phone_cn | qq | steam64 | game_id | none
+    promise_s: int
+    typical_p50_s: float | None = None
+    typical_n: int = 0
+
+
+class WorkItem(msgspec.Struct, frozen=True, kw_only=True):
+    """One row of the staff work list: whatever waits for a person or is past its time."""
+
+    subject: str
+    kind: str  # order | payment | attempt | refund | suspense | conflict
+    state: str
+    reason: str
+    amount_fen: int
+    holder: str
+    next_actor: str
+    due_at: datetime | None
+    deadline_at: datetime | None
+    actions: tuple[str, ...]  # ask_channel, ask_supplier, ask_refund, refund_at_risk, refund_suspense

@@ -1,0 +1,1 @@
+"""The edge: wiring, HTTP, workers, command line, embedded database."""

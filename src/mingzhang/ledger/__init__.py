@@ -1,0 +1,1 @@
+"""The ledger: where every fen is, and whose. Pure postings, their SQL, and the store (ledger.md)."""

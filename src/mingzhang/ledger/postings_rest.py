@@ -145,11 +145,22 @@ def made_good(subject: str, balances: Balances, *, party: str, bank: str, custod
 
 
 def proved_unpaid(subject: str, balances: Balances, *, party: str) -> Posting:
-    """Row 24: the payment never was: GIVE missing:L→missing:o all, missing:o→source.payer:o."""
+    """Row 24: the payment never was: GIVE missing:L→missing:o all, missing:o→source.payer:o.
+
+    Never more than the subject still has from its source; beyond it what is missing is the platform's
+    own (it had given it): TAKE-BACK, then missing:L→missing:F, which row 26 writes off.
+    """
     draft = Draft(subject, balances)
-    at = (MISSING, party)
-    give(draft, at, L, draft.have(*at, L))
-    move(draft, draft.who, at, (origin_of(draft.who), NOBODY), draft.have(*at, draft.who))
+    at, source = (MISSING, party), (origin_of(draft.who), NOBODY)
+    claim, own = draft.have(*at, L), draft.have(*at, draft.who)
+    unpaid = min(own + claim, -draft.have(*source, draft.who))
+    give(draft, at, L, max(0, unpaid - own))
+    move(draft, draft.who, at, source, unpaid)
+    take_back(draft, at)
+    claim = draft.have(*at, L)
+    if claim:
+        draft.add(*at, L, -claim)
+        draft.add(*at, F, claim)
     return seal("proved_unpaid", draft)
 
 

@@ -87,4 +87,4 @@ async def test_manual_time_neither_goes_back_nor_leaves_its_process() -> None:
     with pytest.raises(Problem, match="clock_invalid"):
         clock.spec()
     with pytest.raises(Problem, match="clock_invalid"):
-        ManualClock(datetime(2026, 1, 1))  # noqa: DTZ001 - the naive one is the point
+        ManualClock(datetime(2026, 1, 1))

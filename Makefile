@@ -1,0 +1,49 @@
+# make run    the whole platform with simulated outside parties, on http://127.0.0.1
+# make test   everything that must hold: format, lint, types, import contracts, tests
+# make setup  only what `make run` needs: .venv, locked packages, files for the pages
+# make lock   compile the locks anew from pyproject.toml and package.json (needs uv and the registries)
+
+PYTHON ?= python3
+WORKERS ?= auto
+BIN := .venv/bin
+SOURCES := src tests tools $(wildcard bench)
+COMPILE := UV_SYSTEM_CERTS=1 uv pip compile --quiet --universal --python-version 3.11 --generate-hashes \
+	--no-header --no-annotate --no-emit-index-url --no-emit-find-links
+
+.PHONY: run test test-screens check format setup setup-test lock clean
+
+run: setup
+	@exec $(BIN)/mingzhang demo
+
+setup:
+	@PYTHON="$(PYTHON)" tools/setup.sh run
+
+setup-test:
+	@PYTHON="$(PYTHON)" tools/setup.sh test
+
+test: check
+	$(BIN)/python -m pytest -n $(WORKERS) --dist worksteal
+
+check: setup-test
+	$(BIN)/ruff check $(SOURCES)
+	$(BIN)/ruff format --check $(SOURCES)
+	$(BIN)/mypy
+	$(BIN)/lint-imports
+
+# Browser journeys alone; they also write the screenshots of docs/screens/.
+test-screens: setup-test
+	REQUIRE_BROWSER=1 UPDATE_SCREENS=1 $(BIN)/python -m pytest -m browser
+
+format: setup-test
+	$(BIN)/ruff check --fix $(SOURCES)
+	$(BIN)/ruff format $(SOURCES)
+
+# Without --upgrade only what pyproject.toml asks for changes: make lock UPGRADE=--upgrade
+lock:
+	$(COMPILE) $(UPGRADE) pyproject.toml --group build -o requirements.lock
+	$(COMPILE) $(UPGRADE) pyproject.toml --group build --group dev -c requirements.lock -o requirements-dev.lock
+	NODE_USE_SYSTEM_CA=1 npm install --package-lock-only
+	$(BIN)/python tools/build_assets.py --pin
+
+clean:
+	rm -rf .build .venv .uv src/mingzhang/web/static/vendor .mypy_cache .pytest_cache .ruff_cache

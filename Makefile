@@ -40,8 +40,9 @@ format: setup-test
 
 # Without --upgrade only what pyproject.toml asks for changes: make lock UPGRADE=--upgrade
 lock:
-	$(COMPILE) $(UPGRADE) pyproject.toml --group build -o requirements.lock
-	$(COMPILE) $(UPGRADE) pyproject.toml --group build --group dev -c requirements.lock -o requirements-dev.lock
+	$(COMPILE) $(UPGRADE) --group build -o tools/build.lock
+	$(COMPILE) $(UPGRADE) pyproject.toml -c tools/build.lock -o requirements.lock
+	$(COMPILE) $(UPGRADE) pyproject.toml --group dev -c tools/build.lock -c requirements.lock -o requirements-dev.lock
 	NODE_USE_SYSTEM_CA=1 npm install --package-lock-only
 	$(BIN)/python tools/build_assets.py --pin
 

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from ledger_driver import BANKS, CHANNELS, FREE_PLACES, HOUSE, Driver, pile
+from ledger_driver import Driver
+from ledger_world import BANKS, CHANNELS, FREE_PLACES, HOUSE, pile
 from shadow_book import Mismatch
 
 AT_REST = frozenset(("supplier.settled", "refund.arrived", "refund.chargeback", "fee"))
@@ -57,7 +58,9 @@ def _answer(driver: Driver, subject: str) -> None:
     for party, _ in _spots(driver, subject, "hold"):
         driver.unfreeze(subject, party)
     for party in {party for party, _ in _spots(driver, subject, "missing")}:
-        while _spots(driver, subject, "missing") and any(p == party for p, _ in _spots(driver, subject, "missing")):
+        while _spots(driver, subject, "missing") and any(
+            p == party for p, _ in _spots(driver, subject, "missing")
+        ):
             driver.end_missing(subject, party, "found")
     for party, fen in _spots(driver, subject, "supplier.reserved"):
         if driver.rng.random() < 0.5:
@@ -78,7 +81,9 @@ def _bring_home(driver: Driver) -> None:
                 driver.home(subject, channel)
                 continue
             view = driver.view(subject)
-            driver.settle(subject, channel, 0, view.at("channel", channel) + view.claim_at("channel", channel))
+            driver.settle(
+                subject, channel, 0, view.at("channel", channel) + view.claim_at("channel", channel)
+            )
     for channel in CHANNELS:
         driver.batch(channel, BANKS[0], [line for line in driver.lines if line[1] == channel], 0, 0)
     driver.verify()

@@ -19,7 +19,7 @@ USABLE = ("channel", "transit.settlement", "custody")
 REACHABLE = (*USABLE, "hold", "missing")
 
 
-class Mismatch(AssertionError):
+class Mismatch(AssertionError):  # noqa: N818 - a verdict
     """The ledger and the world disagree."""
 
 
@@ -232,7 +232,9 @@ def compare(shadow: Shadow, books: dict[str, dict[tuple[str, str, str], int]]) -
             raise Mismatch(f"{spot}: ledger {held[spot]}, world {shadow.held[spot]}")
 
 
-def _compare_deal(subject: str, deal: Deal, own: Counter[Spot], book: dict[tuple[str, str, str], int]) -> None:
+def _compare_deal(
+    subject: str, deal: Deal, own: Counter[Spot], book: dict[tuple[str, str, str], int]
+) -> None:
     if sum(own.values()):
         raise Mismatch(f"{subject}: places and sources differ by {sum(own.values())}")
     expected: Counter[Spot] = Counter()
@@ -278,7 +280,7 @@ def _where(place: str, party: str) -> Spot:
 def main() -> int:
     """The long run: every seed is a world of its own; the first mismatch is printed and ends it."""
     sys.path.insert(0, str(Path(__file__).parent))
-    from ledger_driver import run  # noqa: PLC0415 - the driver imports this module
+    from ledger_driver import run  # the driver imports this module
 
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--seeds", type=int, default=2000)
@@ -291,13 +293,13 @@ def main() -> int:
         try:
             driver = run(seed, options.events)
         except Exception as error:
-            print(f"seed {seed}: {type(error).__name__}: {error}")  # noqa: T201
+            print(f"seed {seed}: {type(error).__name__}: {error}")
             raise
         posted.update(driver.posted)
         refused.update(driver.refused)
         if seed % 100 == 99:
-            print(f"{seed + 1} seeds, {posted.total()} postings", flush=True)  # noqa: T201
-    print(dict(posted.most_common()), dict(refused.most_common()))  # noqa: T201
+            print(f"{seed + 1} seeds, {posted.total()} postings", flush=True)
+    print(dict(posted.most_common()), dict(refused.most_common()))
     return 0
 
 

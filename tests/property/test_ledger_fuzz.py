@@ -1,4 +1,4 @@
-"""The ledger against an independent shadow book, all rows in random order (ledger.md; R8, invariants 1-4, 6)."""
+"""The ledger against an independent shadow book, all rows in random order (R8, invariants 1-4, 6)."""
 
 from __future__ import annotations
 
@@ -49,7 +49,7 @@ class LedgerMachine(RuleBasedStateMachine):
 
 
 LedgerMachine.TestCase.settings = settings(
-    max_examples=40,
+    max_examples=100,
     stateful_step_count=50,
     deadline=None,
     derandomize=True,

@@ -1,7 +1,7 @@
 """Pure-Python replay of the journal and the invariants of ledger.md, for `audit` and the tests.
 
 Input is plain tuples streamed from the database, so that nothing here knows SQL. Feed rows in posting
-order; rows of one subject must be in order, subjects may be interleaved or come one after another.
+order or subject by subject; one subject's rows in posting order, its legs of one posting together.
 """
 
 from __future__ import annotations

@@ -62,6 +62,7 @@ from mingzhang.ledger.postings_refund import (
 )
 from mingzhang.ledger.postings_rest import (
     bill_lacks,
+    claim_given_up,
     earned,
     float_found,
     float_moved,
@@ -125,6 +126,7 @@ ROWS = (
     "made_good",
     "proved_unpaid",
     "written_off",
+    "claim_given_up",
     "own_charges",
 )
 """The closed names of `Posting.row`."""
@@ -233,6 +235,7 @@ __all__ = [
     "chargeback_won",
     "charged_back",
     "check",
+    "claim_given_up",
     "dispatched",
     "earned",
     "excess",

@@ -171,6 +171,17 @@ def written_off(subject: str, *, at: Spot, amount_fen: int) -> Posting:
     return _float_move("written_off", subject, F, at, (LOSS, NOBODY), amount_fen=amount_fen)
 
 
+def claim_given_up(subject: str, balances: Balances, *, party: str) -> Posting:
+    """Row 26 for a claim: supplier final, missing:L→missing:F all, so that it can be written off."""
+    draft = Draft(subject, balances)
+    if supplier_open(draft):
+        raise Refused("supplier_open", subject)
+    claim = positive(draft.have(MISSING, party, L))
+    draft.add(MISSING, party, L, -claim)
+    draft.add(MISSING, party, F, claim)
+    return seal("claim_given_up", draft)
+
+
 def own_charges(subject: str, *, at: Spot, amount_fen: int) -> Posting:
     """Row 27: the bank's or channel's own charges: custody:F or channel:F→fee:F."""
     if at[0] not in (CUSTODY, CHANNEL):

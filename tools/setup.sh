@@ -87,13 +87,13 @@ step_project() {
 check_assets() { [ -f src/mingzhang/web/static/vendor/manifest.json ]; }
 step_assets() { "$venv_python" tools/build_assets.py; }
 
-step uv "uv, the installer (about 25 MB when it has to be fetched)" tools/uv.lock
+step uv "uv, the installer (65 MB unpacked, unless the machine has it)" tools/uv.lock
 step venv ".venv with $("$PYTHON" --version)" /dev/null
-step runtime "runtime packages (about 190 MB to fetch)" tools/build.lock requirements.lock
+step runtime "runtime packages (450 MB unpacked)" tools/build.lock requirements.lock
 if [ "$kind" = test ]; then
-    step dev "packages for the tests (about 90 MB to fetch)" \
+    step dev "packages for the tests (300 MB unpacked)" \
         tools/build.lock requirements.lock requirements-dev.lock
 fi
 step project "the command .venv/bin/mingzhang" pyproject.toml
-step assets "files for the pages, from npm (about 35 MB to fetch)" \
+step assets "files for the pages, from npm (95 MB unpacked, 2 MB kept)" \
     package.json package-lock.json .npmrc tools/assets.json tools/build_assets.py

@@ -420,6 +420,18 @@ def test_row_24_missing_found_made_good_or_never_paid() -> None:
     assert again.post("found_at_channel", channel="ali")["channel", "ali", "L"] == 900
 
 
+@pytest.mark.parametrize("at", [ALI, BANK])
+def test_f04_money_in_doubt_is_not_refunded_before_somebody_makes_it_good(at: tuple[str, str]) -> None:
+    book = paid()
+    book.post("bill_lacks", channel="ali")
+    for row in ("refund_asked", "risk_refund"):
+        with refused("money_missing"):
+            book.post(row, price_fen=1000, amount_fen=1, at=at, float_at_fen=9999)
+    book.post("made_good", party="ali", bank="bank", custody_float_fen=1000)
+    book.post("refund_asked", price_fen=1000, amount_fen=1000, at=BANK, float_at_fen=0)
+    assert book.shown() == [("refunding", "bank", 1000)]
+
+
 def test_row_26_a_claim_that_stays_missing_is_given_up_and_written_off() -> None:
     book = settled()
     book.post("batch_taken", bank="bank", to=("missing", "bank"), amount_fen=2)

@@ -56,6 +56,7 @@ REFUSALS = frozenset(
         "bank_needed",
         "cost_above_money",
         "float_short",
+        "money_missing",
         "not_enough",
         "not_movable",
         "not_permitted",

@@ -45,17 +45,23 @@ def refundable_fen(subject: str, balances: Balances, price_fen: int) -> int:
     return price_fen - sum(fen for _, _, fen in draft.stands(draft.who, GIVEN_BACK))
 
 
-def gather(draft: Draft, at: Spot, want_fen: int, float_at_fen: int, *, may_give: bool = True) -> None:
+def gather(
+    draft: Draft, at: Spot, want_fen: int, float_at_fen: int, *, fact: bool, may_give: bool = True
+) -> None:
     """Row 13's gather: make the subject own ``want_fen`` at G, out of what it owns elsewhere first.
 
     Raises ``float_short`` when G's float cannot carry it, ``supplier_open`` when it would have to be
-    given while a supplier is open and ``may_give`` is false (row 20 is the deliberate way).
+    given while a supplier is open and ``may_give`` is false (row 20 is the deliberate way), and, unless it
+    is a fact that already happened, ``money_missing`` when it would draw on money in doubt: whoever means
+    to pay for that posts `made_good` (row 24) first, so that a forged payment (F4) buys no refund.
     """
     lack = want_fen - draft.have(*at, draft.who)
     from_float = 0
     for place, party, own in draft.stands(draft.who, ELSEWHERE):
         if (place, party) == at or lack <= 0:
             continue
+        if place == MISSING and not fact:
+            raise Refused("money_missing", f"{own} at {party}")
         part = min(lack, own)
         claim = min(part, draft.have(*at, L))
         swap(draft, (place, party), L, at, L, fen=claim)
@@ -82,7 +88,7 @@ def _ask(
     left = price_fen - sum(fen for _, _, fen in draft.stands(draft.who, GIVEN_BACK))
     if positive(amount_fen) > left:
         raise Refused("over_refund", f"{amount_fen} of {left}")
-    gather(draft, at, amount_fen, float_at_fen, may_give=may_give)
+    gather(draft, at, amount_fen, float_at_fen, fact=False, may_give=may_give)
     move(draft, draft.who, at, (REFUNDING, at[1]), amount_fen)
     release(draft)
 
@@ -94,7 +100,8 @@ def refund_asked(
 
     ``at`` is (channel, party) or, for a bank transfer, (custody, bank). ``float_at_fen`` is the roll-up of
     F there. For suspense ``price_fen`` is what it took. Raises ``over_refund``; ``float_short``: the refund
-    waits, visibly, with an alarm; ``supplier_open``: it would be at the platform's risk, which is row 20.
+    waits, visibly, with an alarm; ``money_missing``: row 24 decides first; ``supplier_open``: it would be at
+    the platform's risk, which is row 20.
     """
     draft = Draft(subject, balances)
     _ask(draft, price_fen, amount_fen, at, float_at_fen, may_give=False)
@@ -202,7 +209,7 @@ def charged_back(
     at, hold = (CHANNEL, channel), (HOLD, channel)
     for owner in (draft.who, L):
         move(draft, owner, hold, at, draft.have(*hold, owner))
-    gather(draft, at, positive(amount_fen), float_at_fen)
+    gather(draft, at, positive(amount_fen), float_at_fen, fact=True)
     move(draft, draft.who, at, (CHARGEBACK, channel), amount_fen)
     release(draft)
     return seal("charged_back", draft)

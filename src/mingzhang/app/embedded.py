@@ -102,8 +102,7 @@ class EmbeddedPostgres:
         self.data_dir.mkdir(parents=True, exist_ok=True)
         self._take_lock()
         try:
-            run_as = choose_user(bin_dir, self.data_dir)
-            run_as.hand_over(self.data_dir)
+            run_as, bin_dir = choose_user(bin_dir, self.data_dir)
             self._end_orphan()
             if not self.cluster.exists():
                 self._create_cluster(bin_dir, run_as)

@@ -11,6 +11,7 @@ import pwd
 import shutil
 import stat
 import subprocess
+import tempfile
 from collections.abc import Iterator
 from dataclasses import dataclass
 from importlib.util import find_spec
@@ -127,38 +128,66 @@ def closed_folder(path: Path, uid: int, gid: int) -> Path | None:
     return next((folder for folder in reversed(path.parents) if not _may_enter(folder, uid, gid)), None)
 
 
-def _works(candidate: RunAs, program: Path, folder: Path) -> bool:
-    probe = ["sh", "-c", '"$0" --version && cd "$1"', str(program), str(folder)]
+def _works(candidate: RunAs, bin_dir: Path, folder: Path) -> bool:
+    """Whether the programs run this way and reach the folder.
+
+    initdb complains, and still exits with 0, where access(2) refuses its own file: that call goes by the real
+    user and ignores the capability to pass.
+    """
+    probe = ["sh", "-c", '"$0" --version >/dev/null && cd "$1"', str(bin_dir / "initdb"), str(folder)]
     try:
-        child = candidate.popen(probe, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
-        return child.wait(_PROBE_TIMEOUT_SECONDS) == 0
+        child = candidate.popen(probe, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE)
+        complaint = child.communicate(timeout=_PROBE_TIMEOUT_SECONDS)[1]
     except (OSError, subprocess.SubprocessError):
         return False
+    return child.returncode == 0 and not complaint
 
 
-def choose_user(bin_dir: Path, data_dir: Path) -> RunAs:
-    """As whom to run the server; `embedded_database_unreachable` says which folder stands in the way.
+def copy_programs(bin_dir: Path, folder: Path = Path("/var/lib/mingzhang")) -> Path:
+    """Copy the wheel's programs (40 MB) to where every user can reach them; returns the copy's bin folder.
 
-    As root: become `nobody` when it can reach both folders; below a closed folder such as /root keep only the
-    capability to pass it, else take a user namespace in which we are not root.
+    The libraries that came with the wheel lie beside its package, and are found by that relative way.
+    """
+    package = bin_dir.parent.parent
+    libraries = package.with_name(f"{package.name}.libs")
+    status = (bin_dir / "postgres").stat()
+    target = folder / f"postgres-{status.st_size:x}-{status.st_mtime_ns:x}"
+    if not target.exists():
+        folder.mkdir(mode=0o755, parents=True, exist_ok=True)
+        draft = Path(tempfile.mkdtemp(prefix="draft-", dir=folder))
+        shutil.copytree(bin_dir.parent, draft / package.name / bin_dir.parent.name, symlinks=True)
+        if libraries.is_dir():
+            shutil.copytree(libraries, draft / libraries.name)
+        draft.chmod(0o755)
+        draft.rename(target)
+    return target / package.name / bin_dir.parent.name / "bin"
+
+
+def choose_user(bin_dir: Path, data_dir: Path) -> tuple[RunAs, Path]:
+    """As whom to run the server, and from which folder; hands the data folder over.
+
+    As root: become `nobody` when it can reach both folders. Below a closed folder such as /root take a user
+    namespace in which we are not root; where containers forbid that, keep only the capability to pass, with a
+    copy of the programs outside. `embedded_database_unreachable` says which folder stands in the way.
     """
     if os.geteuid() != 0:
-        return RunAs()
+        return RunAs(), bin_dir
     nobody = pwd.getpwnam("nobody")
     uid, gid = nobody.pw_uid, nobody.pw_gid
-    closed = closed_folder(bin_dir / "postgres", uid, gid) or closed_folder(data_dir, uid, gid)
+    closed_bin = closed_folder(bin_dir / "postgres", uid, gid)
+    closed = closed_bin or closed_folder(data_dir, uid, gid)
     if closed is None:
-        return RunAs(user=uid, group=gid, owner=(uid, gid))
+        run_as = RunAs(user=uid, group=gid, owner=(uid, gid))
+        run_as.hand_over(data_dir)
+        return run_as, bin_dir
+    namespace = ("unshare", "--user", f"--map-user={uid}", f"--map-group={gid}", "--")
     become = ("setpriv", f"--reuid={uid}", f"--regid={gid}", "--clear-groups")
     keep = ("--inh-caps=+dac_override", "--ambient-caps=+dac_override", "--")
-    candidates = (
-        RunAs((*become, *keep), owner=(uid, gid)),
-        RunAs(("unshare", "--user", f"--map-user={uid}", f"--map-group={gid}", "--"), owner=(0, 0)),
-    )
-    for candidate in candidates:
+    for candidate in (RunAs(namespace, owner=(0, 0)), RunAs((*become, *keep), owner=(uid, gid))):
         candidate.hand_over(data_dir)
-        if _works(candidate, bin_dir / "postgres", data_dir):
-            return candidate
+        programs = copy_programs(bin_dir) if closed_bin and candidate.owner != (0, 0) else bin_dir
+        if _works(candidate, programs, data_dir):
+            return candidate, programs
     raise Problem(
         "embedded_database_unreachable",
         Kind.UNAVAILABLE,

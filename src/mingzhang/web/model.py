@@ -166,3 +166,34 @@ class WorkItem(msgspec.Struct, frozen=True, kw_only=True):
     due_at: datetime | None
     deadline_at: datetime | None
     actions: tuple[str, ...]  # ask_channel, ask_supplier, ask_refund, refund_at_risk, refund_suspense
+
+
+class ShopInfo(msgspec.Struct, frozen=True, kw_only=True):
+    """The shop as every page shows it. ``demo_speed``: how many times faster than the wall clock, None outside a
+    demo. ``support``: how to reach a person, in words. ``custody`` false: 商家自有账户（未存管）."""
+
+    name: str = "明账演示店"
+    demo_speed: float | None = None
+    support: str = ""
+    custody: bool = False
+
+
+class DemoSummary(msgspec.Struct, frozen=True, kw_only=True):
+    """The last line of ``/demo``: what the latest audit found. ``findings`` are its lines, for people."""
+
+    orders: int
+    missing_fen: int
+    checked_at: datetime | None
+    ok: bool
+    findings: tuple[str, ...] = ()
+
+
+class BookRow(msgspec.Struct, frozen=True, kw_only=True):
+    """One place of the ledger beside the same place in the other party's own books (invariant 4).
+
+    ``theirs_fen`` None: that party did not answer, which is shown as such and never as zero."""
+
+    place: str
+    party: str
+    ours_fen: int
+    theirs_fen: int | None

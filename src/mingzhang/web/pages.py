@@ -1,0 +1,200 @@
+"""Every page as a pure function of plain data: no database, no clock, no request.
+
+Templates live in `templates/`, words in `words.py` and `problems.py`, translations in `locale/`. Nothing here
+needs JavaScript; the scripts in `static/` only make it live.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from datetime import datetime
+from functools import cache
+from typing import Final
+
+from jinja2 import Environment, PackageLoader, StrictUndefined
+
+from mingzhang.web import money, words
+from mingzhang.web.i18n import translations
+from mingzhang.web.model import BookRow, DemoSummary, OrderPage, ProductCard, ShopInfo, WorkItem
+from mingzhang.web.problems import advice
+from mingzhang.web.views import View, group_digits, icon, order_names, qr_svg, yuan
+
+# Sent with every page by the HTTP layer. `self` frames are the phone of /demo.
+CONTENT_SECURITY_POLICY: Final = (
+    "default-src 'self'; img-src 'self' data:; style-src 'self'; script-src 'self'; "
+    "frame-ancestors 'self'; form-action 'self'; base-uri 'none'; object-src 'none'"
+)
+SHOP: Final = ShopInfo()
+TONES: Final[Mapping[str, str]] = {
+    "delivered": "good",
+    "refund_arrived": "good",
+    "closed_unpaid": "quiet",
+    "confirming_payment": "wait",
+    "confirming_result": "wait",
+    "choose_refund_or_wait": "act",
+    "needs_buyer": "act",
+    "needs_person": "act",
+    "money_in_doubt": "act",
+}
+BADGE_TONES: Final[Mapping[str, str]] = {
+    "paid": "good",
+    "refunded": "good",
+    "arrived": "good",
+    "confirming": "wait",
+    "refunding": "wait",
+    "partly_refunded": "wait",
+    "partly_arrived": "wait",
+    "sent": "info",
+    "processing": "info",
+    "awaiting": "info",
+    "refused": "bad",
+    "needs_you": "act",
+}
+TONE_ICONS: Final[Mapping[str, str]] = {
+    "good": "check-circle",
+    "wait": "clock",
+    "act": "alert",
+    "bad": "cross-circle",
+    "info": "send",
+    "quiet": "dot",
+}
+
+
+@cache
+def environment(lang: str) -> Environment:
+    """Jinja with autoescape, gettext and strict names, for one language."""
+    made = Environment(
+        loader=PackageLoader("mingzhang.web", "templates"),
+        autoescape=True,
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+        extensions=["jinja2.ext.i18n"],
+    )
+    catalogue = translations(lang)
+    made.install_gettext_callables(catalogue.ugettext, catalogue.ungettext, newstyle=True)  # type: ignore[attr-defined]
+    made.filters.update(yuan=yuan, group=group_digits)
+    made.globals.update(icon=icon, qr_svg=qr_svg, words=words, tone_icons=TONE_ICONS, badge_tones=BADGE_TONES)
+    return made
+
+
+def render(template: str, lang: str, **context: object) -> str:
+    """Render one template. `shop` and `view` are filled in when they are not given."""
+    shop = context.setdefault("shop", SHOP)
+    assert isinstance(shop, ShopInfo)
+    context.setdefault("view", View(lang, shop, translations(lang)))
+    context.setdefault("lang", lang)
+    return environment(lang).get_template(template).render(**context)
+
+
+def shop_front(products: Sequence[ProductCard], shop: ShopInfo, lang: str) -> str:
+    """The front: what can be bought, and what the shop does with the money."""
+    return render("shop_front.html", lang, products=products, shop=shop)
+
+
+def product_page(
+    product: ProductCard,
+    shop: ShopInfo,
+    lang: str,
+    form: Mapping[str, str],
+    errors: Mapping[str, str],
+    confirm: bool = False,  # noqa: FBT001, FBT002 - the two steps of one page
+    *,
+    rules_text: str = "",
+    rule_version: int = 1,
+) -> str:
+    """Step 1 fills in the account, step 2 (`confirm`) restates everything before placing (R16, R17).
+
+    `form`: account, quantity, contact, method, idempotency_key; `errors`: field → code ("" key: the whole form).
+    """
+    quantity = int(form.get("quantity", "1")) if form.get("quantity", "1").isdecimal() else 1
+    return render(
+        "confirm.html" if confirm else "product.html",
+        lang,
+        product=product,
+        shop=shop,
+        form=form,
+        errors=errors,
+        quantity=max(1, min(quantity, product.max_quantity)),
+        rules_text=rules_text,
+        rule_version=rule_version,
+    )
+
+
+def _order_context(page: OrderPage, shop: ShopInfo, lang: str, csrf: str) -> dict[str, object]:
+    view = View(lang, shop, translations(lang), page.now)
+    view = replace(view, defaults=order_names(page, view))
+    return {
+        "page": page,
+        "shop": shop,
+        "view": view,
+        "csrf": csrf,
+        "tone": TONES.get(page.sentence.code, "info"),
+        "flow": money.picture(page),
+        "live_url": f"/orders/{page.order_id}/live",
+    }
+
+
+def order_page(page: OrderPage, shop: ShopInfo, lang: str, csrf: str = "") -> str:
+    """The buyer's order page: the product's face (R9, R39, R40, R47)."""
+    return render("order.html", lang, **_order_context(page, shop, lang, csrf))
+
+
+def order_fragment(page: OrderPage, shop: ShopInfo, lang: str, csrf: str = "") -> str:
+    """The live part of the order page alone, for the swap after an SSE message."""
+    return render("order_live.html", lang, **_order_context(page, shop, lang, csrf))
+
+
+def order_locked_page(order_id: str, lang: str, shop: ShopInfo = SHOP, error: str = "") -> str:
+    """Asks for the contact left with the order; our script exchanges the link's token instead when it has one.
+
+    Shown alike for an order that does not exist. `error`: a field error code.
+    """
+    return render("order_locked.html", lang, order_id=order_id, shop=shop, error=error)
+
+
+def find_order_page(
+    lang: str, shop: ShopInfo = SHOP, form: Mapping[str, str] | None = None, error: str = ""
+) -> str:
+    """Find an order by any number the buyer may hold, with the contact (F12). `form`: number, contact."""
+    return render("find.html", lang, shop=shop, form=form or {}, error=error)
+
+
+def error_page(code: str, params: Mapping[str, str | int], lang: str, shop: ShopInfo = SHOP) -> str:
+    """A refusal in words, and what to do next."""
+    return render("error.html", lang, shop=shop, code=code, params=params, advice=advice(code))
+
+
+def demo_page(lang: str, shop: ShopInfo = SHOP, summary: DemoSummary | None = None) -> str:
+    """`/demo`: a live order in a phone frame, six scenarios, and the proof below."""
+    return render("demo.html", lang, shop=shop, summary=summary)
+
+
+def books_page(rows: Sequence[BookRow], lang: str, shop: ShopInfo = SHOP, checked_at: datetime | None = None) -> str:
+    """Both parties' books side by side: the ledger, theirs, the difference (invariant 4)."""
+    return render("books.html", lang, shop=shop, rows=rows, checked_at=checked_at)
+
+
+def sign_in_page(
+    lang: str, shop: ShopInfo = SHOP, name: str = "", error: str = "", csrf: str = "", next_url: str = ""
+) -> str:
+    """Staff sign-in. `error`: a field error code."""
+    return render("sign_in.html", lang, shop=shop, name=name, error=error, csrf=csrf, next_url=next_url)
+
+
+def work_list_page(
+    items: Sequence[WorkItem],
+    lang: str,
+    name: str,
+    shop: ShopInfo = SHOP,
+    csrf: str = "",
+    now: datetime | None = None,
+    notice: str = "",
+) -> str:
+    """Whatever waits for a person, with the safe actions only: no "mark as paid", no "mark as delivered".
+
+    `notice`: an error code of the last action, or "done".
+    """
+    view = View(lang, shop, translations(lang), now)
+    return render("work.html", lang, shop=shop, view=view, items=items, name=name, csrf=csrf, notice=notice)

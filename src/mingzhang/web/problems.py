@@ -1,0 +1,87 @@
+"""What a person reads when something is refused: a title and what to do next, for each error code.
+
+Form errors are short lines under a field. Unknown codes give the general wording (`OTHER`).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Final, NamedTuple
+
+from mingzhang.web.words import N_
+
+
+class Advice(NamedTuple):
+    """`title`: what happened; `next_step`: what the reader can do now."""
+
+    title: str
+    next_step: str
+
+
+OTHER: Final = Advice(N_("这一步没有完成"), N_("您的款项没有变动。请返回重试；仍不行请联系客服，并告知下方代码。"))
+
+PROBLEMS: Final[Mapping[str, Advice]] = {
+    "not_found": Advice(N_("没有找到这个页面"), N_("请检查网址，或用任意一个单号查找您的订单。")),
+    "unknown_order": Advice(
+        N_("没有找到订单，或核对信息不符"), N_("请检查单号和下单时留的联系方式；支付宝的交易号、商户订单号也可以。")
+    ),
+    "order_not_found": Advice(
+        N_("没有找到订单，或核对信息不符"), N_("请检查单号和下单时留的联系方式；支付宝的交易号、商户订单号也可以。")
+    ),
+    "contact_mismatch": Advice(
+        N_("没有找到订单，或核对信息不符"), N_("请检查单号和下单时留的联系方式；支付宝的交易号、商户订单号也可以。")
+    ),
+    "unknown_product": Advice(N_("没有这个商品"), N_("它可能已下架。请回到首页另选。")),
+    "product_not_found": Advice(N_("没有这个商品"), N_("它可能已下架。请回到首页另选。")),
+    "product_inactive": Advice(N_("这个商品已暂停销售"), N_("请回到首页另选，或稍后再来。")),
+    "idempotency_conflict": Advice(
+        N_("同一次提交里出现了不同内容"), N_("没有重复下单。请回到商品页重新填写。")
+    ),
+    "not_allowed_now": Advice(N_("订单现在不能做这一步"), N_("它的状态可能刚刚变了。请回到订单页看最新情况。")),
+    "action_not_allowed": Advice(
+        N_("订单现在不能做这一步"), N_("它的状态可能刚刚变了。请回到订单页看最新情况。")
+    ),
+    "order_expired": Advice(N_("订单已过付款时间"), N_("没有扣款。请重新下单；若您已付款，请回到订单页点“已付款，订单未更新”。")),
+    "forbidden": Advice(N_("没有权限"), N_("请先登录，或从您的订单链接进入。")),
+    "unauthenticated": Advice(N_("请先登录"), N_("登录后会回到刚才的页面。")),
+    "csrf_invalid": Advice(N_("页面已过期"), N_("请返回上一页，刷新后再提交。")),
+    "invalid": Advice(N_("提交的内容有误"), N_("请返回检查后再提交。")),
+    "invalid_request": Advice(N_("提交的内容有误"), N_("请返回检查后再提交。")),
+    "amount_invalid": Advice(N_("金额不正确"), N_("请返回检查后再提交。")),
+    "too_large": Advice(N_("提交的内容过大"), N_("请缩短后再提交。")),
+    "too_many": Advice(N_("操作太频繁"), N_("请等一分钟再试。订单会自己继续，不需要反复提交。")),
+    "queue_full": Advice(N_("系统正忙"), N_("您的款项没有变动。请等几秒再试。")),
+    "unavailable": Advice(N_("暂时连不上"), N_("已付的订单会自己继续，款项有记录。请稍后刷新。")),
+    "database_busy": Advice(N_("暂时连不上"), N_("已付的订单会自己继续，款项有记录。请稍后刷新。")),
+    "database_down": Advice(N_("暂时连不上"), N_("已付的订单会自己继续，款项有记录。请稍后刷新。")),
+    "unknown_outcome": Advice(N_("结果还不确定"), N_("请不要重复提交。到订单页看，系统会查明并更新。")),
+    "internal": Advice(N_("本店系统出错了"), N_("您的款项没有变动，错误已记录。请稍后再试，或联系客服。")),
+}
+
+FIELD_ERRORS: Final[Mapping[str, str]] = {
+    "required": N_("请填写"),
+    "account_required": N_("请填写充值账号"),
+    "account_invalid": N_("账号格式不对，请检查"),
+    "phone_invalid": N_("不是有效的中国大陆手机号，请检查"),
+    "not_mobile": N_("这不是手机号，请检查"),
+    "qq_invalid": N_("不是有效的 QQ 号，请检查"),
+    "steam64_invalid": N_("不是有效的 SteamID64，请检查"),
+    "game_id_invalid": N_("不是有效的游戏账号 ID，请检查"),
+    "too_long": N_("内容太长"),
+    "contact_required": N_("请留一个手机号或邮箱，用来找回订单"),
+    "contact_invalid": N_("请填写手机号或邮箱"),
+    "quantity_invalid": N_("数量超出范围"),
+    "method_invalid": N_("请选择付款方式"),
+    "product_inactive": N_("这个商品已暂停销售"),
+    "unknown_order": N_("没有找到订单，或核对信息不符"),
+    "contact_mismatch": N_("没有找到订单，或核对信息不符"),
+    "sign_in_failed": N_("名字或密码不对"),
+    "locked": N_("尝试次数过多，请稍后再试"),
+    "too_many": N_("操作太频繁，请等一分钟再试"),
+}
+FIELD_OTHER: Final = N_("请检查这一项")
+
+
+def advice(code: str) -> Advice:
+    """Title and next step for an error code."""
+    return PROBLEMS.get(code, OTHER)

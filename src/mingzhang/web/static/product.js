@@ -1,0 +1,21 @@
+/* The total follows the quantity while it is typed. The server counts again. */
+"use strict";
+document.addEventListener("alpine:init", function () {
+  window.Alpine.data("order", function () {
+    return {
+      price: 0, quantity: 1,
+      init() {
+        this.price = Number(this.$root.dataset.price);
+        const field = this.$root.querySelector("[name=quantity]");
+        if (!field) return;
+        this.read(field);
+        field.addEventListener("input", () => this.read(field));
+      },
+      read(field) { this.quantity = /^[1-9][0-9]{0,3}$/.test(field.value.trim()) ? Number(field.value) : 1; },
+      get total() {
+        const fen = this.price * this.quantity;
+        return "¥" + Math.floor(fen / 100).toLocaleString("en-US") + "." + String(fen % 100).padStart(2, "0");
+      },
+    };
+  });
+});

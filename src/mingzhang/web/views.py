@@ -1,0 +1,244 @@
+"""What templates may call: amounts, times, durations, codes into words, icons, QR. Pure; bound to one language."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Final
+
+import segno
+from babel.support import Translations
+from markupsafe import Markup, escape
+
+from mingzhang.kit.beijing import BEIJING
+from mingzhang.web import words
+from mingzhang.web.icons import ICONS
+from mingzhang.web.model import OrderPage, Sentence, ShopInfo, TimelineItem
+from mingzhang.web.problems import FIELD_ERRORS, FIELD_OTHER
+from mingzhang.web.words import N_, word
+
+TABLES: Final[Mapping[str, tuple[Mapping[str, str], str]]] = {
+    "pay_badge": (words.PAY_BADGES, words.GENERAL),
+    "supply_badge": (words.SUPPLY_BADGES, words.GENERAL),
+    "actor": (words.ACTORS, words.PARTY_GENERAL),
+    "step": (words.STEPS, words.GENERAL),
+    "refund_step": (words.REFUND_STEPS, words.GENERAL),
+    "step_state": (words.STEP_STATES, words.GENERAL),
+    "party": (words.PARTIES, words.PARTY_GENERAL),
+    "reason": (words.REASONS, words.REASON_GENERAL),
+    "number": (words.NUMBERS, words.NUMBER_GENERAL),
+    "feedback": (words.FEEDBACK, words.FEEDBACK_GENERAL),
+    "standing": (words.STANDINGS, words.GENERAL),
+    "kind": (words.KINDS, words.GENERAL),
+    "kind_note": (words.KIND_NOTES, words.GENERAL),
+    "template": (words.TEMPLATES, words.TEMPLATE_GENERAL),
+    "refund_state": (words.REFUND_STATES, words.GENERAL),
+    "payment_state": (words.PAYMENT_STATES, words.GENERAL),
+    "action": (words.ACTIONS, words.ACTION_GENERAL),
+    "work_kind": (words.WORK_KINDS, words.WORK_GENERAL),
+    "work_action": (words.WORK_ACTIONS, words.WORK_GENERAL),
+    "book_place": (words.BOOK_PLACES, words.PLACE_GENERAL),
+    "scenario": (words.SCENARIOS, words.GENERAL),
+    "scenario_note": (words.SCENARIO_NOTES, words.GENERAL),
+    "scenario_typical": (words.SCENARIO_TYPICAL, words.GENERAL),
+    "outcome": (words.OUTCOMES, words.GENERAL),
+    "field_error": (FIELD_ERRORS, FIELD_OTHER),
+}
+NEEDS: Final = ("shop", "channel", "supplier", "amount", "party")
+DAY_S: Final = 86_400
+
+
+def yuan(fen: int) -> Markup:
+    """¥1,234.50, never broken in the middle (the class forbids wrapping). Differences may be negative."""
+    whole, cents = divmod(abs(fen), 100)
+    sign = "−" if fen < 0 else ""
+    return Markup('<span class="mz-amount">{}¥{:,}.{:02d}</span>').format(sign, whole, cents)
+
+
+def group_digits(text: str) -> str:
+    """An account in groups a person can compare: 138 0013 8000; other digits in fours from the left."""
+    if not text.isascii() or not text.replace("*", "0").isdigit():
+        return text
+    if len(text) == 11 and text.startswith("1"):
+        return f"{text[:3]} {text[3:7]} {text[7:]}"
+    return " ".join(text[at : at + 4] for at in range(0, len(text), 4))
+
+
+def qr_svg(content: str) -> Markup:
+    """The payment code as inline SVG, without style attributes."""
+    code = segno.make(content, error="m", micro=False)
+    return Markup(code.svg_inline(scale=4, border=2, dark="#0b1f2a", omitsize=True, svgclass="mz-qr"))  # noqa: S704
+
+
+def icon(name: str) -> Markup:
+    """An inline SVG icon; decorative, the words beside it carry the meaning."""
+    return Markup(  # noqa: S704 - our own constant markup
+        '<svg class="mz-icon" viewBox="0 0 24 24" width="20" height="20" fill="none" stroke="currentColor" '
+        'stroke-width="2" stroke-linecap="round" stroke-linejoin="round" aria-hidden="true">'
+        f"{ICONS.get(name, ICONS['dot'])}</svg>"
+    )
+
+
+@dataclass(frozen=True)
+class View:
+    """Helpers of one page: its language, its shop, and `now` (the page's own clock, None when it has none)."""
+
+    lang: str
+    shop: ShopInfo
+    catalogue: Translations
+    now: datetime | None = None
+    defaults: Mapping[str, str | Markup] = field(default_factory=dict)
+
+    def t(self, message: str) -> str:
+        """Translate one message id."""
+        return str(self.catalogue.ugettext(message))
+
+    def w(self, table: str, code: str) -> str:
+        """Words for a code of a named table."""
+        entries, general = TABLES[table]
+        text = self.t(word(entries, code, general))
+        return text % {"shop": self.shop.name} if "%(" in text else text
+
+    def supply_badge(self, code: str, kind: str) -> str:
+        """The second badge; card goods have their own words."""
+        if kind == "card" and code in words.CARD_SUPPLY_BADGES:
+            return self.t(words.CARD_SUPPLY_BADGES[code])
+        return self.w("supply_badge", code)
+
+    def party(self, code: str, general: str = words.PARTY_GENERAL) -> str:
+        """A party's name; ``supplier#attempt`` shows the supplier."""
+        return self.t(word(words.PARTIES, code.partition("#")[0], general))
+
+    def channel(self, code: str) -> str:
+        """A payment channel's name."""
+        return self.party(code, words.CHANNEL_GENERAL)
+
+    def supplier(self, code: str) -> str:
+        """A supplier's name."""
+        return self.party(code, words.SUPPLIER_GENERAL)
+
+    def place(self, place: str, party: str) -> str:
+        """Where money is, in the buyer's words (ledger.md, "What the buyer is shown")."""
+        key = f"{place}.self" if place == "custody" and not self.shop.custody else place
+        return self.t(word(words.PLACES, key, words.PLACE_GENERAL)) % {"party": self.party(party)}
+
+    def sentence(self, sentence: Sentence) -> Markup:
+        """What is going on, without the clause about the place."""
+        text = self.t(word(words.SENTENCES, sentence.code, words.SENTENCE_GENERAL))
+        return self._fill(text, self._names(sentence.place, sentence.party))
+
+    def event(self, item: TimelineItem) -> Markup:
+        """One line of the timeline; unknown parameters fall back to general names."""
+        names = self._names("", "")
+        for key, label in (("channel", self.channel), ("supplier", self.supplier)):
+            if item.params.get(key):
+                names[key] = label(item.params[key])
+        amount = item.params.get("amount_fen", "")
+        if amount.isascii() and amount.isdigit():
+            names["amount"] = yuan(int(amount))
+        return self._fill(self.t(word(words.EVENTS, item.kind, words.EVENT_GENERAL)), names)
+
+    def actor(self, sentence: Sentence) -> str:
+        """Who acts next, by name where the name is known."""
+        if sentence.next_actor in ("channel", "supplier") and sentence.party:
+            names = self._names(sentence.place, sentence.party)
+            return str(names[sentence.next_actor])
+        return self.w("actor", sentence.next_actor)
+
+    def at(self, moment: datetime | None, *, seconds: bool = False) -> Markup:
+        """A moment in Beijing time; the date only when it is not today's. A dash for none."""
+        if moment is None:
+            return Markup("—")
+        local = moment.astimezone(BEIJING)
+        text = local.strftime("%H:%M:%S" if seconds else "%H:%M")
+        if self.now is None or local.date() != self.now.astimezone(BEIJING).date():
+            text = local.strftime("%m-%d ") + text
+        return Markup('<time class="mz-time" datetime="{}" title="{}">{}</time>').format(
+            moment.isoformat(), local.strftime("%Y-%m-%d %H:%M:%S UTC+8"), text
+        )
+
+    def left(self, moment: datetime | None) -> Markup:
+        """How long until a moment; our script keeps it counting."""
+        if moment is None or self.now is None or moment <= self.now:
+            return Markup("")
+        text = self.t(N_("还有 %(time)s")) % {"time": self.lasts((moment - self.now).total_seconds())}
+        return Markup('<span class="mz-left" data-until="{}">{}</span>').format(moment.isoformat(), text)
+
+    def lasts(self, seconds: float) -> str:
+        """A duration in at most two units, as people say it."""
+        whole = max(0, round(seconds))
+        if whole < 60:
+            return self.t(N_("%(n)s 秒")) % {"n": whole}
+        if whole < 3600:
+            minutes, rest = divmod(whole, 60)
+            text = self.t(N_("%(n)s 分")) % {"n": minutes}
+            more = self.t(N_("%(n)s 秒")) % {"n": rest} if rest and minutes < 10 else ""
+        elif whole < 3 * DAY_S:
+            hours, rest = divmod(whole, 3600)
+            text = self.t(N_("%(n)s 小时")) % {"n": hours}
+            more = self.t(N_("%(n)s 分")) % {"n": rest // 60} if rest // 60 else ""
+        else:
+            return self.t(N_("%(n)s 天")) % {"n": whole // DAY_S}
+        return f"{text} {more}".strip()
+
+    def title(self, thing: object) -> str:
+        """The product title of an order or a product card in the page's language."""
+        return str(getattr(thing, "title_en" if self.lang == "en" else "title_zh"))
+
+    def script_words(self) -> str:
+        """The few words our script needs, as JSON for a data attribute."""
+        return json.dumps(
+            {
+                "left": self.t(N_("还有 %(time)s")),
+                "s": self.t(N_("%(n)s 秒")),
+                "m": self.t(N_("%(n)s 分")),
+                "h": self.t(N_("%(n)s 小时")),
+                "d": self.t(N_("%(n)s 天")),
+                "due": self.t(N_("正在更新…")),
+                "copied": self.t(N_("已复制")),
+                "offline": self.t(N_("连接中断，正在重连；下面是最后一次确认的内容")),
+                "failed": self.t(N_("没有成功，请再试一次")),
+            },
+            ensure_ascii=False,
+        )
+
+    def _names(self, place: str, party: str) -> dict[str, str | Markup]:
+        names: dict[str, str | Markup] = {
+            "shop": self.shop.name,
+            "channel": self.t(words.CHANNEL_GENERAL),
+            "supplier": self.t(words.SUPPLIER_GENERAL),
+            "party": self.party(party),
+            "amount": "",
+        }
+        names.update(self.defaults)
+        if party:
+            side = "supplier" if place.startswith("supplier") else "channel"
+            names[side] = self.party(party)
+        return names
+
+    def _fill(self, text: str, names: Mapping[str, str | Markup]) -> Markup:
+        return Markup(str(escape(text))) % {key: names[key] for key in NEEDS}  # noqa: S704 - escaped just here
+
+
+def order_names(page: OrderPage, view: View) -> dict[str, str | Markup]:
+    """Names an order's own rows give: its channel, its supplier, its price."""
+    names: dict[str, str | Markup] = {"amount": yuan(page.price_fen)}
+    channel = page.payment.channel if page.payment else page.refund.channel if page.refund else ""
+    supplier = ""
+    for item in page.timeline:
+        channel = channel or item.params.get("channel", "")
+        supplier = item.params.get("supplier", "") or supplier
+    if page.sentence.place.startswith("supplier"):
+        supplier = page.sentence.party
+    for part in page.money:
+        if part.place.startswith("supplier"):
+            supplier = supplier or part.party
+    if page.uncertainty is not None and page.supply_badge == "confirming":
+        supplier = supplier or page.uncertainty.asked_whom
+    if channel:
+        names["channel"] = view.channel(channel)
+    if supplier:
+        names["supplier"] = view.supplier(supplier)
+    return names

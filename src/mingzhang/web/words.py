@@ -1,0 +1,394 @@
+"""From codes to words: every code a page may meet, in Chinese, which is also the gettext message id.
+
+The tables are closed lists. A code that is not in its table gives the table's visible general wording, never an
+error and never the raw code; `tests/unit/test_web_words.py` holds the tables against the model. English lives in
+`locale/en`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Final
+
+
+def N_(text: str) -> str:  # noqa: N802 - the name gettext tools look for
+    """Mark a message for extraction; it is translated where it is shown."""
+    return text
+
+
+GENERAL: Final = N_("详情请联系客服")
+
+PAY_BADGES: Final[Mapping[str, str]] = {
+    "awaiting": N_("待支付"),
+    "confirming": N_("支付确认中"),
+    "paid": N_("已支付"),
+    "closed": N_("已关闭"),
+    "refunding": N_("退款中"),
+    "partly_refunded": N_("部分退款"),
+    "refunded": N_("已退款"),
+}
+SUPPLY_BADGES: Final[Mapping[str, str]] = {
+    "none": N_("尚未发送"),
+    "sent": N_("已发送供应商"),
+    "processing": N_("供应商处理中"),
+    "arrived": N_("到账成功"),
+    "partly_arrived": N_("部分到账"),
+    "refused": N_("充值失败（供应商拒绝）"),
+    "confirming": N_("结果确认中"),
+    "needs_you": N_("待您处理"),
+}
+CARD_SUPPLY_BADGES: Final[Mapping[str, str]] = {
+    "none": N_("尚未取卡"),
+    "sent": N_("已向供应商取卡"),
+    "processing": N_("取卡中"),
+    "arrived": N_("已发卡"),
+    "partly_arrived": N_("部分发卡"),
+    "refused": N_("取卡失败（供应商拒绝）"),
+}
+
+# What is going on, after the clause that says where the money is. Keys: shop, party, channel.
+SENTENCES: Final[Mapping[str, str]] = {
+    "awaiting_payment": N_("等待您支付；过时自动关闭，不会扣款。"),
+    "confirming_payment": N_("【%(shop)s】正在向%(channel)s核实这笔付款，不需要您重付。"),
+    "paid_waiting_dispatch": N_("【%(shop)s】正在处理，即将发送给供应商。"),
+    "sent_to_supplier": N_("已发送给%(supplier)s，等待对方受理。发送不等于到账。"),
+    "supplier_processing": N_("%(supplier)s正在处理您的充值。"),
+    "confirming_result": N_("%(supplier)s暂时没有结果，【%(shop)s】正在反复查询，不会重复充值。"),
+    "choose_refund_or_wait": N_("已过承诺时间仍无结果，请您选择：退款，或继续等待。"),
+    "delivered": N_("%(supplier)s确认：到账成功。"),
+    "refund_asked": N_("【%(shop)s】已为您申请原路退款。"),
+    "refund_processing": N_("%(channel)s正在办理原路退款。"),
+    "refund_arrived": N_("%(channel)s已退款；到您的银行卡可能还需 1–3 个工作日。"),
+    "closed_unpaid": N_("订单已关闭，没有收取任何款项。"),
+    "needs_person": N_("需要人工核实，【%(shop)s】的客服正在处理。"),
+    "needs_buyer": N_("需要您来处理，请看下方说明。"),
+    "money_in_doubt": N_("%(channel)s前后说法不一致，【%(shop)s】正在核实，暂停后续步骤。"),
+}
+SENTENCE_GENERAL: Final = N_("【%(shop)s】正在处理。")
+
+ACTORS: Final[Mapping[str, str]] = {
+    "shop": N_("【%(shop)s】"),
+    "buyer": N_("您"),
+    "channel": N_("支付通道"),
+    "supplier": N_("供应商"),
+    "person": N_("人工客服"),
+    "": N_("【%(shop)s】"),
+}
+
+STEPS: Final[Mapping[str, str]] = {
+    "paid": N_("已支付"),
+    "sent": N_("已发送供应商"),
+    "processing": N_("供应商处理中"),
+    "arrived": N_("到账成功"),
+    "fetching": N_("取卡中"),
+    "issued": N_("已发卡"),
+    "refused": N_("供应商拒绝"),
+    "refunding": N_("退款中"),
+    "refunded": N_("渠道已退款"),
+}
+REFUND_STEPS: Final[Mapping[str, str]] = {
+    "asked": N_("已申请退款"),
+    "accepted": N_("渠道已受理"),
+    "arrived": N_("渠道已退款"),
+}
+STEP_STATES: Final[Mapping[str, str]] = {
+    "done": N_("已完成"),
+    "now": N_("进行中"),
+    "todo": N_("尚未开始"),
+    "failed": N_("未成功"),
+}
+
+PARTIES: Final[Mapping[str, str]] = {
+    "alipay": N_("支付宝"),
+    "wechat": N_("微信支付"),
+    "epay": N_("易支付"),
+    "fulu": N_("福禄"),
+    "dtone": N_("DT One"),
+    "kasushou": N_("卡速售"),
+    "stock": N_("本店卡库"),
+    "bank": N_("存管银行"),
+    "self": N_("商家自有账户（未存管）"),
+    "custody": N_("存管银行"),
+    "shop": N_("本店"),
+    "platform": N_("本店"),
+    "staff": N_("客服"),
+    "buyer": N_("您"),
+}
+PARTY_GENERAL: Final = N_("合作方")
+CHANNEL_GENERAL: Final = N_("支付通道")
+SUPPLIER_GENERAL: Final = N_("供应商")
+
+# Places as the buyer reads them (ledger.md, "What the buyer is shown"). Key: party.
+PLACES: Final[Mapping[str, str]] = {
+    "channel": N_("%(party)s"),
+    "hold": N_("争议锁定（%(party)s）"),
+    "transit.settlement": N_("结算中（%(party)s）"),
+    "custody": N_("存管账户"),
+    "custody.self": N_("商家自有账户（未存管）"),
+    "supplier.reserved": N_("供应商%(party)s（处理中）"),
+    "supplier.settled": N_("已用于本单（%(party)s）"),
+    "refunding": N_("退款处理中（%(party)s）"),
+    "refund.transit": N_("退款处理中（%(party)s）"),
+    "refund.arrived": N_("渠道已退款（%(party)s）"),
+    "refund.chargeback": N_("渠道已退回（%(party)s）"),
+    "missing": N_("待核实款项（%(party)s）"),
+    "suspense": N_("待核实款项（%(party)s）"),
+}
+PLACE_GENERAL: Final = N_("核实中的位置")
+
+# Places that only books and staff see (finance, not the buyer).
+BOOK_PLACES: Final[Mapping[str, str]] = {
+    "channel": N_("支付通道"),
+    "hold": N_("争议锁定"),
+    "refunding": N_("退款处理中"),
+    "transit.settlement": N_("结算中"),
+    "custody": N_("存管账户"),
+    "refund.transit": N_("退款在途"),
+    "refund.arrived": N_("渠道已退款"),
+    "refund.chargeback": N_("拒付退回"),
+    "fee": N_("手续费"),
+    "missing": N_("待核实款项"),
+    "supplier.free": N_("供应商预存款（可用）"),
+    "supplier.reserved": N_("供应商（处理中）"),
+    "supplier.settled": N_("已用于订单"),
+    "transit.topup": N_("预存款在途"),
+    "operator": N_("商家自有账户（利润）"),
+    "source.payer": N_("买家付款（来源）"),
+    "source.unexplained": N_("来源不明"),
+    "source.capital": N_("商家投入（来源）"),
+    "source.platform": N_("商家垫付（来源）"),
+    "source.margin": N_("利润（来源）"),
+    "spent.loss": N_("商家承担的损失"),
+    "spent.margin": N_("已计利润"),
+}
+
+REASONS: Final[Mapping[str, str]] = {
+    "account_banned": N_("目标账号被封禁或停用"),
+    "velocity": N_("充值过于频繁，触发供应商风控"),
+    "wrong_account": N_("充值账号不存在或不支持"),
+    "wrong_region": N_("账号所在地区不支持此商品"),
+    "stock_out": N_("供应商暂时缺货"),
+    "maintenance": N_("供应商或运营商系统维护"),
+    "price_changed": N_("供应商调价，本店按下单价不再采购"),
+    "prefund_short": N_("本店在供应商的预存款不足（本店的责任）"),
+    "duplicate": N_("供应商称订单号重复"),
+    "supplier_error": N_("供应商系统错误"),
+    "supplier_refused": N_("供应商拒绝"),
+    "buyer_chose_refund": N_("您选择退款"),
+    "paid_late": N_("订单关闭后才付款"),
+    "excess_money": N_("重复付款或多付"),
+    "wrong_amount": N_("付款金额与订单不符"),
+    "reversed": N_("供应商到账后又撤回"),
+    "late_success": N_("供应商迟到的成功"),
+    "unknown_outcome": N_("对方一直没有明确结果"),
+    "no_result": N_("对方一直没有明确结果"),
+    "deadline_passed": N_("超过承诺时间"),
+    "payment_contradicted": N_("渠道前后说法不一致"),
+    "conflict": N_("同一笔交易有两种说法"),
+    "no_order": N_("款项找不到对应订单"),
+    "cards_missing": N_("供应商称成功但没有给出卡密"),
+    "price_expired": N_("下单时的价格已失效"),
+    "waiting_float": N_("退款备付金不足"),
+    "refund_refused": N_("渠道拒绝退款"),
+}
+REASON_GENERAL: Final = N_("其他原因，客服可以为您说明")
+
+# Keys: channel, supplier, amount, shop.
+EVENTS: Final[Mapping[str, str]] = {
+    "placed": N_("订单已提交"),
+    "payment_opened": N_("已在%(channel)s开出付款单"),
+    "payment_asked": N_("已向%(channel)s查询付款结果"),
+    "payment_hint": N_("收到一条未经验证的付款消息，未采信，改为直接向%(channel)s查询"),
+    "payment_forged": N_("收到一条伪造或不符的付款消息，已存证，未采信"),
+    "paid": N_("%(channel)s确认收到您的 %(amount)s"),
+    "paid_confirmed": N_("%(channel)s再次确认同一笔付款，没有重复入账"),
+    "paid_late": N_("订单关闭后，%(channel)s告知收到您的付款"),
+    "payment_contradicted": N_("%(channel)s前后说法不一致，款项列为待核实"),
+    "payment_closed": N_("付款单已在%(channel)s关闭"),
+    "expired": N_("超过付款时间，订单关闭"),
+    "dispatched": N_("已为本单向%(supplier)s备好充值款"),
+    "sent": N_("充值指令已发送给%(supplier)s"),
+    "supplier_processing": N_("%(supplier)s已受理，处理中"),
+    "supplier_unknown": N_("%(supplier)s没有给出明确结果；不重发，改为反复查询"),
+    "supplier_asked": N_("已向%(supplier)s查询结果"),
+    "supplier_hint": N_("%(supplier)s发来一条通知，先查询核实，不直接采信"),
+    "delivered": N_("%(supplier)s确认到账成功"),
+    "cards_issued": N_("卡密已取到并交给您"),
+    "supplier_refused": N_("%(supplier)s拒绝了这笔充值"),
+    "supplier_reversed": N_("%(supplier)s撤回了先前的到账"),
+    "late_success": N_("%(supplier)s迟到的成功：已到账，费用由【%(shop)s】承担"),
+    "refund_asked": N_("已申请把 %(amount)s 原路退回"),
+    "refund_sent": N_("退款指令已发送给%(channel)s"),
+    "refund_accepted": N_("%(channel)s已受理退款"),
+    "refund_unknown": N_("%(channel)s没有给出退款结果；不重退，改为查询"),
+    "refund_arrived": N_("%(channel)s确认已退款 %(amount)s"),
+    "refund_refused": N_("%(channel)s拒绝了退款，转人工处理"),
+    "refund_waiting_float": N_("退款备付金不足，退款排队等待，已告警"),
+    "choice_open": N_("已到承诺时间仍无结果，您可以选择退款或继续等待"),
+    "buyer_chose_refund": N_("您选择了退款"),
+    "buyer_chose_wait": N_("您选择了继续等待"),
+    "needs_person": N_("转交人工客服处理"),
+    "excess_money": N_("收到多付或重复的付款 %(amount)s，单独登记，将退还"),
+    "staff_asked": N_("客服发起了一次查询"),
+}
+EVENT_GENERAL: Final = N_("订单有一项新记录")
+
+NUMBERS: Final[Mapping[str, str]] = {
+    "order": N_("订单号"),
+    "order_id": N_("订单号"),
+    "payment": N_("商户订单号"),
+    "payment_no": N_("商户订单号"),
+    "out_trade_no": N_("商户订单号"),
+    "transaction": N_("渠道交易号"),
+    "transaction_id": N_("渠道交易号"),
+    "attempt": N_("发给供应商的单号"),
+    "attempt_no": N_("发给供应商的单号"),
+    "supplier": N_("供应商订单号"),
+    "supplier_order": N_("供应商订单号"),
+    "supplier_order_id": N_("供应商订单号"),
+    "refund": N_("退款单号"),
+    "refund_no": N_("退款单号"),
+    "reference": N_("退款凭证号"),
+    "refund_reference": N_("退款凭证号"),
+    "serial": N_("运营商流水号"),
+}
+NUMBER_GENERAL: Final = N_("其他单号")
+
+# The supplier's own words (R40): allow-listed field names.
+FEEDBACK: Final[Mapping[str, str]] = {
+    "code": N_("返回码"),
+    "message": N_("返回说明"),
+    "order_id": N_("供应商订单号"),
+    "customer_order_no": N_("发给供应商的单号"),
+    "order_state": N_("状态"),
+    "order_status": N_("状态"),
+    "recharge_description": N_("充值说明"),
+    "description": N_("充值说明"),
+    "operator_serial_number": N_("运营商流水号"),
+    "charge_finish_time": N_("完成时间"),
+    "finish_time": N_("完成时间"),
+    "create_time": N_("受理时间"),
+    "charge_account": N_("充值账号"),
+    "product_id": N_("商品编号"),
+    "product_name": N_("商品名称"),
+    "buy_num": N_("数量"),
+    "text": N_("返回说明"),
+    "state": N_("状态"),
+}
+FEEDBACK_GENERAL: Final = N_("反馈")
+
+STANDINGS: Final[Mapping[str, str]] = {
+    "verified": N_("对方签名，已验证"),
+    "answer": N_("对我方查询的答复"),
+    "hint": N_("未经验证，仅作线索"),
+    "forged": N_("验证不符，未采信"),
+    "own": N_("本店记录"),
+}
+
+KINDS: Final[Mapping[str, str]] = {
+    "direct": N_("直充"),
+    "mobile": N_("话费直充"),
+    "card": N_("卡密"),
+}
+KIND_NOTES: Final[Mapping[str, str]] = {
+    "direct": N_("直充：直接充进您填写的账号，不会给您卡号。账号填错，钱会充给别人。"),
+    "mobile": N_("直充：话费直接充进您填写的手机号，不会给您卡号。号码填错，钱会充给别人。"),
+    "card": N_("卡密：给您卡号和密码，由您自己去官方兑换；不会直接充进任何账号。"),
+}
+TEMPLATES: Final[Mapping[str, str]] = {
+    "phone_cn": N_("充值手机号"),
+    "qq": N_("充值 QQ 号"),
+    "steam64": N_("SteamID64"),
+    "game_id": N_("游戏账号 ID"),
+    "none": N_("无需账号"),
+}
+TEMPLATE_HINTS: Final[Mapping[str, str]] = {
+    "phone_cn": N_("11 位中国大陆手机号，请确认未停机"),
+    "qq": N_("5–11 位数字，不以 0 开头"),
+    "steam64": N_("17 位数字，以 7656119 开头"),
+    "game_id": N_("请在游戏内“个人资料”里复制"),
+}
+TEMPLATE_GENERAL: Final = N_("充值账号")
+
+REFUND_STATES: Final[Mapping[str, str]] = {
+    "ready": N_("准备退款"),
+    "sending": N_("正在发送退款指令"),
+    "unknown": N_("退款结果确认中"),
+    "accepted": N_("渠道已受理"),
+    "arrived": N_("渠道已退款"),
+    "refused": N_("渠道拒绝，人工处理中"),
+    "waiting_float": N_("退款排队中"),
+}
+PAYMENT_STATES: Final[Mapping[str, str]] = {
+    "intent": N_("正在开出付款单"),
+    "open": N_("等待付款"),
+    "paid": N_("已支付"),
+    "closed": N_("已关闭"),
+    "failed": N_("付款单开出失败"),
+    "contradicted": N_("待核实"),
+}
+
+ACTIONS: Final[Mapping[str, str]] = {
+    "pay": N_("重新获取付款码"),
+    "cancel": N_("取消订单"),
+    "check_payment": N_("已付款，订单未更新"),
+    "choose_refund": N_("选择退款"),
+    "keep_waiting": N_("继续等待"),
+    "change_account": N_("修改充值账号"),
+    "ask_refund": N_("申请退款/补发"),
+    "complain": N_("投诉"),
+    "download_proof": N_("下载交易凭证"),
+}
+ACTION_GENERAL: Final = N_("继续处理")
+
+WORK_KINDS: Final[Mapping[str, str]] = {
+    "order": N_("订单"),
+    "payment": N_("付款"),
+    "attempt": N_("供应商指令"),
+    "refund": N_("退款"),
+    "suspense": N_("待核实款项（挂账）"),
+    "conflict": N_("说法冲突"),
+}
+WORK_ACTIONS: Final[Mapping[str, str]] = {
+    "ask_channel": N_("向渠道查询"),
+    "ask_supplier": N_("向供应商查询"),
+    "ask_refund": N_("查询退款结果"),
+    "refund_at_risk": N_("退款（本店承担风险）"),
+    "refund_suspense": N_("退还这笔款项"),
+}
+WORK_GENERAL: Final = N_("待处理")
+
+SCENARIOS: Final[Mapping[str, str]] = {
+    "normal": N_("正常充值"),
+    "callback_lost": N_("回调丢失"),
+    "refused": N_("供应商拒绝"),
+    "silent": N_("供应商不回应"),
+    "six_callbacks": N_("六个回调同时到"),
+    "kill_worker": N_("强杀进程"),
+}
+SCENARIO_NOTES: Final[Mapping[str, str]] = {
+    "normal": N_("付款、发送、受理、到账，四步实时推送，每一步都有凭证。"),
+    "callback_lost": N_("支付宝的成功通知被丢掉。本店主动去问，照样查到付款。"),
+    "refused": N_("供应商拒绝充值。页面写明原因，款项原路退回，跟到退款完成。"),
+    "silent": N_("供应商收单后没有回音。绝不重发；到时由您决定供应商怎样回答。"),
+    "six_callbacks": N_("同一个成功通知同时到达六次。只入账一次，只发货一次。"),
+    "kill_worker": N_("处理到一半，用 kill -9 杀掉进程。重启后从原处继续。"),
+}
+SCENARIO_TYPICAL: Final[Mapping[str, str]] = {
+    "normal": N_("常见系统此时：只显示“支付成功”，不说到账没有"),
+    "callback_lost": N_("常见系统此时：停在“待支付”"),
+    "refused": N_("常见系统此时：只显示“充值失败”，没有原因，等人工退款"),
+    "silent": N_("常见系统此时：一直转圈，或重发一次，充了两次"),
+    "six_callbacks": N_("常见系统此时：发出几份卡密"),
+    "kill_worker": N_("常见系统此时：订单永远停在“处理中”"),
+}
+OUTCOMES: Final[Mapping[str, str]] = {
+    "success": N_("回答成功"),
+    "failure": N_("回答失败"),
+    "silence": N_("继续沉默"),
+}
+
+
+def word(table: Mapping[str, str], code: str, general: str = GENERAL) -> str:
+    """The Chinese wording of `code`, or the general one when the code is unknown."""
+    return table.get(code, general)

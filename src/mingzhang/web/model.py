@@ -1,7 +1,7 @@
 """What pages and API show: plain data, no words. Templates turn codes into words through gettext.
 
-Everything the buyer may read is here and nothing else: no cost, no fee, no margin (ledger.md, "What the buyer is
-shown"). Times are UTC-aware; amounts are integer fen.
+Everything the buyer may read is here and nothing else: no cost, no fee, no margin (ledger.md, "What the
+buyer is shown"). Times are UTC-aware; amounts are integer fen.
 """
 
 from datetime import datetime
@@ -15,7 +15,8 @@ class Sentence(msgspec.Struct, frozen=True, kw_only=True):
     ``code`` (closed): awaiting_payment, confirming_payment, paid_waiting_dispatch, sent_to_supplier,
     supplier_processing, confirming_result, choose_refund_or_wait, delivered, refund_asked, refund_processing,
     refund_arrived, closed_unpaid, needs_person, needs_buyer, money_in_doubt.
-    ``place`` is a ledger place (``channel``, ``supplier.reserved`` …), ``party`` the channel's or supplier's name.
+    ``place`` is a ledger place (``channel``, ``supplier.reserved`` …), ``party`` the channel's or supplier's
+    name.
     """
 
     code: str
@@ -28,8 +29,8 @@ class Sentence(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Step(msgspec.Struct, frozen=True, kw_only=True):
-    """One step of the bar. ``code``: paid, sent, processing, arrived (cards: paid, fetching, issued); a refund
-    branch adds refused, refunding, refunded. ``state``: done, now, todo, failed."""
+    """One step of the bar. ``code``: paid, sent, processing, arrived (cards: paid, fetching, issued); a
+    refund branch adds refused, refunding, refunded. ``state``: done, now, todo, failed."""
 
     code: str
     state: str
@@ -47,7 +48,8 @@ class MoneyPart(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class TimelineItem(msgspec.Struct, frozen=True, kw_only=True):
-    """One line of the timeline; ``kind`` is an event kind of the vocabulary, ``params`` its allow-listed values."""
+    """One line of the timeline; ``kind`` is an event kind of the vocabulary, ``params`` its allow-listed
+    values: channel, supplier, amount_fen, reason."""
 
     seq: int
     kind: str
@@ -83,7 +85,8 @@ class PaymentPanel(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class RefundPanel(msgspec.Struct, frozen=True, kw_only=True):
-    """A refund followed to arrival. ``steps``: asked, accepted, arrived. ``reference`` is quoted to the bank."""
+    """A refund followed to arrival. ``steps``: asked, accepted, arrived. ``reference`` is quoted to the
+    bank."""
 
     refund_no: str
     channel: str
@@ -169,8 +172,9 @@ class WorkItem(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class ShopInfo(msgspec.Struct, frozen=True, kw_only=True):
-    """The shop as every page shows it. ``demo_speed``: how many times faster than the wall clock, None outside a
-    demo. ``support``: how to reach a person, in words. ``custody`` false: 商家自有账户（未存管）."""
+    """The shop as every page shows it. ``support``: how to reach a person, in words. ``demo_speed``: how many
+    times faster than the wall clock, None outside a demo. ``custody`` false: 商家自有账户（未存管）.
+    """
 
     name: str = "明账演示店"
     demo_speed: float | None = None

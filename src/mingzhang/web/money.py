@@ -1,4 +1,4 @@
-"""The money as a picture: which nodes of 您 → 通道 → 存管 → 供应商 the price has passed and where it lies now.
+"""The money as a picture: which of 您 → 通道 → 存管 → 供应商 the price has passed and where it lies now.
 
 Shows P whole or its refunded and remaining parts; never cost, fee or margin (ledger.md).
 """
@@ -27,7 +27,8 @@ REFUND_PLACES: Final = ("refunding", "refund.transit", "refund.arrived", "refund
 
 
 class Node(msgspec.Struct, frozen=True, kw_only=True):
-    """One stop. ``state``: here, passed, todo, done (used for this order). ``amount_fen``: what lies here now."""
+    """One stop. ``state``: here, passed, todo, maybe, done (used for the order). ``amount_fen``: what
+    lies here now."""
 
     code: str
     party: str
@@ -58,17 +59,19 @@ def picture(page: OrderPage) -> Picture:
         used = used or part.place == "supplier.settled"
     if not page.money and page.pay_badge in ("awaiting", "closed"):
         lying[0] = page.price_fen
+    asking = not page.money and page.pay_badge == "confirming"
     furthest = max((at for at, fen in enumerate(lying) if fen), default=1 if back else 0)
     nodes = tuple(
         Node(
             code=code,
             party=parties[at],
-            state=_state(at, lying[at], furthest, used=used and at == 3),
+            state="maybe" if asking and at == 1 else _state(at, lying[at], furthest, used=used and at == 3),
             amount_fen=lying[at],
         )
         for at, code in enumerate(NODES)
     )
-    return Picture(nodes=nodes, back=back, back_done=bool(back) and all(p.place == "refund.arrived" for p in back))
+    home = bool(back) and all(part.place == "refund.arrived" for part in back)
+    return Picture(nodes=nodes, back=back, back_done=home)
 
 
 def _state(at: int, fen: int, furthest: int, *, used: bool) -> str:

@@ -99,14 +99,14 @@ def product_page(
     lang: str,
     form: Mapping[str, str],
     errors: Mapping[str, str],
-    confirm: bool = False,  # noqa: FBT001, FBT002 - the two steps of one page
     *,
+    confirm: bool = False,
     rules_text: str = "",
     rule_version: int = 1,
 ) -> str:
     """Step 1 fills in the account, step 2 (`confirm`) restates everything before placing (R16, R17).
 
-    `form`: account, quantity, contact, method, idempotency_key; `errors`: field → code ("" key: the whole form).
+    `form`: account, quantity, contact, method, idempotency_key. `errors`: field → code ("": the whole form).
     """
     quantity = int(form.get("quantity", "1")) if form.get("quantity", "1").isdecimal() else 1
     return render(
@@ -147,7 +147,7 @@ def order_fragment(page: OrderPage, shop: ShopInfo, lang: str, csrf: str = "") -
 
 
 def order_locked_page(order_id: str, lang: str, shop: ShopInfo = SHOP, error: str = "") -> str:
-    """Asks for the contact left with the order; our script exchanges the link's token instead when it has one.
+    """Asks for the contact left with the order; our script exchanges the link's token instead.
 
     Shown alike for an order that does not exist. `error`: a field error code.
     """
@@ -171,13 +171,15 @@ def demo_page(lang: str, shop: ShopInfo = SHOP, summary: DemoSummary | None = No
     return render("demo.html", lang, shop=shop, summary=summary)
 
 
-def books_page(rows: Sequence[BookRow], lang: str, shop: ShopInfo = SHOP, checked_at: datetime | None = None) -> str:
+def books_page(
+    rows: Sequence[BookRow], lang: str, shop: ShopInfo = SHOP, checked_at: datetime | None = None
+) -> str:
     """Both parties' books side by side: the ledger, theirs, the difference (invariant 4)."""
     return render("books.html", lang, shop=shop, rows=rows, checked_at=checked_at)
 
 
 def sign_in_page(
-    lang: str, shop: ShopInfo = SHOP, name: str = "", error: str = "", csrf: str = "", next_url: str = ""
+    lang: str, shop: ShopInfo = SHOP, *, name: str = "", error: str = "", csrf: str = "", next_url: str = ""
 ) -> str:
     """Staff sign-in. `error`: a field error code."""
     return render("sign_in.html", lang, shop=shop, name=name, error=error, csrf=csrf, next_url=next_url)
@@ -188,6 +190,7 @@ def work_list_page(
     lang: str,
     name: str,
     shop: ShopInfo = SHOP,
+    *,
     csrf: str = "",
     now: datetime | None = None,
     notice: str = "",

@@ -1,4 +1,4 @@
-"""What templates may call: amounts, times, durations, codes into words, icons, QR. Pure; bound to one language."""
+"""What templates may call: amounts, times, durations, words for codes, icons, QR. Pure, in one language."""
 
 from __future__ import annotations
 
@@ -83,7 +83,7 @@ def icon(name: str) -> Markup:
 
 @dataclass(frozen=True)
 class View:
-    """Helpers of one page: its language, its shop, and `now` (the page's own clock, None when it has none)."""
+    """Helpers of one page: its language, its shop, and `now` (the page's own clock, or None)."""
 
     lang: str
     shop: ShopInfo
@@ -107,6 +107,13 @@ class View:
             return self.t(words.CARD_SUPPLY_BADGES[code])
         return self.w("supply_badge", code)
 
+    def step(self, code: str, state: str, *, refund: bool = False) -> str:
+        """The name of a step of the bar or of the refund panel, fit for its state."""
+        now = words.REFUND_STEPS_NOW if refund else words.STEPS_NOW
+        if state == "now" and code in now:
+            return self.t(now[code])
+        return self.w("refund_step" if refund else "step", code)
+
     def party(self, code: str, general: str = words.PARTY_GENERAL) -> str:
         """A party's name; ``supplier#attempt`` shows the supplier."""
         return self.t(word(words.PARTIES, code.partition("#")[0], general))
@@ -121,8 +128,24 @@ class View:
 
     def place(self, place: str, party: str) -> str:
         """Where money is, in the buyer's words (ledger.md, "What the buyer is shown")."""
-        key = f"{place}.self" if place == "custody" and not self.shop.custody else place
-        return self.t(word(words.PLACES, key, words.PLACE_GENERAL)) % {"party": self.party(party)}
+        text = self.t(word(words.PLACES, self._place_key(place), words.PLACE_GENERAL))
+        return text % {"party": self.party(party)}
+
+    def _place_key(self, place: str) -> str:
+        return "custody.self" if place == "custody" and not self.shop.custody else place
+
+    def holding(self, sentence: Sentence) -> Markup:
+        """The first clause: how much is where."""
+        key = self._place_key(sentence.place)
+        amount = yuan(sentence.amount_fen)
+        if key in words.SENTENCE_AT:
+            where = self.t(words.SENTENCE_AT[key]) % {"party": self.party(sentence.party)}
+            text = N_("%(amount)s 目前在%(place)s。")
+        else:
+            stands = words.SENTENCE_STANDS.get(key)
+            where = self.t(stands) if stands else self.place(sentence.place, sentence.party)
+            text = N_("%(amount)s %(place)s。")
+        return Markup(str(escape(self.t(text)))) % {"amount": amount, "place": where}  # noqa: S704 - escaped
 
     def sentence(self, sentence: Sentence) -> Markup:
         """What is going on, without the clause about the place."""
@@ -159,12 +182,15 @@ class View:
             moment.isoformat(), local.strftime("%Y-%m-%d %H:%M:%S UTC+8"), text
         )
 
-    def left(self, moment: datetime | None) -> Markup:
-        """How long until a moment; our script keeps it counting."""
+    def left(self, moment: datetime | None, *, aside: bool = False) -> Markup:
+        """How long until a moment, `aside`: in brackets; our script keeps it counting."""
         if moment is None or self.now is None or moment <= self.now:
             return Markup("")
         text = self.t(N_("还有 %(time)s")) % {"time": self.lasts((moment - self.now).total_seconds())}
-        return Markup('<span class="mz-left" data-until="{}">{}</span>').format(moment.isoformat(), text)
+        span = Markup('<span class="mz-left" data-until="{}">{}</span>').format(moment.isoformat(), text)
+        if not aside:
+            return span
+        return Markup(str(escape(self.t(N_("（%(left)s）"))))) % {"left": span}  # noqa: S704 - escaped
 
     def lasts(self, seconds: float) -> str:
         """A duration in at most two units, as people say it."""
@@ -173,8 +199,8 @@ class View:
             return self.t(N_("%(n)s 秒")) % {"n": whole}
         if whole < 3600:
             minutes, rest = divmod(whole, 60)
-            text = self.t(N_("%(n)s 分")) % {"n": minutes}
             more = self.t(N_("%(n)s 秒")) % {"n": rest} if rest and minutes < 10 else ""
+            text = self.t(N_("%(n)s 分") if more else N_("%(n)s 分钟")) % {"n": minutes}
         elif whole < 3 * DAY_S:
             hours, rest = divmod(whole, 3600)
             text = self.t(N_("%(n)s 小时")) % {"n": hours}
@@ -193,7 +219,8 @@ class View:
             {
                 "left": self.t(N_("还有 %(time)s")),
                 "s": self.t(N_("%(n)s 秒")),
-                "m": self.t(N_("%(n)s 分")),
+                "m": self.t(N_("%(n)s 分钟")),
+                "ms": self.t(N_("%(n)s 分")),
                 "h": self.t(N_("%(n)s 小时")),
                 "d": self.t(N_("%(n)s 天")),
                 "due": self.t(N_("正在更新…")),

@@ -1,8 +1,8 @@
 """From codes to words: every code a page may meet, in Chinese, which is also the gettext message id.
 
-The tables are closed lists. A code that is not in its table gives the table's visible general wording, never an
-error and never the raw code; `tests/unit/test_web_words.py` holds the tables against the model. English lives in
-`locale/en`.
+The tables are closed lists. A code that is not in its table gives the table's visible general wording,
+never an error and never the raw code; `tests/unit/test_web_words.py` holds the tables against the model.
+English lives in `locale/en`.
 """
 
 from __future__ import annotations
@@ -86,6 +86,19 @@ STEPS: Final[Mapping[str, str]] = {
     "refunding": N_("退款中"),
     "refunded": N_("渠道已退款"),
 }
+# The same steps while they are going on: a step that is not reached is not called by its done name.
+STEPS_NOW: Final[Mapping[str, str]] = {
+    "paid": N_("等待支付"),
+    "sent": N_("正在发送"),
+    "arrived": N_("等待到账"),
+    "issued": N_("等待发卡"),
+    "refunded": N_("等待渠道退款"),
+}
+REFUND_STEPS_NOW: Final[Mapping[str, str]] = {
+    "asked": N_("正在申请退款"),
+    "accepted": N_("等待渠道受理"),
+    "arrived": N_("等待渠道退款"),
+}
 REFUND_STEPS: Final[Mapping[str, str]] = {
     "asked": N_("已申请退款"),
     "accepted": N_("渠道已受理"),
@@ -133,6 +146,17 @@ PLACES: Final[Mapping[str, str]] = {
     "refund.chargeback": N_("渠道已退回（%(party)s）"),
     "missing": N_("待核实款项（%(party)s）"),
     "suspense": N_("待核实款项（%(party)s）"),
+}
+# The same places inside "¥100.00 目前在…"; the others stand by themselves: "¥100.00 退款处理中（支付宝）".
+SENTENCE_AT: Final[Mapping[str, str]] = {
+    "channel": N_("%(party)s"),
+    "custody": N_("第三方存管账户"),
+    "custody.self": N_("商家的自有账户（未存管）"),
+    "supplier.reserved": N_("供应商%(party)s"),
+}
+SENTENCE_STANDS: Final[Mapping[str, str]] = {
+    "supplier.settled": N_("已用于本单"),
+    "refund.arrived": N_("渠道已退款"),
 }
 PLACE_GENERAL: Final = N_("核实中的位置")
 

@@ -10,11 +10,11 @@
     if (s < 60) return say(words.s, s);
     if (s < 3600) {
       const m = Math.floor(s / 60);
-      return say(words.m, m) + (m < 10 && s % 60 ? " " + say(words.s, s % 60) : "");
+      return m < 10 && s % 60 ? say(words.ms, m) + " " + say(words.s, s % 60) : say(words.m, m);
     }
     if (s < 259200) {
       const h = Math.floor(s / 3600), m = Math.floor((s % 3600) / 60);
-      return say(words.h, h) + (m ? " " + say(words.m, m) : "");
+      return say(words.h, h) + (m ? " " + say(words.ms, m) : "");
     }
     return say(words.d, Math.floor(s / 86400));
   }
@@ -140,6 +140,7 @@
       .then(function (answer) { if (answer.ok) location.reload(); });
   }
 
+  if (window.self !== window.top) document.body.classList.add("mz-framed");
   unlock();
   window.addEventListener("hashchange", unlock);
   showCopies(document);

@@ -1,0 +1,302 @@
+"""The pages as pure functions: what each state must show, and what no page may contain."""
+
+from __future__ import annotations
+
+import gzip
+import re
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+import pytest
+from msgspec.structs import replace
+
+import mingzhang.web
+from mingzhang.web import pages
+from mingzhang.web.model import (
+    BookRow,
+    DemoSummary,
+    MoneyPart,
+    OrderPage,
+    PaymentPanel,
+    ProductCard,
+    RefundPanel,
+    Sentence,
+    ShopInfo,
+    Step,
+    TimelineItem,
+    Uncertainty,
+    WorkItem,
+)
+from mingzhang.web.views import group_digits, yuan
+
+STATIC = Path(next(iter(mingzhang.web.__path__))) / "static"
+NOON = datetime(2026, 11, 23, 4, 0, tzinfo=UTC)
+SHOP = ShopInfo(name="某某小店", demo_speed=60.0, support="400-000-0000")
+PRODUCT = ProductCard(
+    product_id="mobile-100",
+    kind="mobile",
+    title_zh="话费 100 元",
+    title_en="Top-up ¥100",
+    face_value_fen=10000,
+    price_fen=9980,
+    max_quantity=3,
+    account_template="phone_cn",
+    promise_s=600,
+)
+
+
+def minute(n: int) -> datetime:
+    return NOON + timedelta(minutes=n)
+
+
+ORDER = OrderPage(
+    order_id="0001ABCDEF",
+    title_zh="话费 100 元",
+    title_en="Top-up ¥100",
+    kind="mobile",
+    quantity=1,
+    price_fen=123456789,
+    face_value_fen=10000,
+    account_mask="138****8000",
+    contact_mask="b***@example.com",
+    placed_at=NOON,
+    expires_at=minute(15),
+    pay_badge="paid",
+    supply_badge="processing",
+    reason="",
+    reason_text="",
+    sentence=Sentence(
+        code="paid_waiting_dispatch",
+        amount_fen=123456789,
+        place="channel",
+        party="alipay",
+        next_actor="shop",
+        due_at=minute(5),
+        deadline_at=minute(20),
+    ),
+    bar=(Step(code="paid", state="done", at=minute(1)), Step(code="sent", state="now")),
+    money=(
+        MoneyPart(place="channel", party="alipay", amount_fen=123456789, proof="ab" * 32, since=minute(1)),
+    ),
+    timeline=(
+        TimelineItem(seq=1, kind="placed", at=NOON, params={}),
+        TimelineItem(
+            seq=2,
+            kind="supplier_refused",
+            at=minute(3),
+            params={"supplier": "fulu", "reason": "account_banned"},
+            feedback={"message": "<script>alert(1)</script>"},
+            evidence_sha256="cd" * 32,
+            evidence_party="fulu",
+            evidence_standing="answer",
+            known_at=minute(3),
+        ),
+        TimelineItem(seq=3, kind="never_heard_of", at=minute(4), params={"amount_fen": "oops"}),
+    ),
+    numbers=(("order", "0001ABCDEF"), ("transaction", "2026112322001")),
+    payment=None,
+    uncertainty=None,
+    refund=None,
+    serial="",
+    cards=(),
+    actions=(),
+    promise_s=600,
+    typical_p50_s=None,
+    typical_p90_s=None,
+    typical_n=0,
+    rule_version=1,
+    final=False,
+    seq=3,
+    now=minute(4),
+)
+AWAITING = replace(
+    ORDER,
+    pay_badge="awaiting",
+    supply_badge="none",
+    sentence=Sentence(code="awaiting_payment", amount_fen=9980, next_actor="buyer", deadline_at=minute(15)),
+    money=(),
+    payment=PaymentPanel(
+        payment_no="P1",
+        channel="alipay",
+        method="qr",
+        state="open",
+        url="http://127.0.0.1:1/cashier?a=1&b=2",
+        expires_at=minute(15),
+    ),
+    actions=("check_payment",),
+)
+CHOOSE = replace(
+    ORDER,
+    supply_badge="needs_you",
+    uncertainty=Uncertainty(
+        asked_whom="fulu", asked_at=minute(3), next_ask_at=minute(9), deadline_at=minute(4), may_choose=True
+    ),
+    actions=("choose_refund", "keep_waiting"),
+)
+REFUNDING = replace(
+    ORDER,
+    pay_badge="refunding",
+    supply_badge="refused",
+    reason="account_banned",
+    reason_text="号码已停机",
+    money=(MoneyPart(place="refund.transit", party="alipay", amount_fen=9980),),
+    refund=RefundPanel(
+        refund_no="R1",
+        channel="alipay",
+        amount_fen=9980,
+        state="accepted",
+        cause="account_banned",
+        steps=(Step(code="asked", state="done", at=minute(3)), Step(code="accepted", state="now")),
+        destination="",
+        reference="2026112322001",
+        promised_at=minute(4000),
+    ),
+)
+DELIVERED = replace(ORDER, supply_badge="arrived", serial="YD1", cards=(("880012", "AX7K-QP2M"),), final=True)
+ODD = replace(
+    ORDER,
+    pay_badge="odd",
+    supply_badge="odd",
+    kind="odd",
+    sentence=Sentence(code="odd", amount_fen=1, place="odd", party="odd", next_actor="odd"),
+    actions=("odd",),
+    numbers=(("odd", "1"),),
+    money=(MoneyPart(place="odd", party="odd", amount_fen=1),),
+)
+WORK = WorkItem(
+    subject="0001ABCDEF",
+    kind="order",
+    state="needs_person",
+    reason="odd",
+    amount_fen=9980,
+    holder="channel",
+    next_actor="person",
+    due_at=None,
+    deadline_at=minute(-5),
+    actions=("ask_channel",),
+)
+
+
+def every_page(lang: str) -> dict[str, str]:
+    form = {"account": "13800138000", "contact": '"><script>', "quantity": "2", "idempotency_key": "k-1"}
+    orders = {
+        "awaiting": AWAITING,
+        "choose": CHOOSE,
+        "refunding": REFUNDING,
+        "delivered": DELIVERED,
+        "odd": ODD,
+    }
+    made = {name: pages.order_page(order, SHOP, lang, csrf="tok") for name, order in orders.items()}
+    made |= {
+        "front": pages.shop_front([PRODUCT], SHOP, lang),
+        "product": pages.product_page(PRODUCT, SHOP, lang, form, {"account": "phone_invalid", "": "odd"}),
+        "confirm": pages.product_page(PRODUCT, SHOP, lang, form, {}, confirm=True),
+        "find": pages.find_order_page(lang, SHOP, {"number": "1"}, "unknown_order"),
+        "locked": pages.order_locked_page("0001ABCDEF", lang, SHOP),
+        "error": pages.error_page("odd_code", {"request_id": "r1"}, lang, SHOP),
+        "demo": pages.demo_page(lang, SHOP, DemoSummary(orders=50, missing_fen=0, checked_at=NOON, ok=True)),
+        "demo_cold": pages.demo_page(lang, SHOP),
+        "books": pages.books_page(
+            [BookRow(place="fee", party="alipay", ours_fen=1, theirs_fen=None)], lang, SHOP
+        ),
+        "sign_in": pages.sign_in_page(lang, SHOP, csrf="tok"),
+        "work": pages.work_list_page([WORK], lang, "小林", SHOP, csrf="tok", now=NOON),
+        "work_empty": pages.work_list_page([], lang, "小林", SHOP),
+    }
+    return made
+
+
+@pytest.mark.parametrize("lang", ["zh", "en"])
+def test_no_page_breaks_the_content_security_policy_or_leaves_the_host(lang: str) -> None:
+    for name, html in every_page(lang).items():
+        assert " style=" not in html, name
+        assert "<style" not in html, name
+        assert not re.search(r"<script(?![^>]* src=\"/static/)", html), name
+        assert not re.search(r"\son[a-z]+=", html), name
+        sources = re.findall(r"(?:src|action)=\"([^\"]*)\"|<link[^>]* href=\"([^\"]*)\"", html)
+        assert all(source.startswith("/") for pair in sources for source in pair if source), name
+
+
+def test_words_from_outside_are_escaped() -> None:
+    html = pages.order_page(ORDER, SHOP, "zh")
+    assert "&lt;script&gt;alert(1)" in html
+    assert "<script>alert" not in html
+
+
+@pytest.mark.parametrize("order", [AWAITING, CHOOSE, REFUNDING, DELIVERED, ODD])
+@pytest.mark.parametrize("lang", ["zh", "en"])
+def test_the_fragment_is_the_live_part_of_the_page(order: OrderPage, lang: str) -> None:
+    fragment = pages.order_fragment(order, SHOP, lang)
+    assert fragment.startswith('<div id="live"')
+    assert fragment in pages.order_page(order, SHOP, lang)
+    assert f'data-seq="{order.seq}"' in fragment
+
+
+def test_the_sentence_says_where_who_and_by_when() -> None:
+    html = pages.order_fragment(ORDER, SHOP, "zh")
+    sentence = re.sub(
+        r"<[^>]+>|\s+", "", html.split('id="sentence"', 1)[1].split(">", 1)[1].split("</h1>", 1)[0]
+    )
+    assert sentence == "¥1,234,567.89目前在支付宝。【某某小店】正在处理，即将发送给供应商。最晚12:20更新。"
+
+
+def test_the_essentials_work_without_scripts() -> None:
+    html = pages.order_page(CHOOSE, SHOP, "zh", csrf="tok")
+    assert '<noscript><meta http-equiv="refresh"' in html
+    for action in ("choose_refund", "keep_waiting"):
+        assert f'action="/orders/0001ABCDEF/actions/{action}"' in html
+    assert html.count('name="csrf" value="tok"') == 2
+    assert "http-equiv" not in pages.order_page(DELIVERED, SHOP, "zh")
+
+
+def test_a_waiting_payment_shows_code_button_and_clock() -> None:
+    html = pages.order_page(AWAITING, SHOP, "zh")
+    assert 'class="mz-qr"' in html
+    assert 'href="http://127.0.0.1:1/cashier?a=1&amp;b=2"' in html
+    assert "还在您手里" in html
+    assert "已付款，订单未更新" in html
+
+
+def test_a_refusal_shows_its_reason_and_follows_the_refund() -> None:
+    html = pages.order_page(REFUNDING, SHOP, "zh")
+    for text in (
+        "目标账号被封禁或停用",
+        "号码已停机",
+        "正在退回",
+        "向银行查询用的凭证号",
+        "支付宝原付款账户",
+    ):
+        assert text in html
+    english = pages.order_page(REFUNDING, SHOP, "en")
+    assert "The account is banned or suspended" in english
+
+
+def test_confirmation_restates_type_account_price_and_promise() -> None:
+    form = {"account": "13800138000", "contact": "a@b.cn", "quantity": "2", "idempotency_key": "k-1"}
+    html = pages.product_page(PRODUCT, SHOP, "zh", form, {}, confirm=True)
+    for text in ("138 0013 8000", "¥199.60", "号码填错", "10 分钟", 'value="k-1"', 'value="place"'):
+        assert text in html
+
+
+def test_staff_can_only_ask_and_refund() -> None:
+    html = pages.work_list_page([WORK], "zh", "小林", SHOP, csrf="tok", now=NOON)
+    actions = re.findall(r'action="(/staff/work/[^"]+)"', html)
+    assert actions == ["/staff/work/order/0001ABCDEF/ask_channel"]
+    assert "已超时" in html
+
+
+def test_amounts_never_break_and_accounts_read_in_groups() -> None:
+    assert str(yuan(-123456)) == '<span class="mz-amount">−¥1,234.56</span>'
+    assert group_digits("13800138000") == "138 0013 8000"
+    assert group_digits("76561198000000001") == "7656 1198 0000 0000 1"
+    assert group_digits("a@b.cn") == "a@b.cn"
+
+
+def test_own_files_and_markup_of_the_order_page_stay_small() -> None:
+    """150 kB gzipped in all; vendor files take about 120 kB (Tabler 79, Alpine 24, htmx 17)."""
+    own = [STATIC / "app.css", STATIC / "app.js", STATIC / "icon.svg"]
+    weight = sum(len(gzip.compress(path.read_bytes())) for path in own)
+    weight += len(gzip.compress(pages.order_page(REFUNDING, SHOP, "zh").encode()))
+    vendor = [STATIC / "vendor" / name for name in ("tabler.min.css", "htmx.min.js", "alpine-csp.min.js")]
+    weight += sum(len(gzip.compress(path.read_bytes())) for path in vendor if path.exists())
+    assert weight < 150_000

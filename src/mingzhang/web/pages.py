@@ -168,7 +168,8 @@ def error_page(code: str, params: Mapping[str, str | int], lang: str, shop: Shop
 
 def demo_page(lang: str, shop: ShopInfo = SHOP, summary: DemoSummary | None = None) -> str:
     """`/demo`: a live order in a phone frame, six scenarios, and the proof below."""
-    return render("demo.html", lang, shop=shop, summary=summary)
+    view = View(lang, shop, translations(lang), summary.checked_at if summary else None)
+    return render("demo.html", lang, shop=shop, view=view, summary=summary)
 
 
 def books_page(

@@ -115,6 +115,25 @@
     showCopies(made); tick();
     if (made.dataset.final === "yes" && source) { source.close(); source = null; }
   }
+  /* Buttons of an order post through htmx: the answer is the order page, of which the live part is taken. */
+  document.body.addEventListener("htmx:beforeSwap", function (event) {
+    if (event.detail.xhr.status < 400 && !event.detail.xhr.responseText.includes('id="live"')) {
+      event.detail.shouldSwap = false; location.reload();
+    }
+  });
+  document.body.addEventListener("htmx:afterSettle", function () {
+    const made = document.getElementById("live");
+    if (!made || made === live) return;
+    live = made; setClock(made); showCopies(made); tick(); soon(SOON_MS);
+  });
+  ["htmx:responseError", "htmx:sendError"].forEach(function (name) {
+    document.body.addEventListener(name, function (event) {
+      const line = document.getElementById("offline");
+      line.textContent = words.failed; line.hidden = false; line.scrollIntoView({ block: "center" });
+      event.target.querySelectorAll("button").forEach(function (b) { b.disabled = false; });
+      soon(POLL_MS);
+    });
+  });
   function listen() {
     if (!window.EventSource || !live || live.dataset.final === "yes") return;
     source = new EventSource(live.dataset.live);

@@ -36,7 +36,7 @@ class Standing(StrEnum):
 
 
 class Message(msgspec.Struct, frozen=True, kw_only=True):
-    """One raw message. ``body`` is at most 256 KiB; ``occurred_at`` is the sender's own time if it gives one."""
+    """One raw message. ``body``: at most 256 KiB; ``occurred_at``: the sender's own time if it gives one."""
 
     party: str
     kind: str

@@ -1,7 +1,7 @@
 """The protocol every supplier speaks (上游供应商): submit, query, balance, read a callback.
 
-Three outcomes matter: success, refusal with a reason code, and unknown. ``unknown`` is a state and not a failure:
-ask again by the same number, never send again, never route elsewhere (wire.md, the rule of the head).
+Three outcomes matter: success, refusal with a reason code, and unknown. ``unknown`` is a state and not a
+failure: ask again by the same number, never send again, never route elsewhere (wire.md, the rule of the head).
 """
 
 from datetime import datetime
@@ -46,7 +46,7 @@ class Reason(StrEnum):
 
 
 class GoodsKind(StrEnum):
-    """直充 direct (an account is topped up), 话费 mobile (a phone number), 卡密 card (codes are handed out)."""
+    """直充 direct (an account is topped up), 话费 mobile (a phone number), 卡密 card (codes)."""
 
     DIRECT = "direct"
     MOBILE = "mobile"
@@ -54,7 +54,7 @@ class GoodsKind(StrEnum):
 
 
 class SupplyRequest(msgspec.Struct, frozen=True, kw_only=True):
-    """What to buy. ``attempt_no`` is unique for ever (R5). ``safe_cost_fen``: the most we will pay, all units."""
+    """What to buy. ``attempt_no``: unique for ever (R5). ``safe_cost_fen``: the most we will pay in all."""
 
     attempt_no: str
     kind: GoodsKind
@@ -73,7 +73,7 @@ class Card(msgspec.Struct, frozen=True):
 
 
 class SupplyAnswer(msgspec.Struct, frozen=True, kw_only=True):
-    """One attempt's state. ``cost_fen``: what the supplier charged in all, when it says. ``serial``: 运营商流水号.
+    """One attempt's state. ``cost_fen``: charged in all, when it says. ``serial``: 运营商流水号.
 
     ``feedback``: the supplier's own words, allow-listed fields only (R40), safe to show to the buyer.
     """

@@ -1,4 +1,4 @@
-"""The protocol every payment channel speaks (支付通道): open, query, close, refund, ask for a refund, read a notify.
+"""The protocol every payment channel speaks (支付通道): open, query, close, refund, read a notify.
 
 An adapter never decides what money does: it says what the channel said, and how sure that is. Every answer
 carries the raw messages, so that the caller stores them as evidence. Adapters raise nothing for what the
@@ -15,8 +15,11 @@ from mingzhang.evidence.messages import HttpMessage, Message, Reply
 
 
 class Outcome(StrEnum):
-    """How a call ended. ``not_sent``: proof that nothing reached the other side (connection refused), so the
-    same call may be made again. ``unknown``: anything else without a verified answer; only a query resolves it."""
+    """How a call ended.
+
+    ``not_sent``: proof that nothing reached the other side (connection refused), so the same call may be made
+    again. ``unknown``: anything else without a verified answer; only a query resolves it.
+    """
 
     OK = "ok"
     REFUSED = "refused"
@@ -25,7 +28,7 @@ class Outcome(StrEnum):
 
 
 class TradeState(StrEnum):
-    """A trade as the channel tells it. ``not_found`` is no proof that it can't be paid later (wire.md, Alipay)."""
+    """A trade as the channel tells it. ``not_found`` is no proof that it can't be paid later (Alipay)."""
 
     PENDING = "pending"
     PAID = "paid"
@@ -46,7 +49,7 @@ class RefundState(StrEnum):
 
 
 class PaymentRequest(msgspec.Struct, frozen=True, kw_only=True):
-    """What to open. ``method``: ``qr`` (当面付), ``page`` or ``wap``. ``payment_no`` is ours, ≤ 32 characters."""
+    """What to open. ``method``: ``qr`` (当面付), ``page``, ``wap``. ``payment_no``: ours, ≤ 32 characters."""
 
     payment_no: str
     amount_fen: int
@@ -86,7 +89,7 @@ class TradeAnswer(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class CloseAnswer(msgspec.Struct, frozen=True, kw_only=True):
-    """``closed`` false with outcome ``ok`` never happens; ``refused`` carries the channel's reason in ``code``."""
+    """``ok``: closed. ``refused`` carries the channel's reason in ``code``."""
 
     outcome: Outcome
     code: str = ""
@@ -95,7 +98,7 @@ class CloseAnswer(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class RefundRequest(msgspec.Struct, frozen=True, kw_only=True):
-    """``refund_no`` is the idempotency key at the channel (Alipay ``out_request_no``), fixed before the first call."""
+    """``refund_no``: the channel's idempotency key (``out_request_no``), fixed before the first call."""
 
     payment_no: str
     transaction_id: str
@@ -122,7 +125,7 @@ class Notify(msgspec.Struct, frozen=True, kw_only=True):
     """What a notify says, once read.
 
     ``message.standing`` tells whether it may be believed; ``hint`` and ``forged`` ones move nothing.
-    ``payment_no`` may name an order that is not ours. ``state`` PAID, CLOSED, REFUNDED (a refund-shaped success).
+    ``payment_no`` may name an order that is not ours. ``state`` REFUNDED: also a refund-shaped success.
     """
 
     message: Message

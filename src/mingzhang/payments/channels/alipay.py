@@ -1,0 +1,333 @@
+"""The first payment channel: Alipay (支付宝), by QR code (当面付 precreate), page and wap.
+
+An answer is believed only when Alipay's RSA2 signature covers it and it speaks of the number that was asked
+for. Everything else (20000, HTTP errors, timeouts, text that is not JSON, a bad signature) is unknown, and
+only a query resolves it (R4, F2, F14). Nothing raises for what the outside does. Source: wire.md, Alipay.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import json
+from collections.abc import Mapping
+from concurrent.futures import ThreadPoolExecutor
+from typing import Any, Final
+
+import msgspec
+
+from mingzhang.evidence.messages import Direction, HttpMessage, Message, Reply, Standing
+from mingzhang.kit.beijing import read_beijing, write_beijing
+from mingzhang.kit.clock import Clock
+from mingzhang.kit.errors import Kind, Problem
+from mingzhang.kit.money import format_yuan
+from mingzhang.kit.outbound import Answer, Outbound
+from mingzhang.payments.channels import alipay_notify
+from mingzhang.payments.channels.alipay_states import (
+    TRADE_NOT_EXIST,
+    judge,
+    mask_of,
+    read_fen,
+    read_refund_state,
+    read_trade,
+    text_of,
+)
+from mingzhang.payments.channels.alipay_wire import FORM_TYPE, Signer, Verifier, read_node
+from mingzhang.payments.channels.base import (
+    CloseAnswer,
+    Notify,
+    OpenAnswer,
+    Outcome,
+    PaymentRequest,
+    RefundAnswer,
+    RefundRequest,
+    RefundState,
+    TradeAnswer,
+    TradeState,
+)
+
+_PARTY: Final = alipay_notify.PARTY
+_MALFORMED: Final = "malformed_answer"
+_SIGNING_THREADS: Final = 2
+_SUBJECT_MAX: Final = 128
+_URL_MAX: Final = 1024
+
+_PRECREATE: Final = "alipay.trade.precreate"
+_METHODS: Final = {  # our method → the gateway's, and the product code that goes with it
+    "qr": (_PRECREATE, ""),
+    "page": ("alipay.trade.page.pay", "FAST_INSTANT_TRADE_PAY"),
+    "wap": ("alipay.trade.wap.pay", "QUICK_WAP_WAY"),
+}
+
+
+class AlipaySettings(msgspec.Struct, frozen=True, kw_only=True):
+    """One merchant at Alipay. ``timeout_s`` is real seconds for a whole call.
+
+    Keys are PEM or bare base64; ``alipay_public_key`` may hold two PEM blocks while Alipay changes its key.
+    """
+
+    gateway: str
+    app_id: str
+    seller_id: str
+    merchant_private_key: str
+    alipay_public_key: str
+    timeout_s: float = 8.0
+
+    def __repr__(self) -> str:
+        return f"AlipaySettings(gateway={self.gateway!r}, app_id={self.app_id!r}, keys hidden)"
+
+    def __rich_repr__(self) -> list[tuple[str, str]]:
+        return [("gateway", self.gateway), ("app_id", self.app_id)]
+
+
+class _Called(msgspec.Struct, frozen=True, kw_only=True):
+    """One call's end: verified `fields` when the outcome is ok or refused."""
+
+    outcome: Outcome
+    code: str = ""
+    text: str = ""
+    fields: dict[str, Any] = {}
+    messages: tuple[Message, ...] = ()
+
+
+class Alipay:
+    """The adapter. `http` is shared and stays open; `aclose` ends only the threads that sign."""
+
+    name = _PARTY
+
+    def __init__(self, settings: AlipaySettings, http: Outbound, clock: Clock) -> None:
+        self._settings = settings
+        self._http = http
+        self._clock = clock
+        self._signer = Signer(settings.merchant_private_key)
+        self._verifier = Verifier(settings.alipay_public_key)
+        self._threads = ThreadPoolExecutor(_SIGNING_THREADS, thread_name_prefix="alipay-sign")
+
+    async def open(self, request: PaymentRequest) -> OpenAnswer:
+        """QR: precreate. Page and wap: a signed address, no call; the trade exists once the buyer signs in.
+
+        An amount or method that no channel could take raises `Problem`: that is our own mistake.
+        """
+        if request.amount_fen <= 0 or request.method not in _METHODS:
+            raise Problem(
+                "payment_invalid", Kind.INVALID, f"method {request.method!r}, {request.amount_fen} fen"
+            )
+        method, product_code = _METHODS[request.method]
+        biz = {
+            "out_trade_no": request.payment_no,
+            "total_amount": format_yuan(request.amount_fen),
+            "subject": request.subject[:_SUBJECT_MAX],
+            "time_expire": write_beijing(request.expires_at),
+        }
+        if method == _PRECREATE:
+            return await self._precreate(biz, request)
+        biz["product_code"] = product_code
+        if request.method == "wap" and request.return_url:
+            biz["quit_url"] = request.return_url
+        extra = {"notify_url": request.notify_url, "return_url": request.return_url}
+        form = await self._sign(method, biz, extra)
+        separator = "&" if "?" in self._settings.gateway else "?"
+        url = f"{self._settings.gateway}{separator}{form}"
+        return OpenAnswer(outcome=Outcome.OK, url=url, messages=(_sent(method, form, ""),))
+
+    async def query(self, payment_no: str) -> TradeAnswer:
+        """``alipay.trade.query``. A trade that nobody scanned or signed in for is not found, yet payable."""
+        called = await self._call("alipay.trade.query", {"out_trade_no": payment_no})
+        if called.outcome is Outcome.REFUSED and called.code == TRADE_NOT_EXIST:
+            return _trade(called, TradeState.NOT_FOUND, Outcome.OK)
+        if called.outcome is not Outcome.OK:
+            return _trade(called, TradeState.UNKNOWN, called.outcome)
+        fields = called.fields
+        trade = read_trade(fields, "send_pay_date")
+        transaction_id = text_of(fields, "trade_no")
+        if trade is None or not transaction_id or text_of(fields, "out_trade_no") != payment_no:
+            return _trade(_doubted(called), TradeState.UNKNOWN, Outcome.UNKNOWN)
+        return TradeAnswer(
+            state=trade.state,
+            outcome=Outcome.UNKNOWN if trade.state is TradeState.UNKNOWN else Outcome.OK,
+            transaction_id=transaction_id,
+            amount_fen=trade.amount_fen,
+            refunded_fen=trade.refunded_fen,
+            paid_at=read_beijing(fields.get("send_pay_date")),
+            buyer_mask=mask_of(fields),
+            code=called.code,
+            text=called.text,
+            messages=called.messages,
+        )
+
+    async def close(self, payment_no: str) -> CloseAnswer:
+        """``alipay.trade.close``. ``ACQ.TRADE_NOT_EXIST`` is a refusal: nothing to close, yet payable."""
+        called = await self._call("alipay.trade.close", {"out_trade_no": payment_no})
+        if called.outcome is Outcome.OK and text_of(called.fields, "out_trade_no") not in ("", payment_no):
+            called = _doubted(called)
+        return CloseAnswer(
+            outcome=called.outcome, code=called.code, text=called.text, messages=called.messages
+        )
+
+    async def refund(self, request: RefundRequest) -> RefundAnswer:
+        """``alipay.trade.refund`` under ``out_request_no``. Accepted, never arrived: only a query says that.
+
+        ``fund_change`` N (a repeat, or not sure) proves nothing, so the refund is asked for at once.
+        """
+        biz = {
+            "out_trade_no": request.payment_no,
+            "trade_no": request.transaction_id,
+            "refund_amount": format_yuan(request.amount_fen),
+            "out_request_no": request.refund_no,
+            "refund_reason": request.reason[:_SUBJECT_MAX],
+        }
+        called = await self._call(
+            "alipay.trade.refund", {name: value for name, value in biz.items() if value}
+        )
+        if called.outcome is Outcome.OK and text_of(called.fields, "out_trade_no") != request.payment_no:
+            called = _doubted(called)
+        if called.outcome is Outcome.REFUSED:
+            return _refund(called, RefundState.REFUSED, Outcome.REFUSED)
+        if called.outcome is not Outcome.OK:
+            return _refund(called, RefundState.UNKNOWN, called.outcome)
+        if text_of(called.fields, "fund_change") == "Y":
+            return _refund(called, RefundState.ACCEPTED, Outcome.OK, request.amount_fen)
+        asked = await self.query_refund(request.payment_no, request.refund_no)
+        messages = called.messages + asked.messages
+        if asked.state in (RefundState.ARRIVED, RefundState.ACCEPTED):
+            return msgspec.structs.replace(asked, messages=messages)
+        return msgspec.structs.replace(
+            asked, state=RefundState.UNKNOWN, outcome=Outcome.UNKNOWN, messages=messages
+        )
+
+    async def query_refund(self, payment_no: str, refund_no: str) -> RefundAnswer:
+        """``alipay.trade.fastpay.refund.query``. Not found: none made; the same number may be sent again."""
+        biz = {"out_trade_no": payment_no, "out_request_no": refund_no}
+        called = await self._call("alipay.trade.fastpay.refund.query", biz)
+        if called.outcome is Outcome.REFUSED and called.code == TRADE_NOT_EXIST:
+            return _refund(called, RefundState.NOT_FOUND, Outcome.OK)
+        if called.outcome is not Outcome.OK:
+            return _refund(called, RefundState.UNKNOWN, called.outcome)
+        state = read_refund_state(called.fields)
+        if state is RefundState.NOT_FOUND:
+            return _refund(called, state, Outcome.OK)
+        amount_fen = read_fen(called.fields, "refund_amount")
+        named = (text_of(called.fields, "out_trade_no"), text_of(called.fields, "out_request_no"))
+        if state is RefundState.UNKNOWN or named != (payment_no, refund_no) or amount_fen is None:
+            return _refund(_doubted(called), RefundState.UNKNOWN, Outcome.UNKNOWN)
+        return _refund(called, state, Outcome.OK, amount_fen)
+
+    def read_notify(self, http: HttpMessage) -> Notify:
+        """See `alipay_notify.read_notify`; about 0.1 ms, most of it the form and the signature."""
+        return alipay_notify.read_notify(
+            http,
+            self._verifier,
+            app_id=self._settings.app_id,
+            seller_id=self._settings.seller_id,
+            now=self._clock.now(),
+        )
+
+    def acknowledge(self, accepted: bool) -> Reply:
+        """Literally ``success``; anything else makes Alipay send it again."""
+        return Reply(status=200, body=b"success" if accepted else b"fail", content_type="text/plain")
+
+    async def aclose(self) -> None:
+        """End the threads that sign."""
+        self._threads.shutdown(wait=False, cancel_futures=True)
+
+    async def _precreate(self, biz: dict[str, str], request: PaymentRequest) -> OpenAnswer:
+        called = await self._call(_PRECREATE, biz, {"notify_url": request.notify_url})
+        url = text_of(called.fields, "qr_code")
+        if called.outcome is Outcome.OK and (
+            not 0 < len(url) <= _URL_MAX or text_of(called.fields, "out_trade_no") != request.payment_no
+        ):
+            called = _doubted(called)
+        return OpenAnswer(
+            outcome=called.outcome,
+            url=url if called.outcome is Outcome.OK else "",
+            code=called.code,
+            text=called.text,
+            messages=called.messages,
+        )
+
+    async def _sign(self, method: str, biz: Mapping[str, str], extra: Mapping[str, str]) -> str:
+        fields = {
+            "app_id": self._settings.app_id,
+            "method": method,
+            "format": "JSON",
+            "charset": "utf-8",
+            "sign_type": "RSA2",
+            "timestamp": write_beijing(self._clock.now()),
+            "version": "1.0",
+            "biz_content": json.dumps(biz, ensure_ascii=False, separators=(",", ":")),
+            **extra,
+        }
+        return await asyncio.get_running_loop().run_in_executor(self._threads, self._signer.form, fields)
+
+    async def _call(
+        self, method: str, biz: Mapping[str, str], extra: Mapping[str, str] | None = None
+    ) -> _Called:
+        form = await self._sign(method, biz, extra or {})
+        settings = self._settings
+        ended = await self._http.post(settings.gateway, form.encode(), FORM_TYPE, settings.timeout_s)
+        if isinstance(ended, Answer):
+            return self._read_answer(method, _sent(method, form, ""), ended)
+        outcome = Outcome.NOT_SENT if ended.nothing_sent else Outcome.UNKNOWN
+        return _Called(
+            outcome=outcome, code=ended.why.value, messages=(_sent(method, form, ended.why.value),)
+        )
+
+    def _read_answer(self, method: str, sent: Message, answer: Answer) -> _Called:
+        node = read_node(answer.body, method)
+        genuine = node is not None and self._verifier.fits(node.raw, node.sign)
+        if answer.status != 200:
+            doubt = f"http_{answer.status}"
+        elif node is None:
+            doubt = "not_json"
+        else:
+            doubt = "" if genuine else "bad_signature"
+        standing = Standing.VERIFIED if genuine else Standing.HINT if node is None else Standing.FORGED
+        received = Message(
+            party=_PARTY,
+            kind=method,
+            direction=Direction.IN,
+            standing=standing,
+            body=answer.body,
+            content_type=answer.content_type[:200] or "application/octet-stream",
+            note=doubt,
+        )
+        messages = (sent, received)
+        if doubt or node is None:
+            return _Called(outcome=Outcome.UNKNOWN, code=doubt, messages=messages)
+        outcome, code, text = judge(node.fields)
+        return _Called(outcome=outcome, code=code, text=text, fields=node.fields, messages=messages)
+
+
+def _sent(method: str, form: str, note: str) -> Message:
+    return Message(
+        party=_PARTY,
+        kind=method,
+        direction=Direction.OUT,
+        standing=Standing.OWN,
+        body=form.encode(),
+        content_type=FORM_TYPE,
+        note=note,
+    )
+
+
+def _doubted(called: _Called) -> _Called:
+    """A genuine answer that is not about what was asked, or can't be read: unknown."""
+    return msgspec.structs.replace(called, outcome=Outcome.UNKNOWN, code=_MALFORMED)
+
+
+def _trade(called: _Called, state: TradeState, outcome: Outcome) -> TradeAnswer:
+    return TradeAnswer(
+        state=state, outcome=outcome, code=called.code, text=called.text, messages=called.messages
+    )
+
+
+def _refund(called: _Called, state: RefundState, outcome: Outcome, amount_fen: int = 0) -> RefundAnswer:
+    return RefundAnswer(
+        state=state,
+        outcome=outcome,
+        amount_fen=amount_fen,
+        destination=mask_of(called.fields),
+        reference=text_of(called.fields, "trade_no"),
+        code=called.code,
+        text=called.text,
+        messages=called.messages,
+    )

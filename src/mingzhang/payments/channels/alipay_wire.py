@@ -1,0 +1,174 @@
+"""Alipay's wire (支付宝开放平台): RSA2 both ways, the request form, the signed node, the notify form.
+
+RSA2 is SHA256withRSA (PKCS#1 v1.5) over the UTF-8 text ``k=v&k=v`` with sorted keys, values not URL-encoded.
+An answer's signature covers the exact bytes of its node, so the node is cut out of the text where the JSON
+decoder says it ends: counting braces goes wrong on a subject such as ``卡}100`` (wire.md, Alipay).
+
+Keys are parsed once. python-alipay-sdk signs in 1.5 ms and verifies in 0.7 ms while it holds the interpreter;
+OpenSSL through ``cryptography`` takes 0.2 ms outside it and 0.03 ms. The SDK is the tests' own witness.
+"""
+
+from __future__ import annotations
+
+import base64
+import binascii
+import json
+import re
+from collections.abc import Mapping
+from typing import Any, Final
+from urllib.parse import parse_qsl, urlencode
+
+import msgspec
+from cryptography.exceptions import InvalidSignature, UnsupportedAlgorithm
+from cryptography.hazmat.primitives import hashes, serialization
+from cryptography.hazmat.primitives.asymmetric import padding
+from cryptography.hazmat.primitives.asymmetric.rsa import RSAPrivateKey, RSAPublicKey
+
+from mingzhang.kit.errors import Kind, Problem
+
+FORM_TYPE: Final = "application/x-www-form-urlencoded;charset=utf-8"
+
+_FIELDS_MAX: Final = 128
+_PADDING: Final = padding.PKCS1v15()
+_HASH: Final = hashes.SHA256()
+_DECODER: Final = json.JSONDecoder()
+_BLANK: Final = re.compile(r"[ \t\r\n]*")
+_PEM_BLOCK: Final = re.compile(r"-----BEGIN [A-Z ]+-----.+?-----END [A-Z ]+-----", re.DOTALL)
+
+
+class Signer:
+    """Signs with the merchant's private key (应用私钥): PEM, or the bare base64 of Alipay's key tool."""
+
+    def __init__(self, private_key: str) -> None:
+        key = _load(private_key, private=True)
+        if not isinstance(key, RSAPrivateKey):
+            raise Problem("alipay_key_invalid", Kind.INVALID, "the merchant key is no RSA private key")
+        self._key = key
+
+    def form(self, fields: Mapping[str, str]) -> str:
+        """The signed, URL-encoded form, blank values left out. About 0.2 ms of CPU: call it in a thread."""
+        present = {name: value for name, value in fields.items() if value}
+        signature = self._key.sign(signed_text(present).encode(), _PADDING, _HASH)
+        return urlencode({**present, "sign": base64.b64encode(signature).decode()})
+
+
+class Verifier:
+    """Verifies with Alipay's public keys (支付宝公钥): one, or old and new while a key is being changed."""
+
+    def __init__(self, public_keys: str) -> None:
+        keys = [_load(text, private=False) for text in _PEM_BLOCK.findall(public_keys) or [public_keys]]
+        self._keys = [key for key in keys if isinstance(key, RSAPublicKey)]
+        if len(self._keys) != len(keys):
+            raise Problem("alipay_key_invalid", Kind.INVALID, "a key of Alipay is no RSA public key")
+
+    def fits(self, content: bytes, signature: str) -> bool:
+        """Whether one of the keys made this base64 signature over `content`."""
+        try:
+            raw = base64.b64decode(signature, validate=True)
+        except (binascii.Error, ValueError):
+            return False
+        for key in self._keys:
+            try:
+                key.verify(raw, content, _PADDING, _HASH)
+            except InvalidSignature:
+                continue
+            return True
+        return False
+
+
+class Node(msgspec.Struct, frozen=True, kw_only=True):
+    """One signed answer: the node's fields, its exact bytes, and the signature beside it (may be empty)."""
+
+    fields: dict[str, Any]
+    raw: bytes
+    sign: str
+
+
+def signed_text(fields: Mapping[str, str]) -> str:
+    """The text that RSA2 covers: sorted ``k=v`` joined by ``&``; blank values and ``sign`` do not count."""
+    return "&".join(f"{name}={fields[name]}" for name in sorted(fields) if fields[name] and name != "sign")
+
+
+def read_node(body: bytes, method: str) -> Node | None:
+    """Cut the signed node out of an answer; None when it is not the JSON that Alipay writes.
+
+    The node is ``<method>_response``, or ``error_response`` when the gateway never got to the method.
+    """
+    try:
+        text = body.decode()
+        values = _top_level(text)
+    except (ValueError, RecursionError):  # not UTF-8, not JSON, a key twice, or nested beyond reason
+        return None
+    found = values.get(method.replace(".", "_") + "_response") or values.get("error_response")
+    sign = values.get("sign", ("", ""))[0]
+    if found is None or not isinstance(found[0], dict) or not isinstance(sign, str):
+        return None
+    return Node(fields=found[0], raw=found[1].encode(), sign=sign)
+
+
+def read_form(body: bytes) -> dict[str, str] | None:
+    """The fields of a notify; None for anything but a UTF-8 form in which every name stands once."""
+    try:
+        pairs = parse_qsl(
+            body.decode("ascii"),
+            keep_blank_values=True,
+            strict_parsing=True,
+            errors="strict",
+            max_num_fields=_FIELDS_MAX,
+        )
+    except ValueError:
+        return None
+    fields = dict(pairs)
+    return fields if len(fields) == len(pairs) else None
+
+
+def _top_level(text: str) -> dict[str, tuple[Any, str]]:
+    """Each top-level value of a JSON object with the exact text it was written in."""
+    values: dict[str, tuple[Any, str]] = {}
+    at = _expect(text, _skip(text, 0), "{")
+    while True:
+        name, at = _DECODER.raw_decode(text, _skip(text, at))
+        if not isinstance(name, str) or name in values:
+            raise ValueError("a name that is no text, or stands twice")
+        start = _skip(text, _expect(text, _skip(text, at), ":"))
+        value, end = _DECODER.raw_decode(text, start)
+        values[name] = (value, text[start:end])
+        at = _skip(text, end)
+        if text[at : at + 1] != ",":
+            break
+        at += 1
+    if _skip(text, _expect(text, at, "}")) != len(text):
+        raise ValueError("text after the object")
+    return values
+
+
+def _skip(text: str, at: int) -> int:
+    blank = _BLANK.match(text, at)
+    return blank.end() if blank else at
+
+
+def _expect(text: str, at: int, mark: str) -> int:
+    if text[at : at + 1] != mark:
+        raise ValueError(f"{mark} expected")
+    return at + 1
+
+
+def _load(text: str, *, private: bool) -> object:
+    """A key from PEM or bare base64 DER. The error names no part of the key."""
+    try:
+        if "-----BEGIN" in text:
+            pem = text.strip().encode()
+            return (
+                serialization.load_pem_private_key(pem, None)
+                if private
+                else serialization.load_pem_public_key(pem)
+            )
+        der = base64.b64decode("".join(text.split()), validate=True)
+        return (
+            serialization.load_der_private_key(der, None)
+            if private
+            else serialization.load_der_public_key(der)
+        )
+    except (ValueError, TypeError, UnsupportedAlgorithm):
+        which = "merchant private key" if private else "Alipay public key"
+        raise Problem("alipay_key_invalid", Kind.INVALID, f"the {which} cannot be read") from None

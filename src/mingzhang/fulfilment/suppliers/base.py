@@ -1,7 +1,7 @@
 """The protocol every supplier speaks (上游供应商): submit, query, balance, read a callback.
 
 Three outcomes matter: success, refusal with a reason code, and unknown. ``unknown`` is a state and not a
-failure: ask again by the same number, never send again, never route elsewhere (wire.md, the rule of the head).
+failure: ask again by the same number, never send again or route elsewhere (wire.md, the rule of the head).
 """
 
 from datetime import datetime
@@ -115,8 +115,8 @@ class Supplier(Protocol):
         """Send one order under its fixed number."""
         ...
 
-    async def query(self, attempt_no: str, kind: GoodsKind) -> SupplyAnswer:
-        """Ask for one order by our number."""
+    async def query(self, attempt_no: str, kind: GoodsKind, quantity: int = 1) -> SupplyAnswer:
+        """Ask for one order by our number. ``quantity``: units bought; fewer cards are no success."""
         ...
 
     async def balance(self) -> BalanceAnswer:

@@ -21,6 +21,13 @@ _CONNECT_SECONDS_MAX: Final = 3.0
 _IDLE_SECONDS: Final = 2.0  # shorter than servers keep idle connections, so that none dies as it is reused
 _CHUNK_BYTES: Final = 16 * 1024
 
+_NEVER_CONNECTED: Final = (
+    aiohttp.ClientConnectorError,
+    aiohttp.ConnectionTimeoutError,
+    aiohttp.InvalidURL,
+    aiohttp.NonHttpUrlClientError,
+)
+
 
 class Silent(StrEnum):
     """Why no usable answer came. Only ``never_connected`` proves that nothing was sent."""
@@ -88,7 +95,7 @@ class Outbound:
                 status = response.status
                 received = await _read_bounded(response)
         # In this order: a connection timeout is both a client error and a timeout.
-        except (aiohttp.ClientConnectorError, aiohttp.ConnectionTimeoutError, aiohttp.InvalidURL):
+        except _NEVER_CONNECTED:
             return Silence(why=Silent.NEVER_CONNECTED)
         except TimeoutError:
             return Silence(why=Silent.TIMED_OUT, status=status)

@@ -1,0 +1,122 @@
+"""What one installation is told from outside: the environment, read once at start, and nothing else.
+
+Secrets come from files named by the environment (`…_FILE`, `…_KEY`), or directly where there is no file.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Final
+
+import msgspec
+
+from mingzhang.kit.clock import clock_from_spec
+from mingzhang.kit.errors import Kind, Problem
+
+PREFIX: Final = "MINGZHANG_"
+SECRET_BYTES_MIN: Final = 32
+_YES: Final = frozenset({"1", "true", "yes", "on"})
+_NO: Final = frozenset({"", "0", "false", "no", "off"})
+
+
+class Settings(msgspec.Struct, frozen=True, kw_only=True):
+    """One installation. ``base_url``: our public address, no slash at the end, for notify and callback
+    addresses. ``secret_key``: at least 32 bytes, root of every encryption and signature of our own.
+    Paths and addresses of channels and suppliers are empty when they are not used. Times are real seconds.
+    """
+
+    database_url: str
+    secret_key: bytes
+    base_url: str = "http://127.0.0.1:8000"
+    host: str = "127.0.0.1"
+    port: int = 8000
+    clock: str = "system"
+    buckets: int = 1
+    shop_name: str = "明账演示店"
+    support: str = ""
+    demo: bool = False
+    alipay_gateway: str = ""
+    alipay_app_id: str = ""
+    alipay_seller_id: str = ""
+    alipay_private_key_path: str = ""
+    alipay_public_key_path: str = ""
+    fulu_url: str = ""
+    fulu_app_key: str = ""
+    fulu_app_secret: str = ""
+    control_url: str = ""  # the simulators' control address, demo only
+    worker_pid_file: str = ""  # where the supervisor writes its worker's process id, demo only
+    call_timeout_s: float = 8.0
+    pool_size: int = 10
+
+    def __repr__(self) -> str:
+        return f"Settings(base_url={self.base_url!r}, clock={self.clock!r}, demo={self.demo}, secrets hidden)"
+
+    def __rich_repr__(self) -> list[tuple[str, object]]:
+        return [("base_url", self.base_url), ("clock", self.clock), ("demo", self.demo)]
+
+    @property
+    def secure_cookies(self) -> bool:
+        """Whether buyers reach us over https, so that cookies may insist on it."""
+        return self.base_url.startswith("https://")
+
+    @classmethod
+    def from_env(cls, environ: Mapping[str, str]) -> Settings:
+        """Read ``MINGZHANG_*`` (and ``DATABASE_URL``). Raises Problem ``settings_invalid`` naming the setting."""
+        given = {key[len(PREFIX) :].lower(): text for key, text in environ.items() if key.startswith(PREFIX)}
+        database_url = given.get("database_url") or environ.get("DATABASE_URL", "")
+        if not database_url:
+            raise _invalid("database_url", "is required (MINGZHANG_DATABASE_URL or DATABASE_URL)")
+        values: dict[str, object] = {"database_url": database_url, "secret_key": _secret(given)}
+        for field in msgspec.structs.fields(cls):
+            text = given.get(field.name)
+            if text is not None and field.name not in values:
+                values[field.name] = _parse(field.name, field.type, text)
+        settings = cls(**values)  # type: ignore[arg-type] - parsed by each field's own type just above
+        _check(settings)
+        return settings
+
+
+def _invalid(name: str, why: str) -> Problem:
+    return Problem("settings_invalid", Kind.INVALID, f"{PREFIX}{name.upper()} {why}", {"setting": name})
+
+
+def _secret(given: Mapping[str, str]) -> bytes:
+    """Hex in MINGZHANG_SECRET_KEY, or in the file MINGZHANG_SECRET_KEY_FILE names."""
+    text = given.get("secret_key", "")
+    try:
+        if not text and given.get("secret_key_file"):
+            text = Path(given["secret_key_file"]).read_text(encoding="ascii")
+        secret = bytes.fromhex(text.strip())
+    except (OSError, ValueError) as error:
+        raise _invalid("secret_key", "is not hex, or its file cannot be read") from error
+    if len(secret) < SECRET_BYTES_MIN:
+        raise _invalid("secret_key", f"must be at least {SECRET_BYTES_MIN} bytes, in hex")
+    return secret
+
+
+def _parse(name: str, kind: object, text: str) -> object:
+    try:
+        if kind is bool:
+            if text.lower() not in _YES | _NO:
+                raise ValueError(text)
+            return text.lower() in _YES
+        if kind is int:
+            return int(text)
+        if kind is float:
+            return float(text)
+    except ValueError as error:
+        raise _invalid(name, f"cannot be read: {text[:40]!r}") from error
+    return text
+
+
+def _check(settings: Settings) -> None:
+    if not settings.base_url.startswith(("http://", "https://")) or settings.base_url.endswith("/"):
+        raise _invalid("base_url", "must be http(s)://… without a slash at the end")
+    if not 0 <= settings.port <= 65_535:
+        raise _invalid("port", "must be a port number")
+    if settings.buckets < 1:
+        raise _invalid("buckets", "must be at least 1")
+    if not 0 < settings.call_timeout_s <= 60:
+        raise _invalid("call_timeout_s", "must be above 0 and at most 60 real seconds")
+    clock_from_spec(settings.clock)

@@ -127,7 +127,8 @@ REFUNDED = {
 async def test_a_request_is_signed_so_that_alipays_side_verifies_it() -> None:
     opened, party = await ask("open", said("open", code="10000", out_trade_no="P1", qr_code="https://qr/x"))
     assert (opened.outcome, opened.url) == (Outcome.OK, "https://qr/x")
-    fields = dict(parse_qsl(party.bodies[0].decode(), keep_blank_values=True))
+    fields = {"charset": "utf-8", **dict(parse_qsl(party.bodies[0].decode(), keep_blank_values=True))}
+    assert party.heads[0].startswith("POST /gateway?charset=utf-8 ")
     sign = fields.pop("sign")
     message = "&".join(f"{name}={value}" for name, value in sorted(fields.items()))
     assert ALIPAY_SIDE._verify(message, sign)

@@ -223,6 +223,20 @@ async def test_failed_after_acceptance(words: str, reason: Reason) -> None:
     assert (ended.state, ended.reason, ended.text) == (SupplyState.REFUSED, reason, words)
 
 
+async def test_a_success_taken_back_and_a_part_that_came_back() -> None:
+    """F19. The wire tells no amount of a partial credit; the code says that the cost is not all back."""
+    words = {"order_state": "failed", "recharge_description": "充值失败：运营商冲正"}
+    ended, _ = await ask(QUERY, ok({**ORDER, **words}))
+    assert (ended.state, ended.reason) == (SupplyState.REVERSED, Reason.SUPPLIER_ERROR)
+    ended, _ = await ask(QUERY, ok({**ORDER, **words, "recharge_description": "充值失败：部分退款"}))
+    assert (ended.state, ended.code) == (SupplyState.REFUSED, "partial_credit")
+
+
+async def test_the_price_is_per_unit() -> None:
+    ended, _ = await ask(QUERY, ok({**ORDER, "order_price": 9.6501, "buy_num": 3}))
+    assert ended.cost_fen == 2896
+
+
 async def test_no_such_order_is_no_proof() -> None:
     asked, _ = await ask(QUERY, no(4011, "订单不存在"))
     assert asked.state is SupplyState.NOT_FOUND

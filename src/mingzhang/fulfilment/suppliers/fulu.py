@@ -204,16 +204,17 @@ class Fulu:
     def _read_order(
         self, called: _Called, reply: fulu_wire.ReplyRead, attempt_no: str, kind: GoodsKind, quantity: int
     ) -> SupplyAnswer:
-        """Read an order as told by a submit or a query."""
+        """Read an order as told by a submit or a query. ``order_price`` is per unit (交易单价)."""
         order = fulu_wire.read_object(reply.result)
         if order is None or order.get("customer_order_no") != attempt_no:
             return msgspec.structs.replace(_unknown(called), code="malformed_answer")
         state = fulu_codes.state_of(order.get("order_state"))
         words = _text(order, "recharge_description")
-        reason = (
-            (fulu_codes.reason_in(words) or Reason.SUPPLIER_ERROR) if state is SupplyState.REFUSED else None
-        )
-        code = reply.code
+        reason, code = None, reply.code
+        if state is SupplyState.REFUSED:
+            reason = fulu_codes.reason_in(words) or Reason.SUPPLIER_ERROR
+            state = SupplyState.REVERSED if fulu_codes.is_reversal(words) else state
+            code = fulu_codes.PARTIAL_CREDIT if fulu_codes.is_partial(words) else code
         cards: tuple[Card, ...] = ()
         if state is SupplyState.SUCCEEDED and kind is GoodsKind.CARD:
             read = fulu_wire.read_cards(order.get("cards"), self._settings.app_secret)
@@ -227,7 +228,7 @@ class Fulu:
             code=code,
             text=words,
             supplier_order_id=_text(order, "order_id"),
-            cost_fen=fulu_wire.fen_charged(order.get("order_price")),
+            cost_fen=fulu_wire.fen_charged(order.get("order_price"), order.get("buy_num")),
             serial=_text(order, "operator_serial_number"),
             cards=cards,
             finished_at=read_beijing(order.get("finish_time")),

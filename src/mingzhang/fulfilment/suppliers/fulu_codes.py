@@ -11,6 +11,9 @@ from typing import Final
 from mingzhang.fulfilment.suppliers.base import Reason, SupplyState
 
 OK: Final = "0"
+PARTIAL_CREDIT: Final = "partial_credit"
+"""Our code for a failure that says only part of the cost came back; how much, the balance tells."""
+
 _NOT_FOUND: Final = "4011"
 _DUPLICATE: Final = "4010"
 _MAINTENANCE: Final = frozenset({"3003", "3004"})
@@ -46,6 +49,8 @@ _WORDS: Final[tuple[tuple[Reason, tuple[str, ...]], ...]] = (
 )
 _DUPLICATE_WORDS: Final = ("已存在", "重复")
 _NOT_FOUND_WORDS: Final = ("订单不存在",)
+_REVERSAL_WORD: Final = "冲正"
+_PARTIAL_WORD: Final = "部分退款"
 
 _STATES: Final = {
     "success": SupplyState.SUCCEEDED,
@@ -77,6 +82,16 @@ def is_duplicate(code: str, message: str) -> bool:
 def is_not_found(code: str, message: str) -> bool:
     """Whether a query says that it knows no such order; no proof that none will turn up."""
     return code == _NOT_FOUND or (code not in _REFUSALS and any(w in message for w in _NOT_FOUND_WORDS))
+
+
+def is_reversal(words: str) -> bool:
+    """Whether a failed order says that it was taken back after success (冲正, F19)."""
+    return _REVERSAL_WORD in words
+
+
+def is_partial(words: str) -> bool:
+    """Whether a failed order says that only part of its cost came back (部分退款)."""
+    return _PARTIAL_WORD in words
 
 
 def is_maintenance(code: str) -> bool:

@@ -130,9 +130,9 @@ def yuan_number(fen: Fen) -> Decimal:
     return Decimal(text.rstrip("0").rstrip("."))
 
 
-def fen_charged(value: object) -> Fen | None:
-    """A yuan amount that was taken from us, rounded up to a fen; None when it is no amount."""
-    return _fen(value, ROUND_CEILING)
+def fen_charged(price: object, units: object = 1) -> Fen | None:
+    """What `units` at a price in yuan cost us, rounded up to a fen; None when one of them is no number."""
+    return _fen(price, ROUND_CEILING, units if isinstance(units, int) and units > 0 else 1)
 
 
 def fen_free(value: object) -> Fen | None:
@@ -140,11 +140,11 @@ def fen_free(value: object) -> Fen | None:
     return _fen(value, ROUND_FLOOR)
 
 
-def _fen(value: object, rounding: str) -> Fen | None:
+def _fen(value: object, rounding: str, units: int = 1) -> Fen | None:
     if isinstance(value, bool) or not isinstance(value, int | Decimal | str):
         return None
     try:
-        exact = Decimal(value) * 100
+        exact = Decimal(value) * 100 * units
         if not abs(exact) <= FEN_MAX:  # also not a number; before a huge exponent is written out
             return None
         return max(int(exact.to_integral_value(rounding=rounding)), 0)

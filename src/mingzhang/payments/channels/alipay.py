@@ -12,6 +12,7 @@ import json
 from collections.abc import Mapping
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any, Final
+from urllib.parse import urlencode
 
 import msgspec
 
@@ -124,9 +125,8 @@ class Alipay:
         if request.method == "wap" and request.return_url:
             biz["quit_url"] = request.return_url
         extra = {"notify_url": request.notify_url, "return_url": request.return_url}
-        form = await self._sign(method, biz, extra)
-        separator = "&" if "?" in self._settings.gateway else "?"
-        url = f"{self._settings.gateway}{separator}{form}"
+        form = urlencode(await self._sign(method, biz, extra))
+        url = f"{self._settings.gateway}?{form}"
         return OpenAnswer(outcome=Outcome.OK, url=url, messages=(_sent(method, form, ""),))
 
     async def query(self, payment_no: str) -> TradeAnswer:
@@ -244,7 +244,7 @@ class Alipay:
             messages=called.messages,
         )
 
-    async def _sign(self, method: str, biz: Mapping[str, str], extra: Mapping[str, str]) -> str:
+    async def _sign(self, method: str, biz: Mapping[str, str], extra: Mapping[str, str]) -> dict[str, str]:
         fields = {
             "app_id": self._settings.app_id,
             "method": method,
@@ -256,14 +256,16 @@ class Alipay:
             "biz_content": json.dumps(biz, ensure_ascii=False, separators=(",", ":")),
             **extra,
         }
-        return await asyncio.get_running_loop().run_in_executor(self._threads, self._signer.form, fields)
+        return await asyncio.get_running_loop().run_in_executor(self._threads, self._signer.signed, fields)
 
     async def _call(
         self, method: str, biz: Mapping[str, str], extra: Mapping[str, str] | None = None
     ) -> _Called:
-        form = await self._sign(method, biz, extra or {})
-        settings = self._settings
-        ended = await self._http.post(settings.gateway, form.encode(), FORM_TYPE, settings.timeout_s)
+        fields = await self._sign(method, biz, extra or {})
+        # The gateway wants to know the charset before it reads the body.
+        url = f"{self._settings.gateway}?charset={fields.pop('charset')}"
+        form = urlencode(fields)
+        ended = await self._http.post(url, form.encode(), FORM_TYPE, self._settings.timeout_s)
         if isinstance(ended, Answer):
             return self._read_answer(method, _sent(method, form, ""), ended)
         outcome = Outcome.NOT_SENT if ended.nothing_sent else Outcome.UNKNOWN

@@ -16,7 +16,7 @@ import json
 import re
 from collections.abc import Mapping
 from typing import Any, Final
-from urllib.parse import parse_qsl, urlencode
+from urllib.parse import parse_qsl
 
 import msgspec
 from cryptography.exceptions import InvalidSignature, UnsupportedAlgorithm
@@ -45,11 +45,11 @@ class Signer:
             raise Problem("alipay_key_invalid", Kind.INVALID, "the merchant key is no RSA private key")
         self._key = key
 
-    def form(self, fields: Mapping[str, str]) -> str:
-        """The signed, URL-encoded form, blank values left out. About 0.2 ms of CPU: call it in a thread."""
+    def signed(self, fields: Mapping[str, str]) -> dict[str, str]:
+        """The fields with their ``sign``, blank ones left out. About 0.2 ms of CPU: call it in a thread."""
         present = {name: value for name, value in fields.items() if value}
         signature = self._key.sign(signed_text(present).encode(), _PADDING, _HASH)
-        return urlencode({**present, "sign": base64.b64encode(signature).decode()})
+        return {**present, "sign": base64.b64encode(signature).decode()}
 
 
 class Verifier:

@@ -1,0 +1,150 @@
+"""The day's bill (业务明细): a zip of GBK CSV behind an address that lives 30 seconds."""
+
+from __future__ import annotations
+
+import io
+import time
+import zipfile
+from datetime import date, datetime
+
+from aiohttp import web
+
+from simulators.alipay.model import AlipayParty, Refund, Trade
+from simulators.money import yuan
+from simulators.world import BEIJING, beijing
+
+URL_LIFE_S = 30.0
+MAX_OPEN_URLS = 1000
+COLUMNS = (
+    "支付宝交易号,商户订单号,业务类型,商品名称,创建时间,完成时间,门店编号,门店名称,操作员,终端号,对方账户,"
+    "订单金额（元）,商家实收（元）,支付宝红包（元）,集分宝（元）,支付宝优惠（元）,商家优惠（元）,券核销金额（元）,"
+    "券名称,商家红包消费金额（元）,卡消费金额（元）,退款批次号/请求号,服务费（元）,分润（元）,备注"
+)
+
+
+class Bills:
+    """Bills by Beijing day. Today's is there too, as far as it goes (the real one comes the next morning)."""
+
+    def __init__(self, party: AlipayParty) -> None:
+        self.party = party
+        self._open: dict[str, tuple[float, date]] = {}
+
+    def offer(self, day_text: str) -> str | None:
+        """Path of the download, or None when the day is malformed or has no rows."""
+        try:
+            day = datetime.strptime(day_text, "%Y-%m-%d").date()
+        except ValueError:
+            return None
+        if not self._rows(day):
+            return None
+        now = time.monotonic()
+        self._open = {k: v for k, v in self._open.items() if v[0] > now}
+        if len(self._open) >= MAX_OPEN_URLS:
+            return None
+        token = self.party.world.digest("bill", self.party.world.next_number())[:32]
+        self._open[token] = (now + URL_LIFE_S, day)
+        return f"/bill/{token}.zip"
+
+    async def download(self, request: web.Request) -> web.Response:
+        """The zip, or 403 once the address has expired."""
+        until, day = self._open.get(request.match_info["token"], (0.0, date.min))
+        if until <= time.monotonic():
+            raise web.HTTPForbidden(text="链接已失效")
+        return web.Response(body=self.archive(day), content_type="application/zip")
+
+    def archive(self, day: date) -> bytes:
+        """The zip of the two CSVs of a day."""
+        rows = self._rows(day)
+        stamp, seller = day.strftime("%Y%m%d"), self.party.seller_id
+        out = io.BytesIO()
+        with zipfile.ZipFile(out, "w", zipfile.ZIP_DEFLATED) as bundle:
+            bundle.writestr(
+                f"{seller}_{stamp}_业务明细.csv", self._detail(day, rows).encode("gbk", "replace")
+            )
+            bundle.writestr(
+                f"{seller}_{stamp}_业务明细(汇总).csv", self._summary(day, rows).encode("gbk", "replace")
+            )
+        return out.getvalue()
+
+    def _rows(self, day: date) -> list[tuple[Trade, Refund | None]]:
+        rows: list[tuple[datetime, Trade, Refund | None]] = []
+        for trade in self.party.trades.values():
+            if self.party.world.faults.find(trade.out_trade_no, "alipay", "bill_row_missing") is not None:
+                continue
+            if trade.paid_at and trade.paid_at.astimezone(BEIJING).date() == day:
+                rows.append((trade.paid_at, trade, None))
+            rows += [
+                (r.at, trade, r) for r in trade.refunds.values() if r.at.astimezone(BEIJING).date() == day
+            ]
+        rows.sort(key=lambda row: row[0])
+        return [(trade, refund) for _, trade, refund in rows]
+
+    def _preamble(self, title: str, day: date) -> list[str]:
+        text = day.strftime("%Y年%m月%d日")
+        return [
+            f"#支付宝{title}查询",
+            f"#账号：[{self.party.seller_id}0156]",
+            f"#起始日期：[{text} 00:00:00]   终止日期：[{text} 23:59:59]",
+        ]
+
+    def _detail(self, day: date, rows: list[tuple[Trade, Refund | None]]) -> str:
+        lines = self._preamble("业务明细", day)
+        lines += [f"#{'-' * 41}业务明细列表{'-' * 40}", COLUMNS]
+        lines += [self._line(trade, refund) for trade, refund in rows]
+        paid = [t for t, r in rows if r is None]
+        back = [r for _, r in rows if r is not None]
+        lines += [
+            f"#{'-' * 41}业务明细列表结束{'-' * 36}",
+            f"#交易合计：{len(paid)}笔，商家实收共{yuan(sum(t.paid_fen for t in paid))}元，商家优惠共0.00元",
+            f"#退款合计：{len(back)}笔，商家实收退款共{yuan(-sum(r.fen for r in back))}元，商家优惠退款共0.00元",
+            f"#导出时间：[{beijing(self.party.world.now())}]",
+        ]
+        return "\r\n".join(lines) + "\r\n"
+
+    def _line(self, trade: Trade, refund: Refund | None) -> str:
+        amount = yuan(-refund.fen if refund else trade.paid_fen)
+        fee = -((trade.paid_fen * self.party.fee_ppm + 500_000) // 1_000_000) if refund is None else 0
+        cells = [
+            f"{trade.trade_no}\t",
+            f"{trade.out_trade_no}\t",
+            "退款" if refund else "交易",
+            _cell(trade.subject),
+            beijing(trade.created_at),
+            beijing(refund.at if refund else trade.paid_at),
+            "",
+            "",
+            "",
+            "",
+            "*模拟(sim***@example.com)",
+            amount,
+            amount,
+            "0.00",
+            "0.00",
+            "0.00",
+            "0.00",
+            "0.00",
+            "",
+            "0.00",
+            "0.00",
+            f"{refund.out_request_no}\t" if refund else "",
+            yuan(fee),
+            "0.00",
+            "",
+        ]
+        return ",".join(cells)
+
+    def _summary(self, day: date, rows: list[tuple[Trade, Refund | None]]) -> str:
+        lines = self._preamble("业务汇总", day)
+        paid = [t.paid_fen for t, r in rows if r is None]
+        back = [r.fen for _, r in rows if r is not None]
+        lines += [
+            f"#{'-' * 41}业务汇总列表{'-' * 40}",
+            "门店编号,门店名称,交易订单总笔数,退款订单总笔数,订单金额（元）,商家实收（元）,实收净额（元）",
+            f"合计,,{len(paid)},{len(back)},{yuan(sum(paid))},{yuan(sum(paid))},{yuan(sum(paid) - sum(back))}",
+            f"#{'-' * 41}业务汇总列表结束{'-' * 36}",
+        ]
+        return "\r\n".join(lines) + "\r\n"
+
+
+def _cell(text: str) -> str:
+    return '"' + text.replace('"', '""') + '"' if any(c in text for c in ',"\r\n') else text

@@ -1,0 +1,114 @@
+"""``/gateway.do``: reads and verifies a call, answers with a node signed over its exact bytes."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import re
+from collections.abc import Awaitable, Callable
+from urllib.parse import parse_qsl
+
+from aiohttp import web
+
+from simulators.alipay.methods import Answer, Methods, Refused
+from simulators.alipay.model import AlipayParty
+from simulators.faults import number_of
+from simulators.keys import REQUEST_UNSIGNED, rsa2_sign, rsa2_verify, sorted_pairs
+from simulators.world import drop, hold
+
+PAGE_METHODS = {"alipay.trade.page.pay": "page", "alipay.trade.wap.pay": "wap"}
+_TIMESTAMP = re.compile(r"\d{4}-\d\d-\d\d \d\d:\d\d:\d\d")
+_METHOD = re.compile(r"[a-z.]{1,128}")
+Call = Callable[[dict[str, str], dict[str, str]], Awaitable[Answer]]
+
+
+class Gateway:
+    """HTTP in front of ``Methods``."""
+
+    def __init__(self, party: AlipayParty, methods: Methods) -> None:
+        self.party = party
+        self.methods = methods
+        self._calls: dict[str, Call] = {
+            "alipay.trade.precreate": methods.precreate,
+            "alipay.trade.query": methods.query,
+            "alipay.trade.close": methods.close,
+            "alipay.trade.refund": methods.refund,
+            "alipay.trade.fastpay.refund.query": methods.refund_query,
+            "alipay.data.dataservice.bill.downloadurl.query": methods.bill_url,
+        }
+
+    async def handle(self, request: web.Request) -> web.StreamResponse:
+        """GET or POST form; page and wap pay redirect to the cashier, all else answers JSON."""
+        params = dict(request.query)
+        if request.method == "POST":
+            body = await request.read()
+            params.update(parse_qsl(body.decode("utf-8", "replace"), max_num_fields=100))
+        method = params.get("method", "")
+        try:
+            biz = self.verified(params)
+            if method in PAGE_METHODS:
+                token = self.methods.page_pay(PAGE_METHODS[method], params, biz)
+                raise web.HTTPFound(f"{self.party.base_url}/cashier?t={token}")
+            call = self._calls.get(method)
+            if call is None:
+                raise Refused("40002", "isv.invalid-method", "不存在的方法名")
+            answer = await call(params, biz)
+        except Refused as refused:
+            if method in PAGE_METHODS:
+                return web.Response(status=400, text=f"{refused.sub_code} {refused.sub_msg}")
+            answer = Answer(refused.node())
+        if answer.never:
+            return await hold(request)
+        number = answer.number
+        slow = self.party.world.faults.take(number, "alipay", "slow") if number else None
+        if slow is not None:
+            await asyncio.sleep(min(60.0, self.party.world.clock.real_s(number_of(slow, "s", 3))))
+        if self.party.world.down["alipay"]:
+            return drop(request)
+        return self._signed(method, answer.node)
+
+    def verified(self, params: dict[str, str]) -> dict[str, str]:
+        """The business parameters of a call whose common parameters and signature hold. Raises Refused."""
+        party = self.party
+        if params.get("app_id") != party.app_id:
+            raise Refused("40002", "isv.invalid-app-id", "无效的AppID参数")
+        if not params.get("sign"):
+            raise Refused("40001", "isv.missing-signature", "缺少签名参数")
+        if params.get("sign_type") != "RSA2":
+            raise Refused("40002", "isv.invalid-signature-type", "无效的签名类型")
+        if params.get("version", "1.0") != "1.0":
+            raise Refused("40002", "isv.invalid-version", "版本无效")
+        if not _TIMESTAMP.fullmatch(params.get("timestamp", "")):
+            raise Refused("40002", "isv.invalid-timestamp", "非法的时间戳参数")
+        if party.merchant_key is None:
+            raise Refused("40002", "isv.missing-signature-key", "验签出错, 未配置对应签名算法的公钥或者证书")
+        message = sorted_pairs(params, REQUEST_UNSIGNED)
+        if not rsa2_verify(party.merchant_key, message, params["sign"]):
+            raise Refused(
+                "40002",
+                "isv.invalid-signature",
+                "验签出错，请确认charset参数放在了URL查询字符串中且各参数值使用charset参数指示的字符集编码",
+            )
+        try:
+            biz = json.loads(params.get("biz_content") or "{}")
+        except ValueError:
+            biz = None
+        if not isinstance(biz, dict):
+            raise Refused("40002", "isv.invalid-parameter", "参数无效：biz_content")
+        return {
+            str(key): value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)
+            for key, value in biz.items()
+            if value is not None
+        }
+
+    def _signed(self, method: str, node: dict[str, object]) -> web.Response:
+        name = f"{method.replace('.', '_')}_response" if _METHOD.fullmatch(method) else "error_response"
+        raw = encode_node(node)
+        sign = rsa2_sign(self.party.key, raw)
+        body = b'{"' + name.encode() + b'":' + raw + b',"sign":"' + sign.encode() + b'"}'
+        return web.Response(body=body, content_type="text/html", charset="utf-8")
+
+
+def encode_node(node: dict[str, object]) -> bytes:
+    """The node as the real gateway writes it: compact, Chinese unescaped, ``/`` escaped."""
+    return json.dumps(node, ensure_ascii=False, separators=(",", ":")).replace("/", "\\/").encode()

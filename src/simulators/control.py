@@ -1,0 +1,258 @@
+"""The control API: how a test, a demo or a person steers the outside world. JSON, its own port, loopback only.
+
+GET  /health · /time · /books[?order=prefix][&party=] · /faults[?order=prefix] · /faults/catalogue
+GET  /scenarios · /scenarios/{name}?seed=&orders=[&late_s=]
+POST /faults {"order"|"next","faults":[…]} · PUT /rates {"alipay.notify_lost":0.1}
+POST /buyers/pay {"out_trade_no"|"qr_code"|"pay_url","outcome","pay_twice","late","delay_s"}
+POST /decide {"order","outcome":"success|failed|silent","reason"}
+PUT  /party/{alipay|fulu}/down {"down":bool} · /alipay/merchant-key · /fulu/notify-url {"url"} · /fulu/balance {"fen"}
+POST /alipay/settle · /alipay/float {"fen"}
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Awaitable, Callable
+from typing import Any
+
+from aiohttp import web
+
+from simulators import catalogue, scenarios
+from simulators.alipay.cashier import OUTCOMES, Cashier, Result
+from simulators.alipay.methods import Refused
+from simulators.alipay.model import AlipayParty, Full, Offer
+from simulators.faults import Fault, UnknownFault
+from simulators.fulu.model import PROCESSING, FuluParty, Order
+from simulators.fulu.outcomes import BY_SUFFIX
+from simulators.fulu.work import Worker
+from simulators.keys import read_public
+from simulators.world import World
+
+MAX_DELAY_S = 30 * 86400.0
+
+
+class Bad(Exception):
+    """A request that cannot be carried out: HTTP status and a code."""
+
+    def __init__(self, code: str, status: int = 400) -> None:
+        super().__init__(code)
+        self.code, self.status = code, status
+
+
+@web.middleware
+async def errors(
+    request: web.Request, handler: Callable[[web.Request], Awaitable[web.StreamResponse]]
+) -> web.StreamResponse:
+    """Every refusal is JSON with a code."""
+    try:
+        return await handler(request)
+    except Bad as bad:
+        return web.json_response({"error": bad.code}, status=bad.status)
+    except Refused as refused:
+        return web.json_response({"error": refused.sub_code}, status=400)
+    except UnknownFault as unknown:
+        return web.json_response({"error": "unknown_fault", "detail": str(unknown)}, status=400)
+    except Full:
+        return web.json_response({"error": "full"}, status=503)
+
+
+class Control:
+    """Handlers of the control API."""
+
+    def __init__(
+        self, world: World, alipay: AlipayParty, cashier: Cashier, fulu: FuluParty, worker: Worker
+    ) -> None:
+        self.world = world
+        self.alipay = alipay
+        self.cashier = cashier
+        self.fulu = fulu
+        self.worker = worker
+
+    def routes(self) -> list[web.RouteDef]:
+        return [
+            web.get("/health", self.health),
+            web.get("/time", self.time),
+            web.get("/books", self.books),
+            web.get("/faults", self.faults_on),
+            web.post("/faults", self.faults),
+            web.get("/faults/catalogue", self.faults_catalogue),
+            web.put("/rates", self.rates),
+            web.get("/scenarios", self.scenario_names),
+            web.get("/scenarios/{name}", self.scenario),
+            web.post("/buyers/pay", self.buyers_pay),
+            web.post("/decide", self.decide),
+            web.put("/party/{party}/down", self.down),
+            web.put("/alipay/merchant-key", self.merchant_key),
+            web.post("/alipay/settle", self.settle),
+            web.post("/alipay/float", self.float),
+            web.put("/fulu/notify-url", self.notify_url),
+            web.put("/fulu/balance", self.balance),
+        ]
+
+    async def health(self, request: web.Request) -> web.Response:
+        return web.json_response({"ok": True, "down": self.world.down, "dropped": self.world.dropped})
+
+    async def time(self, request: web.Request) -> web.Response:
+        return web.json_response({"now": self.world.now().isoformat(), "speed": self.world.clock.speed})
+
+    async def books(self, request: web.Request) -> web.Response:
+        prefix, party = request.query.get("order", ""), request.query.get("party", "")
+        parties = {"alipay": self.alipay.books, "fulu": self.fulu.books}
+        return web.json_response(
+            {name: book(prefix) for name, book in parties.items() if party in ("", name)}
+        )
+
+    # -- faults ---------------------------------------------------------------------------------------------------
+
+    async def faults_on(self, request: web.Request) -> web.Response:
+        return web.json_response(
+            {
+                "faults": self.world.faults.on_order(request.query.get("order", "")),
+                "rates": {f"{p}.{n}": r for (p, n), r in self.world.faults.rates.items()},
+            }
+        )
+
+    async def faults(self, request: web.Request) -> web.Response:
+        body = await _object(request)
+        raw = body.get("faults")
+        if not isinstance(raw, list) or len(raw) > 100:
+            raise Bad("faults_missing")
+        parsed = [Fault.parse(each) for each in raw]
+        if isinstance(body.get("next"), int):
+            self.world.faults.for_next(body["next"], parsed)
+        else:
+            self.world.faults.for_order(str(body.get("order") or ""), parsed)
+        return web.json_response({"ok": True})
+
+    async def faults_catalogue(self, request: web.Request) -> web.Response:
+        return web.json_response({"faults": catalogue.describe(), "fulu_account_suffixes": BY_SUFFIX})
+
+    async def rates(self, request: web.Request) -> web.Response:
+        self.world.faults.set_rates(await _object(request))
+        return web.json_response({"ok": True})
+
+    async def scenario_names(self, request: web.Request) -> web.Response:
+        return web.json_response({"scenarios": sorted(scenarios.SCENARIOS)})
+
+    async def scenario(self, request: web.Request) -> web.Response:
+        name, query = request.match_info["name"], request.query
+        if name not in scenarios.SCENARIOS:
+            raise Bad("unknown_scenario", 404)
+        try:
+            seed, orders = int(query.get("seed", "0")), int(query.get("orders", "50"))
+            late_s = float(query["late_s"]) if "late_s" in query else None
+        except ValueError:
+            raise Bad("not_a_number") from None
+        return web.json_response(scenarios.plan(name, seed, orders, late_s))
+
+    # -- people ---------------------------------------------------------------------------------------------------
+
+    async def buyers_pay(self, request: web.Request) -> web.Response:
+        body = await _object(request)
+        outcome = str(body.get("outcome", "pay"))
+        if outcome not in OUTCOMES:
+            raise Bad("unknown_outcome")
+        offer = self.cashier.offer_by(
+            **{key: str(body.get(key) or "") for key in ("out_trade_no", "qr_code", "pay_url")}
+        )
+        if offer is None:
+            raise Bad("no_such_offer", 404)
+        late, twice = bool(body.get("late")), bool(body.get("pay_twice"))
+        delay = body.get("delay_s", 0)
+        if not isinstance(delay, (int, float)) or not 0 <= delay <= MAX_DELAY_S:
+            raise Bad("delay_out_of_range")
+        if delay:
+
+            async def act_later() -> None:
+                self.cashier.act(offer, outcome, late=late, twice=twice)
+
+            self.world.after(delay, act_later)
+            return web.json_response({"result": "scheduled", "out_trade_no": offer.out_trade_no})
+        return web.json_response(_told(offer, self.cashier.act(offer, outcome, late=late, twice=twice)))
+
+    async def decide(self, request: web.Request) -> web.Response:
+        body = await _object(request)
+        prefix, outcome = str(body.get("order") or ""), body.get("outcome")
+        if not prefix or outcome not in ("success", "failed", "silent"):
+            raise Bad("order_and_outcome_needed")
+        open_orders = [
+            order
+            for number, order in self.fulu.orders.items()
+            if number.startswith(prefix) and order.state == PROCESSING
+        ]
+        if not open_orders:
+            raise Bad("no_open_supplier_order", 404)
+        for order in open_orders:
+            self._decide(order, str(outcome), str(body.get("reason") or "充值失败：运营商拒绝"))
+        return web.json_response({"decided": [order.customer_order_no for order in open_orders]})
+
+    def _decide(self, order: Order, outcome: str, reason: str) -> None:
+        if outcome == "silent":
+            order.silent = True
+        else:
+            self.worker.decide(order, reason if outcome == "failed" else "")
+
+    # -- parties --------------------------------------------------------------------------------------------------
+
+    async def down(self, request: web.Request) -> web.Response:
+        party = request.match_info["party"]
+        if party not in self.world.down:
+            raise Bad("unknown_party", 404)
+        self.world.down[party] = bool((await _object(request)).get("down"))
+        return web.json_response(self.world.down)
+
+    async def merchant_key(self, request: web.Request) -> web.Response:
+        text = (await request.read()).decode("utf-8", "replace").strip()
+        if text.startswith("{"):
+            text = str((await _object(request)).get("key") or "")
+        try:
+            self.alipay.merchant_key = read_public(text)
+        except ValueError:
+            raise Bad("not_a_public_key") from None
+        return web.json_response({"ok": True})
+
+    async def settle(self, request: web.Request) -> web.Response:
+        return web.json_response(self.alipay.settle())
+
+    async def float(self, request: web.Request) -> web.Response:
+        self.alipay.float_fen = _fen(await _object(request))
+        return web.json_response({"float_fen": self.alipay.float_fen})
+
+    async def notify_url(self, request: web.Request) -> web.Response:
+        self.fulu.notify_url = str((await _object(request)).get("url") or "")
+        return web.json_response({"url": self.fulu.notify_url})
+
+    async def balance(self, request: web.Request) -> web.Response:
+        """The merchant transfers money to (or from) the supplier: sets the balance, opening balance moves along."""
+        wanted = _fen(await _object(request))
+        self.fulu.opening_balance_fen += wanted - self.fulu.balance_fen
+        self.fulu.balance_fen = wanted
+        return web.json_response({"balance_fen": wanted})
+
+
+def _told(offer: Offer, done: Result) -> dict[str, Any]:
+    first = done.trades[0] if done.trades else None
+    return {
+        "result": done.result,
+        "out_trade_no": offer.out_trade_no,
+        "trade_no": first.trade_no if first else "",
+        "trade_nos": [trade.trade_no for trade in done.trades],
+        "amount_fen": offer.amount_fen,
+    }
+
+
+def _fen(body: dict[str, Any]) -> int:
+    amount = body.get("fen")
+    if not isinstance(amount, int) or isinstance(amount, bool) or not 0 <= amount <= 10**15:
+        raise Bad("fen_needed")
+    return amount
+
+
+async def _object(request: web.Request) -> dict[str, Any]:
+    try:
+        body = json.loads(await request.read() or b"{}")
+    except (ValueError, RecursionError):
+        raise Bad("not_json") from None
+    if not isinstance(body, dict):
+        raise Bad("not_an_object")
+    return body

@@ -1,0 +1,1 @@
+"""福禄 (fulu): the supplier's gateway, callbacks, goods and its own books."""

@@ -1,0 +1,149 @@
+"""One process, one event loop, a port for each party and one for control."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import os
+import signal
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from aiohttp import web
+
+from simulators.alipay.bill import Bills
+from simulators.alipay.cashier import Cashier
+from simulators.alipay.gateway import Gateway as AlipayGateway
+from simulators.alipay.methods import Methods as AlipayMethods
+from simulators.alipay.model import AlipayParty
+from simulators.alipay.notify import Notifier
+from simulators.control import Control, errors
+from simulators.fulu.gateway import Gateway as FuluGateway
+from simulators.fulu.methods import Methods as FuluMethods
+from simulators.fulu.model import FuluParty
+from simulators.fulu.work import Worker
+from simulators.keys import own_key, read_public
+from simulators.world import MAX_BODY_BYTES, Clock, World, outage
+
+
+@dataclass
+class Options:
+    """How to start. Port 0 = any free one; money in fen; ``fulu_delay_s`` in virtual seconds."""
+
+    host: str = "127.0.0.1"
+    alipay_port: int = 0
+    fulu_port: int = 0
+    control_port: int = 0
+    seed: int = 0
+    clock: Clock = field(default_factory=Clock)
+    keys_dir: Path | None = None
+    merchant_public_key: str = ""
+    supplier_balance_fen: int = 100_000_000
+    rates: dict[str, float] = field(default_factory=dict)
+    fulu_notify_url: str = ""
+    fulu_delay_s: float = 3.0
+    fulu_suffixes: bool = True
+
+
+class Simulators:
+    """The running outside world. ``start`` binds the ports, ``ready`` tells them, ``stop`` ends it cleanly."""
+
+    def __init__(self, options: Options) -> None:
+        self.options = options
+        self.world = World(options.seed, options.clock)
+        self.world.faults.set_rates(options.rates)
+        self.alipay = AlipayParty(self.world, own_key(options.keys_dir, "alipay"))
+        if options.merchant_public_key:
+            self.alipay.merchant_key = read_public(options.merchant_public_key)
+        self.fulu = FuluParty(
+            self.world, options.supplier_balance_fen, options.fulu_delay_s, options.fulu_suffixes
+        )
+        self.fulu.notify_url = options.fulu_notify_url
+        self._runners: list[web.AppRunner] = []
+        self._urls: dict[str, str] = {}
+
+    async def start(self) -> None:
+        """Bind and serve. Raises OSError when a port is taken."""
+        options = self.options
+        notifier, bills = Notifier(self.alipay), Bills(self.alipay)
+        methods = AlipayMethods(self.alipay, notifier, bills)
+        gateway = AlipayGateway(self.alipay, methods)
+        cashier = Cashier(self.alipay, methods, notifier, gateway)
+        worker = Worker(self.fulu)
+        supplier = FuluGateway(self.fulu, FuluMethods(self.fulu, worker))
+        control = Control(self.world, self.alipay, cashier, self.fulu, worker)
+        self.alipay.base_url = await self._serve(
+            "alipay",
+            options.alipay_port,
+            [
+                web.get("/gateway.do", gateway.handle),
+                web.post("/gateway.do", gateway.handle),
+                web.get("/cashier", cashier.show),
+                web.post("/cashier/act", cashier.submit),
+                web.get("/bill/{token}.zip", bills.download),
+            ],
+        )
+        await self._serve("fulu", options.fulu_port, [web.post("/api/getway", supplier.handle)])
+        await self._serve("control", options.control_port, control.routes())
+
+    async def _serve(self, name: str, port: int, routes: list[web.RouteDef]) -> str:
+        guard = errors if name == "control" else outage(self.world, name)
+        app = web.Application(client_max_size=MAX_BODY_BYTES, middlewares=[guard])
+        app.add_routes(routes)
+        runner = web.AppRunner(app, access_log=None, shutdown_timeout=1.0)
+        await runner.setup()
+        self._runners.append(runner)
+        await web.TCPSite(runner, self.options.host, port, backlog=1024).start()
+        bound = runner.addresses[0][1]
+        self._urls[name] = f"http://{self.options.host}:{bound}"
+        return self._urls[name]
+
+    def ready(self) -> dict[str, Any]:
+        """What a client needs to know: addresses, ids, public key, the supplier's key and secret, pid."""
+        base = self._urls["alipay"]
+        return {
+            "alipay": {
+                "gateway": f"{base}/gateway.do",
+                "cashier": f"{base}/cashier",
+                "app_id": self.alipay.app_id,
+                "seller_id": self.alipay.seller_id,
+                "public_key_pem": self.alipay.public_key_pem,
+            },
+            "fulu": {
+                "url": f"{self._urls['fulu']}/api/getway",
+                "app_key": self.fulu.app_key,
+                "app_secret": self.fulu.app_secret,
+            },
+            "control": self._urls["control"],
+            "pid": os.getpid(),
+        }
+
+    async def stop(self) -> None:
+        """Stop answering, then stop everything under way."""
+        for runner in self._runners:
+            await runner.cleanup()
+        await self.world.close()
+
+
+def write_ready(path: Path, ready: dict[str, Any]) -> None:
+    """Atomically, readable by the owner only (it holds the simulated supplier's secret)."""
+    draft = path.with_name(f".{path.name}.{os.getpid()}")
+    with os.fdopen(os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "w") as file:
+        json.dump(ready, file, ensure_ascii=False)
+    draft.replace(path)
+
+
+async def serve(options: Options, ready_file: Path) -> None:
+    """Run until SIGTERM or SIGINT."""
+    world = Simulators(options)
+    stopping = asyncio.Event()
+    loop = asyncio.get_running_loop()
+    for sign in (signal.SIGTERM, signal.SIGINT):
+        loop.add_signal_handler(sign, stopping.set)
+    try:
+        await world.start()
+        await asyncio.to_thread(write_ready, ready_file, world.ready())
+        await stopping.wait()
+    finally:
+        await world.stop()

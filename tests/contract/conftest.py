@@ -1,0 +1,41 @@
+"""One simulator process for the whole suite, and a fresh rig around each adapter for every test."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import AsyncIterator, Iterator
+
+import pytest
+from rigs import CHANNELS, SUPPLIERS, ChannelRig, SupplierRig
+
+from mingzhang.kit.clock import Clock, clock_from_spec
+from simulator_process import SimulatorProcess
+
+SPEED = 20  # a virtual minute passes in three real seconds
+
+
+@pytest.fixture(scope="session")
+def clock() -> Clock:
+    return clock_from_spec(f"scaled:{time.time()!r}:{time.time()!r}:{SPEED}")
+
+
+@pytest.fixture(scope="session")
+def simulator(clock: Clock) -> Iterator[SimulatorProcess]:
+    with SimulatorProcess("--clock", clock.spec(), "--seed", "11") as process:
+        yield process
+
+
+@pytest.fixture(params=CHANNELS)
+async def channel(
+    request: pytest.FixtureRequest, simulator: SimulatorProcess, clock: Clock
+) -> AsyncIterator[ChannelRig]:
+    async with CHANNELS[request.param](simulator, clock) as rig:
+        yield rig
+
+
+@pytest.fixture(params=SUPPLIERS)
+async def supplier(
+    request: pytest.FixtureRequest, simulator: SimulatorProcess, clock: Clock
+) -> AsyncIterator[SupplierRig]:
+    async with SUPPLIERS[request.param](simulator, clock) as rig:
+        yield rig

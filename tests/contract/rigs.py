@@ -1,0 +1,327 @@
+"""What the contract suites need to know about each adapter: how to make it, pay it and make it fail.
+
+A later adapter joins with one line in `CHANNELS` or `SUPPLIERS`. Faults bear the suites' own names; a test
+that needs one which a party does not know is skipped for it, by name.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import itertools
+import time
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
+from dataclasses import dataclass, field
+from datetime import timedelta
+from typing import Any
+
+import msgspec
+import pytest
+from aiohttp import web
+from cryptography.hazmat.primitives import serialization
+from cryptography.hazmat.primitives.asymmetric import rsa
+
+from mingzhang.evidence.messages import HttpMessage
+from mingzhang.fulfilment.suppliers.base import GoodsKind, Supplier, SupplyRequest
+from mingzhang.fulfilment.suppliers.fulu import Fulu, FuluSettings
+from mingzhang.kit.clock import Clock
+from mingzhang.kit.outbound import Outbound
+from mingzhang.payments.channels.alipay import Alipay, AlipaySettings
+from mingzhang.payments.channels.base import Channel, PaymentRequest
+from simulator_process import SimulatorProcess
+
+TIMEOUT_S = 15.0
+HASTY_S = 2.0  # for calls that are never answered
+WAIT_SECONDS = 20.0
+SUBJECT = '卡}100 "x" & 50% = a+b \\ /'
+
+SUPPLIER_FAULTS = (
+    "timeout_before_acceptance",
+    "timeout_after_acceptance",
+    "unknown_http500",
+    "unknown_non_json",
+    "unknown_html404_after_acceptance",
+    "unknown_9999",
+    "query_not_found_then_found",
+    "query_unknown",
+    "success_then_reversed",
+    "duplicate_number",
+    "done_without_cards",
+    "too_few_cards",
+    "same_card_twice",
+    "price_above_safe",
+    "insufficient_balance",
+    "maintenance",
+    "rate_limited_429",
+    "account_banned",
+    "velocity_refused",
+    "wrong_account",
+    "region_refused",
+    "stock_out",
+    "forged_callback",
+    "callback_duplicate",
+    "silent",
+    "partial_refund",
+)
+
+_numbers = itertools.count(int(time.time()) % 10**6 * 1000)
+
+
+def new_order() -> str:
+    """An order id that no run has used; its payment is …P1, its refund …R1, its top-up …T1."""
+    return f"C{next(_numbers):012d}X"
+
+
+@dataclass
+class Inbox:
+    """A callback address on loopback that keeps what comes in and answers as `reply` says."""
+
+    url: str = ""
+    reply: Callable[..., Any] | None = None
+    came: list[HttpMessage] = field(default_factory=list)
+
+    async def take(self, request: web.Request) -> web.Response:
+        headers = {name.lower(): value for name, value in request.headers.items()}
+        body = await request.read()
+        self.came.append(HttpMessage(method="POST", query=request.query_string, headers=headers, body=body))
+        assert self.reply is not None
+        reply = self.reply(accepted=True)
+        return web.Response(status=reply.status, body=reply.body, content_type=reply.content_type)
+
+    async def until(self, wanted: Callable[[HttpMessage], bool]) -> HttpMessage:
+        """The first message that is wanted; waits for it."""
+        deadline = time.monotonic() + WAIT_SECONDS
+        while time.monotonic() < deadline:
+            for message in self.came:
+                if wanted(message):
+                    return message
+            await asyncio.sleep(0.02)
+        raise AssertionError(f"nothing of the kind came in; {len(self.came)} other messages did")
+
+
+@asynccontextmanager
+async def open_inbox() -> AsyncIterator[Inbox]:
+    inbox = Inbox()
+    app = web.Application()
+    app.router.add_post("/in", inbox.take)
+    runner = web.AppRunner(app)
+    await runner.setup()
+    site = web.TCPSite(runner, "127.0.0.1", 0)
+    await site.start()
+    host, port = runner.addresses[0][:2]
+    inbox.url = f"http://{host}:{port}/in"
+    try:
+        yield inbox
+    finally:
+        await runner.cleanup()
+
+
+@dataclass
+class Rig:
+    """What both kinds of adapter share."""
+
+    simulator: SimulatorProcess
+    clock: Clock
+    inbox: Inbox
+    party: str
+    faults: Mapping[str, str]
+
+    async def fault(self, order: str, name: str, **params: object) -> None:
+        """Put a fault on an order; the test is skipped when this party knows no such fault."""
+        if name not in self.faults:
+            pytest.skip(f"{self.party} knows no fault {name}")
+        await self.simulator.fault(order, self.party, self.faults[name], **params)
+
+    async def books(self) -> Any:
+        return (await self.simulator.books())[self.party]
+
+
+@dataclass
+class ChannelRig(Rig):
+    """One channel. `hasty` gives up soon; `stranger` trusts another key: no answer's signature fits."""
+
+    channel: Channel
+    hasty: Channel
+    stranger: Channel
+    unreachable: Channel
+    methods: tuple[str, ...]
+    refusals: Mapping[str, str]  # the suite's name → the adapter's refusal code of a notify
+    pay: Callable[[str], Awaitable[Any]]  # the buyer pays by the opened url
+    look: Callable[[str], Awaitable[Any]]  # the buyer scans or opens it without paying
+    secrets: tuple[str, ...]
+
+    def request(self, order: str, method: str = "qr", amount_fen: int = 10005) -> PaymentRequest:
+        return PaymentRequest(
+            payment_no=f"{order}P1",
+            amount_fen=amount_fen,
+            subject=SUBJECT,
+            method=method,
+            expires_at=self.clock.now() + timedelta(hours=1),
+            notify_url=self.inbox.url,
+            return_url="http://127.0.0.1:9/back",
+        )
+
+
+@dataclass
+class SupplierRig(Rig):
+    """One supplier. `hasty` gives up soon; `stranger` has another secret. `products`: one of each kind."""
+
+    supplier: Supplier
+    hasty: Supplier
+    stranger: Supplier
+    unreachable: Supplier
+    products: Mapping[GoodsKind, SupplyRequest]
+    secrets: tuple[str, ...]
+
+    def request(self, order: str, kind: GoodsKind, **changes: object) -> SupplyRequest:
+        return msgspec.structs.replace(self.products[kind], attempt_no=f"{order}T1", **changes)
+
+
+def _key_pair() -> tuple[str, str]:
+    key = rsa.generate_private_key(public_exponent=65537, key_size=2048)
+    private = key.private_bytes(
+        serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption()
+    )
+    public = key.public_key().public_bytes(
+        serialization.Encoding.PEM, serialization.PublicFormat.SubjectPublicKeyInfo
+    )
+    return private.decode(), public.decode()
+
+
+@asynccontextmanager
+async def alipay_rig(simulator: SimulatorProcess, clock: Clock) -> AsyncIterator[ChannelRig]:
+    """支付宝."""
+    ready = simulator.ready["alipay"]
+    private, public = _key_pair()
+    _, foreign = _key_pair()
+    await simulator.tell("PUT", "/alipay/merchant-key", {"key": public})
+    settings = AlipaySettings(
+        gateway=ready["gateway"],
+        app_id=ready["app_id"],
+        seller_id=ready["seller_id"],
+        merchant_private_key=private,
+        alipay_public_key=ready["public_key_pem"],
+        timeout_s=TIMEOUT_S,
+    )
+    replace = msgspec.structs.replace
+    outbound = Outbound()
+    channels = [
+        Alipay(settings, outbound, clock),
+        Alipay(replace(settings, timeout_s=HASTY_S), outbound, clock),
+        Alipay(replace(settings, alipay_public_key=foreign), outbound, clock),
+        Alipay(replace(settings, gateway="http://127.0.0.1:1/gateway.do"), outbound, clock),
+    ]
+
+    async def pay(url: str) -> Any:
+        how = "qr_code" if "/cashier" in url else "pay_url"
+        return await simulator.tell("POST", "/buyers/pay", {how: url})
+
+    async def look(url: str) -> Any:
+        return await outbound.get(url, TIMEOUT_S)
+
+    async with open_inbox() as inbox:
+        inbox.reply = channels[0].acknowledge
+        yield ChannelRig(
+            simulator=simulator,
+            clock=clock,
+            inbox=inbox,
+            party="alipay",
+            faults={
+                "open_timeout": "create_timeout",
+                "open_unknown": "create_unknown",
+                "query_unknown": "query_unknown",
+                "query_timeout": "query_timeout",
+                "close_race_pay": "close_race_pay",
+                "refund_unknown_then_success": "refund_unknown_then_success",
+                "refund_timeout_executed": "refund_timeout_executed",
+                "refund_timeout_lost": "refund_timeout_lost",
+                "refund_refused": "refund_refused",
+                "notify_forged": "notify_forged",
+                "notify_wrong_app": "notify_wrong_app_id",
+                "notify_wrong_seller": "notify_wrong_seller",
+                "notify_stale": "notify_stale",
+                "notify_wrong_amount": "notify_wrong_amount",
+                "notify_refund_shaped": "notify_refund_shaped",
+                "notify_duplicate": "notify_duplicate",
+            },
+            channel=channels[0],
+            hasty=channels[1],
+            stranger=channels[2],
+            unreachable=channels[3],
+            methods=("qr", "page", "wap"),
+            refusals={
+                "notify_forged": "bad_signature",
+                "notify_wrong_app": "wrong_app",
+                "notify_wrong_seller": "wrong_seller",
+                "notify_stale": "stale",
+            },
+            pay=pay,
+            look=look,
+            secrets=(private.splitlines()[1],),
+        )
+    for channel in channels:
+        await channel.aclose()
+    await outbound.aclose()
+
+
+@asynccontextmanager
+async def fulu_rig(simulator: SimulatorProcess, clock: Clock) -> AsyncIterator[SupplierRig]:
+    """福禄."""
+    ready = simulator.ready["fulu"]
+    settings = FuluSettings(
+        url=ready["url"], app_key=ready["app_key"], app_secret=ready["app_secret"], timeout_s=TIMEOUT_S
+    )
+    replace = msgspec.structs.replace
+    outbound = Outbound()
+    mobile = SupplyRequest(
+        attempt_no="",
+        kind=GoodsKind.MOBILE,
+        supplier_product="20000050",
+        quantity=1,
+        account="13800001234",
+        face_value_fen=5000,
+        safe_cost_fen=5000,
+    )
+    direct = replace(
+        mobile, kind=GoodsKind.DIRECT, supplier_product="10000010", quantity=2, account="88881234"
+    )
+    card = replace(mobile, kind=GoodsKind.CARD, supplier_product="30000100", quantity=2, account="")
+    suppliers = [
+        Fulu(settings, outbound, clock),
+        Fulu(replace(settings, timeout_s=HASTY_S), outbound, clock),
+        Fulu(replace(settings, app_secret="0" * 32), outbound, clock),
+        Fulu(replace(settings, url="http://127.0.0.1:1/api/getway"), outbound, clock),
+    ]
+    async with open_inbox() as inbox:
+        inbox.reply = suppliers[0].acknowledge
+        await simulator.tell("PUT", "/fulu/notify-url", {"url": inbox.url})
+        yield SupplierRig(
+            simulator=simulator,
+            clock=clock,
+            inbox=inbox,
+            party="fulu",
+            faults={name: name for name in SUPPLIER_FAULTS},
+            supplier=suppliers[0],
+            hasty=suppliers[1],
+            stranger=suppliers[2],
+            unreachable=suppliers[3],
+            products={
+                GoodsKind.MOBILE: mobile,
+                GoodsKind.DIRECT: replace(direct, safe_cost_fen=2000),
+                GoodsKind.CARD: replace(card, safe_cost_fen=20000),
+            },
+            secrets=(settings.app_secret,),
+        )
+    for supplier in suppliers:
+        await supplier.aclose()
+    await outbound.aclose()
+
+
+Maker = Callable[[SimulatorProcess, Clock], AbstractAsyncContextManager[Any]]
+
+CHANNELS: dict[str, Maker] = {
+    "alipay": alipay_rig,
+}
+SUPPLIERS: dict[str, Maker] = {
+    "fulu": fulu_rig,
+}

@@ -1,0 +1,376 @@
+"""What every payment channel must do, whatever its wire: run against the simulated party over HTTP."""
+
+from __future__ import annotations
+
+import msgspec
+import pytest
+from rigs import ChannelRig, new_order
+
+from mingzhang.evidence.messages import Direction, HttpMessage, Message, Standing
+from mingzhang.payments.channels.base import (
+    Notify,
+    OpenAnswer,
+    Outcome,
+    RefundAnswer,
+    RefundRequest,
+    RefundState,
+    TradeAnswer,
+    TradeState,
+)
+
+PENDING_OR_NONE = (TradeState.PENDING, TradeState.NOT_FOUND)
+
+
+async def opened(rig: ChannelRig, order: str, method: str = "qr") -> OpenAnswer:
+    answer = await rig.channel.open(rig.request(order, method))
+    assert (answer.outcome, bool(answer.url)) == (Outcome.OK, True)
+    return answer
+
+
+async def paid(rig: ChannelRig, order: str, method: str = "qr") -> TradeAnswer:
+    """Open, pay, and ask."""
+    await rig.pay((await opened(rig, order, method)).url)
+    trade = await rig.channel.query(f"{order}P1")
+    assert trade.state is TradeState.PAID
+    return trade
+
+
+def refund_of(order: str, trade: TradeAnswer, amount_fen: int, number: int = 1) -> RefundRequest:
+    return RefundRequest(
+        payment_no=f"{order}P1",
+        transaction_id=trade.transaction_id,
+        refund_no=f"{order}R{number}",
+        amount_fen=amount_fen,
+        total_fen=trade.amount_fen,
+        reason="供应商拒绝",
+    )
+
+
+def notified(rig: ChannelRig, message: HttpMessage, order: str) -> Notify | None:
+    """The notify as the adapter reads it, if it is about this order."""
+    notify = rig.channel.read_notify(message)
+    return notify if notify.payment_no == f"{order}P1" else None
+
+
+async def notify_with(rig: ChannelRig, order: str, state: TradeState, refusal: str = "") -> Notify:
+    def wanted(message: HttpMessage) -> bool:
+        notify = notified(rig, message, order)
+        return notify is not None and (notify.state, notify.refusal) == (state, refusal)
+
+    return rig.channel.read_notify(await rig.inbox.until(wanted))
+
+
+def held(messages: tuple[Message, ...], rig: ChannelRig) -> None:
+    """Every answer brings its raw messages: ours first, without secrets."""
+    assert messages[0].direction is Direction.OUT
+    assert messages[0].standing is Standing.OWN
+    assert all(message.party == rig.channel.name for message in messages)
+    assert all(secret.encode() not in message.body for message in messages for secret in rig.secrets)
+
+
+# -- the ordinary path -----------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("method", ["qr", "page", "wap"])
+async def test_open_pay_notify_query(channel: ChannelRig, method: str) -> None:
+    if method not in channel.methods:
+        pytest.skip(f"{channel.party} has no {method}")
+    order = new_order()
+    answer = await opened(channel, order, method)
+    held(answer.messages, channel)
+    before = await channel.channel.query(f"{order}P1")
+    assert before.state in PENDING_OR_NONE
+    await channel.pay(answer.url)
+    notify = await notify_with(channel, order, TradeState.PAID)
+    trade = await channel.channel.query(f"{order}P1")
+    held(trade.messages, channel)
+    assert notify.message.standing is Standing.VERIFIED
+    assert (trade.state, trade.outcome, trade.amount_fen) == (TradeState.PAID, Outcome.OK, 10005)
+    assert (notify.amount_fen, notify.refunded_fen) == (10005, 0)
+    assert notify.transaction_id == trade.transaction_id != ""
+    assert notify.paid_at == trade.paid_at is not None
+    assert "*" in trade.buyer_mask
+
+
+async def test_open_again_is_the_same_trade_and_another_amount_is_refused(channel: ChannelRig) -> None:
+    order = new_order()
+    first = await opened(channel, order)
+    again = await channel.channel.open(channel.request(order))
+    assert (again.outcome, again.url) == (Outcome.OK, first.url)
+    other = await channel.channel.open(channel.request(order, amount_fen=1))
+    assert (other.outcome, other.url) == (Outcome.REFUSED, "")
+    await channel.pay(first.url)
+    late = await channel.channel.open(channel.request(order))
+    assert late.outcome is Outcome.REFUSED
+
+
+async def test_a_trade_nobody_opened_is_not_found_everywhere(channel: ChannelRig) -> None:
+    order = new_order()
+    assert (await channel.channel.query(f"{order}P1")).state is TradeState.NOT_FOUND
+    assert (await channel.channel.close(f"{order}P1")).outcome is Outcome.REFUSED
+    assert (await channel.channel.query_refund(f"{order}P1", f"{order}R1")).state is RefundState.NOT_FOUND
+    request = refund_of(order, TradeAnswer(state=TradeState.PAID, amount_fen=5), 5)
+    assert (await channel.channel.refund(request)).state is RefundState.REFUSED
+
+
+# -- closing ---------------------------------------------------------------------------------------
+
+
+async def test_close_before_anybody_paid(channel: ChannelRig) -> None:
+    order = new_order()
+    await channel.look((await opened(channel, order)).url)
+    assert (await channel.channel.query(f"{order}P1")).state is TradeState.PENDING
+    closed = await channel.channel.close(f"{order}P1")
+    held(closed.messages, channel)
+    assert closed.outcome is Outcome.OK
+    trade = await channel.channel.query(f"{order}P1")
+    assert (trade.state, trade.refunded_fen) == (TradeState.CLOSED, 0)
+
+
+async def test_a_paid_trade_does_not_close(channel: ChannelRig) -> None:
+    order = new_order()
+    await paid(channel, order)
+    closed = await channel.channel.close(f"{order}P1")
+    assert (closed.outcome, bool(closed.code)) == (Outcome.REFUSED, True)
+    assert (await channel.channel.query(f"{order}P1")).state is TradeState.PAID
+
+
+async def test_close_racing_the_payment(channel: ChannelRig) -> None:
+    order = new_order()
+    await channel.fault(order, "close_race_pay")
+    await opened(channel, order)
+    assert (await channel.channel.close(f"{order}P1")).outcome is Outcome.REFUSED
+    assert (await channel.channel.query(f"{order}P1")).state is TradeState.PAID
+
+
+async def test_the_buyer_can_pay_after_our_close_found_nothing(channel: ChannelRig) -> None:
+    """F1: closing is no proof that no money comes."""
+    order = new_order()
+    answer = await opened(channel, order, "page")
+    assert (await channel.channel.close(f"{order}P1")).outcome is Outcome.REFUSED
+    await channel.pay(answer.url)
+    assert (await channel.channel.query(f"{order}P1")).state is TradeState.PAID
+
+
+# -- refunds ---------------------------------------------------------------------------------------
+
+
+async def test_refund_to_arrival_and_its_notify_is_no_payment(channel: ChannelRig) -> None:
+    order = new_order()
+    trade = await paid(channel, order)
+    asked = await channel.channel.refund(refund_of(order, trade, 10005))
+    held(asked.messages, channel)
+    assert asked.state in (RefundState.ACCEPTED, RefundState.ARRIVED)
+    arrived = await channel.channel.query_refund(f"{order}P1", f"{order}R1")
+    assert (arrived.state, arrived.amount_fen) == (RefundState.ARRIVED, 10005)
+    notify = await notify_with(channel, order, TradeState.REFUNDED)
+    assert notify.refunded_fen == 10005
+    after = await channel.channel.query(f"{order}P1")
+    assert (after.state, after.refunded_fen) == (TradeState.REFUNDED, 10005)
+
+
+async def test_a_partial_refund_notifies_as_a_refund(channel: ChannelRig) -> None:
+    order = new_order()
+    trade = await paid(channel, order)
+    assert (await channel.channel.refund(refund_of(order, trade, 5))).state is RefundState.ACCEPTED
+    notify = await notify_with(channel, order, TradeState.REFUNDED)
+    assert (notify.amount_fen, notify.refunded_fen) == (10005, 5)
+    assert (await channel.channel.query(f"{order}P1")).state is TradeState.PAID
+    await channel.channel.refund(refund_of(order, trade, 10000, 2))
+    assert (await channel.channel.query(f"{order}P1")).state is TradeState.REFUNDED
+
+
+async def test_the_same_refund_number_never_refunds_twice(channel: ChannelRig) -> None:
+    """F14."""
+    order = new_order()
+    trade = await paid(channel, order)
+    request = refund_of(order, trade, 700)
+    answers: list[RefundAnswer] = [await channel.channel.refund(request) for _ in range(3)]
+    assert {answer.state for answer in answers} <= {RefundState.ACCEPTED, RefundState.ARRIVED}
+    other = await channel.channel.refund(msgspec.structs.replace(request, amount_fen=701))
+    assert (other.state, other.outcome) == (RefundState.UNKNOWN, Outcome.UNKNOWN)
+    held_there = await refunds_made(channel, order)
+    assert held_there == {f"{order}R1": 700}
+
+
+async def refunds_made(rig: ChannelRig, order: str) -> dict[str, int]:
+    """Refunds by number as the channel's own books have them, fen."""
+    trades = [row for row in (await rig.books())["trades"] if row["order"] == order]
+    return {number: fen for row in trades for number, fen in row["refunds"].items()}
+
+
+async def test_more_than_was_paid_is_refused(channel: ChannelRig) -> None:
+    order = new_order()
+    trade = await paid(channel, order)
+    asked = await channel.channel.refund(refund_of(order, trade, 10006))
+    assert (asked.state, asked.outcome, bool(asked.code)) == (RefundState.REFUSED, Outcome.REFUSED, True)
+    assert await refunds_made(channel, order) == {}
+
+
+@pytest.mark.parametrize("name", ["refund_unknown_then_success", "refund_timeout_executed"])
+async def test_an_unknown_refund_is_found_by_its_number(channel: ChannelRig, name: str) -> None:
+    """F14."""
+    order = new_order()
+    trade = await paid(channel, order)
+    await channel.fault(order, name)
+    asked = await channel.hasty.refund(refund_of(order, trade, 10005))
+    assert (asked.state, asked.outcome) == (RefundState.UNKNOWN, Outcome.UNKNOWN)
+    found = await channel.channel.query_refund(f"{order}P1", f"{order}R1")
+    assert (found.state, found.amount_fen) == (RefundState.ARRIVED, 10005)
+    assert await refunds_made(channel, order) == {f"{order}R1": 10005}
+
+
+async def test_a_lost_refund_may_be_sent_again_under_its_number(channel: ChannelRig) -> None:
+    order = new_order()
+    trade = await paid(channel, order)
+    await channel.fault(order, "refund_timeout_lost")
+    request = refund_of(order, trade, 10005)
+    assert (await channel.hasty.refund(request)).state is RefundState.UNKNOWN
+    assert (await channel.channel.query_refund(f"{order}P1", f"{order}R1")).state is RefundState.NOT_FOUND
+    assert (await channel.channel.refund(request)).state is RefundState.ACCEPTED
+    assert await refunds_made(channel, order) == {f"{order}R1": 10005}
+
+
+async def test_a_refused_refund_says_why(channel: ChannelRig) -> None:
+    order = new_order()
+    trade = await paid(channel, order)
+    await channel.fault(order, "refund_refused")
+    asked = await channel.channel.refund(refund_of(order, trade, 5))
+    assert (asked.state, asked.outcome) == (RefundState.REFUSED, Outcome.REFUSED)
+    assert asked.code
+    assert asked.text
+
+
+# -- unknown ---------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("name", ["open_timeout", "open_unknown"])
+async def test_an_unknown_open_is_asked_for_or_opened_again(channel: ChannelRig, name: str) -> None:
+    order = new_order()
+    await channel.fault(order, name)
+    answer = await channel.hasty.open(channel.request(order))
+    held(answer.messages, channel)
+    assert (answer.outcome, answer.url) == (Outcome.UNKNOWN, "")
+    assert (await channel.channel.query(f"{order}P1")).state in PENDING_OR_NONE
+    assert (await channel.channel.open(channel.request(order))).outcome is Outcome.OK
+
+
+@pytest.mark.parametrize("name", ["query_timeout", "query_unknown"])
+async def test_an_unknown_query_is_asked_again(channel: ChannelRig, name: str) -> None:
+    """F2."""
+    order = new_order()
+    answer = await opened(channel, order)
+    await channel.pay(answer.url)
+    await channel.fault(order, name, times=1)
+    first = await channel.hasty.query(f"{order}P1")
+    assert (first.state, first.outcome, first.amount_fen) == (TradeState.UNKNOWN, Outcome.UNKNOWN, 0)
+    assert (await channel.channel.query(f"{order}P1")).state is TradeState.PAID
+
+
+async def test_answers_of_a_stranger_are_unknown(channel: ChannelRig) -> None:
+    """Answers whose signature does not fit: kept as forged, believed in nothing."""
+    order = new_order()
+    trade = await paid(channel, order)
+    stranger = channel.stranger
+    open_answer = await stranger.open(channel.request(new_order()))
+    query = await stranger.query(f"{order}P1")
+    close = await stranger.close(f"{order}P1")
+    refund = await stranger.query_refund(f"{order}P1", f"{order}R1")
+    assert open_answer.outcome is query.outcome is close.outcome is refund.outcome is Outcome.UNKNOWN
+    assert (query.state, refund.state) == (TradeState.UNKNOWN, RefundState.UNKNOWN)
+    for messages in (open_answer.messages, query.messages, close.messages, refund.messages):
+        assert messages[1].standing is Standing.FORGED
+    assert trade.messages[1].standing is Standing.VERIFIED
+
+
+async def test_a_party_that_is_down_raises_nothing(channel: ChannelRig) -> None:
+    order = new_order()
+    trade = await paid(channel, order)
+    await channel.simulator.down(channel.party, down=True)
+    try:
+        outcomes = {
+            (await channel.channel.open(channel.request(new_order()))).outcome,
+            (await channel.channel.query(f"{order}P1")).outcome,
+            (await channel.channel.close(f"{order}P1")).outcome,
+            (await channel.channel.refund(refund_of(order, trade, 5))).outcome,
+            (await channel.channel.query_refund(f"{order}P1", f"{order}R1")).outcome,
+        }
+    finally:
+        await channel.simulator.down(channel.party, down=False)
+    assert outcomes <= {Outcome.UNKNOWN, Outcome.NOT_SENT}
+    assert (await channel.channel.query(f"{order}P1")).state is TradeState.PAID
+
+
+async def test_where_nobody_listens_nothing_was_sent(channel: ChannelRig) -> None:
+    far, order = channel.unreachable, new_order()
+    assert (await far.open(channel.request(order))).outcome is Outcome.NOT_SENT
+    assert (await far.query(f"{order}P1")).outcome is Outcome.NOT_SENT
+    assert (await far.close(f"{order}P1")).outcome is Outcome.NOT_SENT
+    request = refund_of(order, TradeAnswer(state=TradeState.PAID, amount_fen=5), 5)
+    asked = await far.refund(request)
+    assert (asked.outcome, asked.state) == (Outcome.NOT_SENT, RefundState.UNKNOWN)
+
+
+# -- notifies --------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("name", ["notify_forged", "notify_wrong_app", "notify_wrong_seller", "notify_stale"])
+async def test_a_false_notify_is_refused_by_code(channel: ChannelRig, name: str) -> None:
+    """F4, F5: kept, marked, and nothing in it can be taken for a payment."""
+    order = new_order()
+    await channel.fault(order, name)
+    await channel.pay((await opened(channel, order)).url)
+    false = await notify_with(channel, order, TradeState.UNKNOWN, channel.refusals[name])
+    assert false.message.standing in (Standing.FORGED, Standing.HINT)
+    assert (false.amount_fen, false.transaction_id) == (0, "")
+    assert (await notify_with(channel, order, TradeState.PAID)).message.standing is Standing.VERIFIED
+
+
+async def test_a_refund_shaped_success_is_no_payment(channel: ChannelRig) -> None:
+    order = new_order()
+    await channel.fault(order, "notify_refund_shaped")
+    await channel.pay((await opened(channel, order)).url)
+    notify = await notify_with(channel, order, TradeState.REFUNDED)
+    assert notify.refunded_fen == 10005
+    assert (await channel.channel.query(f"{order}P1")).state is TradeState.PAID
+
+
+async def test_another_amount_is_told_as_it_stands(channel: ChannelRig) -> None:
+    """F18: the adapter reports what the channel signed; the caller holds it against the order."""
+    order = new_order()
+    await channel.fault(order, "notify_wrong_amount", fen=1)
+    await channel.pay((await opened(channel, order)).url)
+
+    def wrong(message: HttpMessage) -> bool:
+        notify = notified(channel, message, order)
+        return notify is not None and notify.amount_fen == 10006
+
+    notify = channel.channel.read_notify(await channel.inbox.until(wrong))
+    assert notify.message.standing is Standing.VERIFIED
+
+
+async def test_a_repeated_notify_reads_the_same(channel: ChannelRig) -> None:
+    """F6."""
+    order = new_order()
+    await channel.fault(order, "notify_duplicate", n=3)
+    await channel.pay((await opened(channel, order)).url)
+
+    def copies() -> list[Notify]:
+        read = [notified(channel, message, order) for message in list(channel.inbox.came)]
+        return [notify for notify in read if notify is not None]
+
+    await channel.inbox.until(lambda _message: len(copies()) >= 3)
+    told = {(n.payment_no, n.transaction_id, n.amount_fen, n.state, n.refusal) for n in copies()}
+    assert len(told) == 1
+
+
+async def test_a_changed_notify_does_not_fit(channel: ChannelRig) -> None:
+    order = new_order()
+    await channel.pay((await opened(channel, order)).url)
+    notify = await notify_with(channel, order, TradeState.PAID)
+    body = notify.message.body
+    for changed in (body.replace(b"100.05", b"900.05"), body[:-4], body + b"&x=1", b"", b"{}", body * 3):
+        assert changed != body
+        read = channel.channel.read_notify(HttpMessage(method="POST", query="", headers={}, body=changed))
+        assert read.message.standing is Standing.FORGED
+        assert (read.state, bool(read.refusal)) == (TradeState.UNKNOWN, True)

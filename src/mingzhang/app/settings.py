@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Final
+from typing import Any, Final
 
 import msgspec
 
@@ -62,17 +62,17 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
 
     @classmethod
     def from_env(cls, environ: Mapping[str, str]) -> Settings:
-        """Read ``MINGZHANG_*`` (and ``DATABASE_URL``). Raises Problem ``settings_invalid`` naming the setting."""
+        """Read ``MINGZHANG_*`` (and ``DATABASE_URL``). Raises Problem ``settings_invalid``, naming which."""
         given = {key[len(PREFIX) :].lower(): text for key, text in environ.items() if key.startswith(PREFIX)}
         database_url = given.get("database_url") or environ.get("DATABASE_URL", "")
         if not database_url:
             raise _invalid("database_url", "is required (MINGZHANG_DATABASE_URL or DATABASE_URL)")
-        values: dict[str, object] = {"database_url": database_url, "secret_key": _secret(given)}
+        values: dict[str, Any] = {"database_url": database_url, "secret_key": _secret(given)}
         for field in msgspec.structs.fields(cls):
             text = given.get(field.name)
             if text is not None and field.name not in values:
                 values[field.name] = _parse(field.name, field.type, text)
-        settings = cls(**values)  # type: ignore[arg-type] - parsed by each field's own type just above
+        settings = cls(**values)
         _check(settings)
         return settings
 

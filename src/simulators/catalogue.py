@@ -1,7 +1,7 @@
-"""Every fault the two parties can inject, with its default parameters and what a sound platform does about it.
+"""Every fault the two parties can inject, its default parameters, and what a sound platform does about it.
 
-``times`` is how often a fault fires per number (0 = always). ``outcome`` is the end a sound platform brings the
-order to when this fault is on it: arrived, refunded, waiting_for_person; None = it does not change the end.
+``times`` is how often a fault fires per number (0 = always). ``outcome`` is the end a sound platform brings
+the order to when this fault is on it: refunded or waiting_for_person; None = it does not change the end.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ A, F = "alipay", "fulu"
 
 @dataclass(frozen=True)
 class Entry:
-    """One fault: meaning in both languages, default params, the end it forces, and whether the answer is unknown."""
+    """One fault: meaning in both languages, default params, forced end, whether it makes an unknown."""
 
     party: str
     name: str
@@ -99,7 +99,7 @@ _ENTRIES = (
         "never accepted, never answered",
         {"times": 0},
         "waiting_for_person",
-        True,
+        unknown=True,
     ),
     Entry(
         F,
@@ -107,24 +107,27 @@ _ENTRIES = (
         "受理后超时",
         "accepted and made, never answered",
         {"times": 1},
-        None,
-        True,
+        unknown=True,
     ),
     Entry(
-        F, "unknown_http500", "受理后返回 HTTP 500", "accepted, answers HTTP 500", {"times": 1}, None, True
+        F, "unknown_http500", "受理后返回 HTTP 500", "accepted, answers HTTP 500", {"times": 1}, unknown=True
     ),
-    Entry(F, "unknown_non_json", "受理后返回非 JSON", "accepted, answers text", {"times": 1}, None, True),
+    Entry(F, "unknown_non_json", "受理后返回非 JSON", "accepted, answers text", {"times": 1}, unknown=True),
     Entry(
         F,
         "unknown_html404_after_acceptance",
         "受理后返回 HTML 404",
         "accepted, answers an HTML 404 page",
         {"times": 1},
-        None,
-        True,
+        unknown=True,
     ),
     Entry(
-        F, "unknown_9999", "受理后返回 9999 未知异常", "accepted, answers code 9999", {"times": 1}, None, True
+        F,
+        "unknown_9999",
+        "受理后返回 9999 未知异常",
+        "accepted, answers code 9999",
+        {"times": 1},
+        unknown=True,
     ),
     Entry(
         F,
@@ -132,11 +135,10 @@ _ENTRIES = (
         "查询先无后有",
         "the first n queries say no such order",
         {"times": 2},
-        None,
-        True,
+        unknown=True,
     ),
     Entry(F, "query_unknown", "查询返回 9999", "the first n queries answer 9999", {"times": 2}),
-    Entry(F, "late_success", "迟到的成功", "success only after s virtual seconds", {"s": 90}, None, True),
+    Entry(F, "late_success", "迟到的成功", "success only after s virtual seconds", {"s": 90}, unknown=True),
     Entry(
         F,
         "success_then_reversed",
@@ -151,8 +153,7 @@ _ENTRIES = (
         "首单即报订单号重复",
         "accepted, but answers 'number exists'",
         {"times": 1},
-        None,
-        True,
+        unknown=True,
     ),
     Entry(
         F,
@@ -217,7 +218,7 @@ _ENTRIES = (
         "processing for ever, until decided through control",
         {},
         "waiting_for_person",
-        True,
+        unknown=True,
     ),
     Entry(F, "slow", "响应缓慢", "every answer is late by s virtual seconds", {"s": 3, "times": 0}),
 )

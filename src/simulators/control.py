@@ -1,11 +1,12 @@
-"""The control API: how a test, a demo or a person steers the outside world. JSON, its own port, loopback only.
+"""The control API: how a test, a demo or a person steers the outside world. JSON, its own port.
 
 GET  /health · /time · /books[?order=prefix][&party=] · /faults[?order=prefix] · /faults/catalogue
 GET  /scenarios · /scenarios/{name}?seed=&orders=[&late_s=]
 POST /faults {"order"|"next","faults":[…]} · PUT /rates {"alipay.notify_lost":0.1}
 POST /buyers/pay {"out_trade_no"|"qr_code"|"pay_url","outcome","pay_twice","late","delay_s"}
 POST /decide {"order","outcome":"success|failed|silent","reason"}
-PUT  /party/{alipay|fulu}/down {"down":bool} · /alipay/merchant-key · /fulu/notify-url {"url"} · /fulu/balance {"fen"}
+PUT  /party/{alipay|fulu}/down {"down":bool} · /alipay/merchant-key · /fulu/notify-url {"url"}
+PUT  /fulu/balance {"fen"}
 POST /alipay/settle · /alipay/float {"fen"}
 """
 
@@ -19,9 +20,9 @@ from aiohttp import web
 
 from simulators import catalogue, scenarios
 from simulators.alipay.cashier import OUTCOMES, Cashier, Result
-from simulators.alipay.methods import Refused
-from simulators.alipay.model import AlipayParty, Full, Offer
-from simulators.faults import Fault, UnknownFault
+from simulators.alipay.methods import RefusedError
+from simulators.alipay.model import AlipayParty, FullError, Offer
+from simulators.faults import Fault, UnknownFaultError
 from simulators.fulu.model import PROCESSING, FuluParty, Order
 from simulators.fulu.outcomes import BY_SUFFIX
 from simulators.fulu.work import Worker
@@ -31,7 +32,7 @@ from simulators.world import World
 MAX_DELAY_S = 30 * 86400.0
 
 
-class Bad(Exception):
+class BadRequestError(Exception):
     """A request that cannot be carried out: HTTP status and a code."""
 
     def __init__(self, code: str, status: int = 400) -> None:
@@ -46,13 +47,13 @@ async def errors(
     """Every refusal is JSON with a code."""
     try:
         return await handler(request)
-    except Bad as bad:
+    except BadRequestError as bad:
         return web.json_response({"error": bad.code}, status=bad.status)
-    except Refused as refused:
+    except RefusedError as refused:
         return web.json_response({"error": refused.sub_code}, status=400)
-    except UnknownFault as unknown:
+    except UnknownFaultError as unknown:
         return web.json_response({"error": "unknown_fault", "detail": str(unknown)}, status=400)
-    except Full:
+    except FullError:
         return web.json_response({"error": "full"}, status=503)
 
 
@@ -89,10 +90,10 @@ class Control:
             web.put("/fulu/balance", self.balance),
         ]
 
-    async def health(self, request: web.Request) -> web.Response:
+    async def health(self, _: web.Request) -> web.Response:
         return web.json_response({"ok": True, "down": self.world.down, "dropped": self.world.dropped})
 
-    async def time(self, request: web.Request) -> web.Response:
+    async def time(self, _: web.Request) -> web.Response:
         return web.json_response({"now": self.world.now().isoformat(), "speed": self.world.clock.speed})
 
     async def books(self, request: web.Request) -> web.Response:
@@ -102,7 +103,7 @@ class Control:
             {name: book(prefix) for name, book in parties.items() if party in ("", name)}
         )
 
-    # -- faults ---------------------------------------------------------------------------------------------------
+    # -- faults
 
     async def faults_on(self, request: web.Request) -> web.Response:
         return web.json_response(
@@ -116,7 +117,7 @@ class Control:
         body = await _object(request)
         raw = body.get("faults")
         if not isinstance(raw, list) or len(raw) > 100:
-            raise Bad("faults_missing")
+            raise BadRequestError("faults_missing")
         parsed = [Fault.parse(each) for each in raw]
         if isinstance(body.get("next"), int):
             self.world.faults.for_next(body["next"], parsed)
@@ -124,43 +125,43 @@ class Control:
             self.world.faults.for_order(str(body.get("order") or ""), parsed)
         return web.json_response({"ok": True})
 
-    async def faults_catalogue(self, request: web.Request) -> web.Response:
+    async def faults_catalogue(self, _: web.Request) -> web.Response:
         return web.json_response({"faults": catalogue.describe(), "fulu_account_suffixes": BY_SUFFIX})
 
     async def rates(self, request: web.Request) -> web.Response:
         self.world.faults.set_rates(await _object(request))
         return web.json_response({"ok": True})
 
-    async def scenario_names(self, request: web.Request) -> web.Response:
+    async def scenario_names(self, _: web.Request) -> web.Response:
         return web.json_response({"scenarios": sorted(scenarios.SCENARIOS)})
 
     async def scenario(self, request: web.Request) -> web.Response:
         name, query = request.match_info["name"], request.query
         if name not in scenarios.SCENARIOS:
-            raise Bad("unknown_scenario", 404)
+            raise BadRequestError("unknown_scenario", 404)
         try:
             seed, orders = int(query.get("seed", "0")), int(query.get("orders", "50"))
             late_s = float(query["late_s"]) if "late_s" in query else None
         except ValueError:
-            raise Bad("not_a_number") from None
+            raise BadRequestError("not_a_number") from None
         return web.json_response(scenarios.plan(name, seed, orders, late_s))
 
-    # -- people ---------------------------------------------------------------------------------------------------
+    # -- people
 
     async def buyers_pay(self, request: web.Request) -> web.Response:
         body = await _object(request)
         outcome = str(body.get("outcome", "pay"))
         if outcome not in OUTCOMES:
-            raise Bad("unknown_outcome")
+            raise BadRequestError("unknown_outcome")
         offer = self.cashier.offer_by(
             **{key: str(body.get(key) or "") for key in ("out_trade_no", "qr_code", "pay_url")}
         )
         if offer is None:
-            raise Bad("no_such_offer", 404)
+            raise BadRequestError("no_such_offer", 404)
         late, twice = bool(body.get("late")), bool(body.get("pay_twice"))
         delay = body.get("delay_s", 0)
         if not isinstance(delay, (int, float)) or not 0 <= delay <= MAX_DELAY_S:
-            raise Bad("delay_out_of_range")
+            raise BadRequestError("delay_out_of_range")
         if delay:
 
             async def act_later() -> None:
@@ -174,14 +175,14 @@ class Control:
         body = await _object(request)
         prefix, outcome = str(body.get("order") or ""), body.get("outcome")
         if not prefix or outcome not in ("success", "failed", "silent"):
-            raise Bad("order_and_outcome_needed")
+            raise BadRequestError("order_and_outcome_needed")
         open_orders = [
             order
             for number, order in self.fulu.orders.items()
             if number.startswith(prefix) and order.state == PROCESSING
         ]
         if not open_orders:
-            raise Bad("no_open_supplier_order", 404)
+            raise BadRequestError("no_open_supplier_order", 404)
         for order in open_orders:
             self._decide(order, str(outcome), str(body.get("reason") or "充值失败：运营商拒绝"))
         return web.json_response({"decided": [order.customer_order_no for order in open_orders]})
@@ -192,12 +193,12 @@ class Control:
         else:
             self.worker.decide(order, reason if outcome == "failed" else "")
 
-    # -- parties --------------------------------------------------------------------------------------------------
+    # -- parties
 
     async def down(self, request: web.Request) -> web.Response:
         party = request.match_info["party"]
         if party not in self.world.down:
-            raise Bad("unknown_party", 404)
+            raise BadRequestError("unknown_party", 404)
         self.world.down[party] = bool((await _object(request)).get("down"))
         return web.json_response(self.world.down)
 
@@ -208,10 +209,10 @@ class Control:
         try:
             self.alipay.merchant_key = read_public(text)
         except ValueError:
-            raise Bad("not_a_public_key") from None
+            raise BadRequestError("not_a_public_key") from None
         return web.json_response({"ok": True})
 
-    async def settle(self, request: web.Request) -> web.Response:
+    async def settle(self, _: web.Request) -> web.Response:
         return web.json_response(self.alipay.settle())
 
     async def float(self, request: web.Request) -> web.Response:
@@ -223,7 +224,7 @@ class Control:
         return web.json_response({"url": self.fulu.notify_url})
 
     async def balance(self, request: web.Request) -> web.Response:
-        """The merchant transfers money to (or from) the supplier: sets the balance, opening balance moves along."""
+        """The merchant moves money to or from the supplier: sets the balance; the opening one moves along."""
         wanted = _fen(await _object(request))
         self.fulu.opening_balance_fen += wanted - self.fulu.balance_fen
         self.fulu.balance_fen = wanted
@@ -244,7 +245,7 @@ def _told(offer: Offer, done: Result) -> dict[str, Any]:
 def _fen(body: dict[str, Any]) -> int:
     amount = body.get("fen")
     if not isinstance(amount, int) or isinstance(amount, bool) or not 0 <= amount <= 10**15:
-        raise Bad("fen_needed")
+        raise BadRequestError("fen_needed")
     return amount
 
 
@@ -252,7 +253,7 @@ async def _object(request: web.Request) -> dict[str, Any]:
     try:
         body = json.loads(await request.read() or b"{}")
     except (ValueError, RecursionError):
-        raise Bad("not_json") from None
+        raise BadRequestError("not_json") from None
     if not isinstance(body, dict):
-        raise Bad("not_an_object")
+        raise BadRequestError("not_an_object")
     return body

@@ -1,13 +1,14 @@
 """Which fault hits which order: by number prefix, by arrival, or at a seeded rate.
 
-A merchant's numbers are its order id plus a suffix, so one prefix reaches the payment, the top-up and the refund of
-an order. Rates are drawn from hash(seed, fault, prefix): the same seed hits the same orders whatever the call order.
+A merchant's numbers are its order id plus a suffix, so one prefix reaches the payment, the top-up and the
+refund of an order. Rates are drawn from hash(seed, fault, prefix): the same seed hits the same orders, in
+whatever order the calls come.
 """
 
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 
 from simulators.catalogue import CATALOGUE, default_params
@@ -16,7 +17,7 @@ Params = dict[str, object]
 MAX_PREFIXES = 1_000_000
 
 
-class UnknownFault(ValueError):
+class UnknownFaultError(ValueError):
     """No fault of this party bears that name; ``GET /faults/catalogue`` lists them."""
 
 
@@ -30,12 +31,12 @@ class Fault:
 
     @classmethod
     def parse(cls, raw: object) -> Fault:
-        """From ``{"party","name","params"}``. Raises UnknownFault."""
+        """From ``{"party","name","params"}``. Raises UnknownFaultError."""
         if not isinstance(raw, dict):
-            raise UnknownFault("a fault is an object with party, name and params")
+            raise UnknownFaultError("a fault is an object with party, name and params")
         party, name, params = raw.get("party"), raw.get("name"), raw.get("params") or {}
         if (party, name) not in CATALOGUE or not isinstance(params, dict):
-            raise UnknownFault(f"no fault {name!r} for party {party!r}")
+            raise UnknownFaultError(f"no fault {name!r} for party {party!r}")
         return cls(str(party), str(name), params)
 
 
@@ -66,7 +67,7 @@ class Faults:
     def for_order(self, prefix: str, faults: Iterable[Fault]) -> None:
         """Put faults on every number that begins with this prefix."""
         if not prefix or len(self._by_prefix) >= MAX_PREFIXES:
-            raise UnknownFault("the order prefix is empty, or there are too many of them")
+            raise UnknownFaultError("the order prefix is empty, or there are too many of them")
         self._lengths.add(len(prefix))
         held = self._by_prefix.setdefault(prefix, {})
         held.update({(fault.party, fault.name): fault.params for fault in faults})
@@ -75,13 +76,13 @@ class Faults:
         """Put faults on the next ``count`` orders that either party meets for the first time."""
         self._next.append((max(0, min(count, MAX_PREFIXES)), tuple(faults)))
 
-    def set_rates(self, rates: dict[str, float]) -> None:
-        """Replace the rates: ``{"alipay.notify_lost": 0.1}``. Raises UnknownFault."""
+    def set_rates(self, rates: Mapping[str, object]) -> None:
+        """Replace the rates: ``{"alipay.notify_lost": 0.1}``. Raises UnknownFaultError."""
         parsed: dict[tuple[str, str], float] = {}
         for key, rate in rates.items():
             party, _, name = key.partition(".")
             if (party, name) not in CATALOGUE or not isinstance(rate, (int, float)) or not 0 <= rate <= 1:
-                raise UnknownFault(f"no fault {key!r}, or its rate is not between 0 and 1")
+                raise UnknownFaultError(f"no fault {key!r}, or its rate is not between 0 and 1")
             parsed[party, name] = float(rate)
         self.rates = parsed
 
@@ -101,7 +102,7 @@ class Faults:
                 self._next.append((count - 1, faults))
 
     def find(self, number: str, party: str, name: str) -> Params | None:
-        """The fault's parameters (catalogue defaults filled in) when it is on this number, without using it up."""
+        """The fault's parameters (defaults filled in) when it is on this number, without using it up."""
         key = (party, name)
         for length in self._lengths:
             held = self._by_prefix.get(number[:length])
@@ -113,7 +114,7 @@ class Faults:
         return None
 
     def take(self, number: str, party: str, name: str) -> Params | None:
-        """As ``find``, but the fault fires: after ``times`` firings (0 = no limit) it is spent for this number."""
+        """As ``find``, but it fires: after ``times`` firings (0 = no limit) it is spent for this number."""
         params = self.find(number, party, name)
         if params is None:
             return None

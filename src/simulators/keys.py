@@ -21,7 +21,7 @@ PublicKey = rsa.RSAPublicKey
 
 
 def own_key(folder: Path | None, name: str) -> PrivateKey:
-    """A fresh RSA-2048 key, or the one kept in ``folder`` as ``<name>.pem`` (written there when missing, mode 600)."""
+    """A fresh RSA-2048 key, or the one kept in ``folder`` as ``<name>.pem`` (made when missing, mode 600)."""
     if folder is None:
         return rsa.generate_private_key(public_exponent=65537, key_size=2048)
     path = folder / f"{name}.pem"
@@ -96,7 +96,7 @@ def fulu_sign_fields(fields: Mapping[str, Any], secret: str) -> str:
 
 
 def fulu_encrypt(text: str, secret: str) -> str:
-    """A card number or password as 福禄 hands it out: AES-256-ECB, PKCS#7, key = the 32 characters of the secret."""
+    """A card number or password as 福禄 hands it out: AES-256-ECB, PKCS#7, key = the secret."""
     padder = padding.PKCS7(128).padder()
     padded = padder.update(text.encode()) + padder.finalize()
     encryptor = Cipher(algorithms.AES(secret.encode()), modes.ECB()).encryptor()  # noqa: S305

@@ -118,7 +118,7 @@ BUYERS: dict[str, list[dict[str, Any]]] = {
 def plan(name: str, seed: int, orders: int, late_s: float | None = None) -> dict[str, Any]:
     """``{"scenario","seed","orders":[…],"predicted":{…}}``. Raises KeyError for an unknown scenario.
 
-    Each order: index, recipe, kind, buyer {"action", "when": now|after_expiry, "steps": bodies for /buyers/pay},
+    Each order: index, recipe, kind, buyer {"action", "when": now|after_expiry, "steps": /buyers/pay bodies},
     faults (as POST /faults takes them), expected, unknown. ``late_s`` sets when a late success comes.
     """
     parts = SCENARIOS[name]

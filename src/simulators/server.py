@@ -47,7 +47,7 @@ class Options:
 
 
 class Simulators:
-    """The running outside world. ``start`` binds the ports, ``ready`` tells them, ``stop`` ends it cleanly."""
+    """The running outside world: ``start`` binds the ports, ``ready`` tells them, ``stop`` ends it."""
 
     def __init__(self, options: Options) -> None:
         self.options = options

@@ -28,13 +28,13 @@ _SUFFIX = re.compile(r"[PTR]\d{1,2}$")
 
 
 def order_prefix(number: str) -> str:
-    """The merchant's order id inside one of its numbers: order id + P1 (payment), T1 (top-up) or R1 (refund)."""
+    """The order id inside a merchant's number: order id + P1 (payment), T1 (top-up), R1 (refund)."""
     return _SUFFIX.sub("", number)
 
 
 @dataclass(frozen=True)
 class Clock:
-    """Virtual time: ``virtual_epoch + (real now - real_epoch) * speed``; both epochs in seconds since 1970."""
+    """Virtual time: ``virtual_epoch + (real now - real_epoch) * speed``; seconds since 1970."""
 
     real_epoch: float = 0.0
     virtual_epoch: float = 0.0
@@ -42,7 +42,7 @@ class Clock:
 
     @classmethod
     def parse(cls, text: str) -> Clock:
-        """``system`` or ``scaled:<real_epoch>:<virtual_epoch>:<speed>``. Raises ValueError on anything else."""
+        """``system`` or ``scaled:<real_epoch>:<virtual_epoch>:<speed>``, else ValueError."""
         if text == "system":
             return cls()
         kind, *parts = text.split(":")
@@ -71,7 +71,7 @@ def read_beijing(text: str) -> datetime | None:
     """The reverse of ``beijing``, seconds optional; None when it is not a time."""
     for form in ("%Y-%m-%d %H:%M:%S %z", "%Y-%m-%d %H:%M %z"):
         with contextlib.suppress(ValueError):
-            return datetime.strptime(f"{text} +0800", form)
+            return datetime.strptime(f"{text} +0800", form).astimezone(BEIJING)
     return None
 
 

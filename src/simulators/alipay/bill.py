@@ -17,8 +17,8 @@ URL_LIFE_S = 30.0
 MAX_OPEN_URLS = 1000
 COLUMNS = (
     "支付宝交易号,商户订单号,业务类型,商品名称,创建时间,完成时间,门店编号,门店名称,操作员,终端号,对方账户,"
-    "订单金额（元）,商家实收（元）,支付宝红包（元）,集分宝（元）,支付宝优惠（元）,商家优惠（元）,券核销金额（元）,"
-    "券名称,商家红包消费金额（元）,卡消费金额（元）,退款批次号/请求号,服务费（元）,分润（元）,备注"
+    "订单金额（元）,商家实收（元）,支付宝红包（元）,集分宝（元）,支付宝优惠（元）,商家优惠（元）,"
+    "券核销金额（元）,券名称,商家红包消费金额（元）,卡消费金额（元）,退款批次号/请求号,服务费（元）,分润（元）,备注"
 )
 
 
@@ -32,7 +32,7 @@ class Bills:
     def offer(self, day_text: str) -> str | None:
         """Path of the download, or None when the day is malformed or has no rows."""
         try:
-            day = datetime.strptime(day_text, "%Y-%m-%d").date()
+            day = date.fromisoformat(day_text)
         except ValueError:
             return None
         if not self._rows(day):
@@ -61,9 +61,8 @@ class Bills:
             bundle.writestr(
                 f"{seller}_{stamp}_业务明细.csv", self._detail(day, rows).encode("gbk", "replace")
             )
-            bundle.writestr(
-                f"{seller}_{stamp}_业务明细(汇总).csv", self._summary(day, rows).encode("gbk", "replace")
-            )
+            summary = self._summary(day, rows).encode("gbk", "replace")
+            bundle.writestr(f"{seller}_{stamp}_业务明细(汇总).csv", summary)
         return out.getvalue()
 
     def _rows(self, day: date) -> list[tuple[Trade, Refund | None]]:
@@ -91,12 +90,12 @@ class Bills:
         lines = self._preamble("业务明细", day)
         lines += [f"#{'-' * 41}业务明细列表{'-' * 40}", COLUMNS]
         lines += [self._line(trade, refund) for trade, refund in rows]
-        paid = [t for t, r in rows if r is None]
-        back = [r for _, r in rows if r is not None]
+        paid = [t.paid_fen for t, r in rows if r is None]
+        back = [r.fen for _, r in rows if r is not None]
         lines += [
             f"#{'-' * 41}业务明细列表结束{'-' * 36}",
-            f"#交易合计：{len(paid)}笔，商家实收共{yuan(sum(t.paid_fen for t in paid))}元，商家优惠共0.00元",
-            f"#退款合计：{len(back)}笔，商家实收退款共{yuan(-sum(r.fen for r in back))}元，商家优惠退款共0.00元",
+            f"#交易合计：{len(paid)}笔，商家实收共{yuan(sum(paid))}元，商家优惠共0.00元",
+            f"#退款合计：{len(back)}笔，商家实收退款共{yuan(-sum(back))}元，商家优惠退款共0.00元",
             f"#导出时间：[{beijing(self.party.world.now())}]",
         ]
         return "\r\n".join(lines) + "\r\n"
@@ -137,10 +136,11 @@ class Bills:
         lines = self._preamble("业务汇总", day)
         paid = [t.paid_fen for t, r in rows if r is None]
         back = [r.fen for _, r in rows if r is not None]
+        total = sum(paid)
         lines += [
             f"#{'-' * 41}业务汇总列表{'-' * 40}",
             "门店编号,门店名称,交易订单总笔数,退款订单总笔数,订单金额（元）,商家实收（元）,实收净额（元）",
-            f"合计,,{len(paid)},{len(back)},{yuan(sum(paid))},{yuan(sum(paid))},{yuan(sum(paid) - sum(back))}",
+            ",".join(("合计", "", f"{len(paid)},{len(back)}", *map(yuan, (total, total, total - sum(back))))),
             f"#{'-' * 41}业务汇总列表结束{'-' * 36}",
         ]
         return "\r\n".join(lines) + "\r\n"

@@ -9,23 +9,28 @@ from urllib.parse import parse_qs, parse_qsl, urlencode, urlsplit
 from aiohttp import web
 
 from simulators.alipay.gateway import PAGE_METHODS, Gateway
-from simulators.alipay.methods import Methods, Refused, payer_of
-from simulators.alipay.model import WAIT, AlipayParty, Full, Offer, Trade
+from simulators.alipay.methods import Methods, RefusedError, payer_of
+from simulators.alipay.model import WAIT, AlipayParty, FullError, Offer, Trade
 from simulators.alipay.notify import Notifier
 from simulators.keys import NOTIFY_UNSIGNED, rsa2_sign, sorted_pairs
 from simulators.money import yuan
 from simulators.world import beijing
 
 PAGE = """<!doctype html><html lang="zh-CN"><head><meta charset="utf-8">
-<meta name="viewport" content="width=device-width,initial-scale=1"><title>模拟收银台 · Simulated cashier</title>
+<meta name="viewport" content="width=device-width,initial-scale=1">
+<title>模拟收银台 · Simulated cashier</title>
 <style>body{{font:16px/1.5 system-ui,sans-serif;margin:0;background:#f2f4f7;color:#1d2433}}
-main{{max-width:26rem;margin:0 auto;padding:1rem}}section{{background:#fff;border-radius:.75rem;padding:1.25rem}}
+main{{max-width:26rem;margin:0 auto;padding:1rem}}
+section{{background:#fff;border-radius:.75rem;padding:1.25rem}}
 .warn{{background:#fff4d6;border-radius:.5rem;padding:.5rem .75rem;font-size:.9rem}}
 .sum{{font-size:2.25rem;font-weight:700;text-align:center;margin:.5rem 0}}small{{color:#5a6475}}
-button{{width:100%;padding:.9rem;margin-top:.6rem;border:0;border-radius:.6rem;font-size:1.05rem;background:#e6e9ef}}
+button{{width:100%;padding:.9rem;margin-top:.6rem;border:0;border-radius:.6rem;
+font-size:1.05rem;background:#e6e9ef}}
 button.pay{{background:#0d5fd8;color:#fff}}</style></head><body><main>
 <p class="warn">模拟收银台，不会动用真钱 · Simulated cashier, no real money</p>
-<section><p>{subject}</p><p class="sum">¥{amount}</p><small>商户订单号 {number}</small>{body}</section></main></body></html>"""
+<section><p>{subject}</p><p class="sum">¥{amount}</p>
+<small>商户订单号 {number}</small>
+{body}</section></main></body></html>"""
 BUTTONS = """<form method="post" action="/cashier/act"><input type="hidden" name="t" value="{token}">
 <button class="pay" name="action" value="pay">确认支付</button>
 <button name="action" value="insufficient">余额不足（支付失败）</button>
@@ -58,7 +63,7 @@ class Cashier:
         self.gateway = gateway
 
     def offer_by(self, *, out_trade_no: str = "", qr_code: str = "", pay_url: str = "") -> Offer | None:
-        """The offer meant by a merchant's number, a cashier address, or a page/wap pay address. Raises Refused."""
+        """The offer behind a number, a cashier address, or a page/wap pay address. Raises RefusedError."""
         if out_trade_no:
             return next(iter(self.party.offer_of.get(out_trade_no, [])), None)
         parts = urlsplit(qr_code or pay_url)
@@ -117,7 +122,7 @@ class Cashier:
             raise web.HTTPBadRequest(text="unknown action")
         try:
             done = self.act(offer, action)
-        except Full:
+        except FullError:
             raise web.HTTPServiceUnavailable(text="full") from None
         if offer.return_url and done.result in ("paid", "already_paid"):
             raise web.HTTPFound(self._return_url(offer, done.trades[0]))
@@ -157,4 +162,4 @@ class Cashier:
         return f"{offer.return_url}{'&' if '?' in offer.return_url else '?'}{urlencode(params)}"
 
 
-__all__ = ["Cashier", "Refused", "Result"]
+__all__ = ["Cashier", "RefusedError", "Result"]

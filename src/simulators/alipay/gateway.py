@@ -10,7 +10,7 @@ from urllib.parse import parse_qsl
 
 from aiohttp import web
 
-from simulators.alipay.methods import Answer, Methods, Refused
+from simulators.alipay.methods import Answer, Methods, RefusedError
 from simulators.alipay.model import AlipayParty
 from simulators.faults import number_of
 from simulators.keys import REQUEST_UNSIGNED, rsa2_sign, rsa2_verify, sorted_pairs
@@ -51,9 +51,9 @@ class Gateway:
                 raise web.HTTPFound(f"{self.party.base_url}/cashier?t={token}")
             call = self._calls.get(method)
             if call is None:
-                raise Refused("40002", "isv.invalid-method", "不存在的方法名")
+                raise RefusedError("40002", "isv.invalid-method", "不存在的方法名")
             answer = await call(params, biz)
-        except Refused as refused:
+        except RefusedError as refused:
             if method in PAGE_METHODS:
                 return web.Response(status=400, text=f"{refused.sub_code} {refused.sub_msg}")
             answer = Answer(refused.node())
@@ -68,23 +68,25 @@ class Gateway:
         return self._signed(method, answer.node)
 
     def verified(self, params: dict[str, str]) -> dict[str, str]:
-        """The business parameters of a call whose common parameters and signature hold. Raises Refused."""
+        """Business parameters of a call whose common parameters and signature hold. Raises RefusedError."""
         party = self.party
         if params.get("app_id") != party.app_id:
-            raise Refused("40002", "isv.invalid-app-id", "无效的AppID参数")
+            raise RefusedError("40002", "isv.invalid-app-id", "无效的AppID参数")
         if not params.get("sign"):
-            raise Refused("40001", "isv.missing-signature", "缺少签名参数")
+            raise RefusedError("40001", "isv.missing-signature", "缺少签名参数")
         if params.get("sign_type") != "RSA2":
-            raise Refused("40002", "isv.invalid-signature-type", "无效的签名类型")
+            raise RefusedError("40002", "isv.invalid-signature-type", "无效的签名类型")
         if params.get("version", "1.0") != "1.0":
-            raise Refused("40002", "isv.invalid-version", "版本无效")
+            raise RefusedError("40002", "isv.invalid-version", "版本无效")
         if not _TIMESTAMP.fullmatch(params.get("timestamp", "")):
-            raise Refused("40002", "isv.invalid-timestamp", "非法的时间戳参数")
+            raise RefusedError("40002", "isv.invalid-timestamp", "非法的时间戳参数")
         if party.merchant_key is None:
-            raise Refused("40002", "isv.missing-signature-key", "验签出错, 未配置对应签名算法的公钥或者证书")
+            raise RefusedError(
+                "40002", "isv.missing-signature-key", "验签出错, 未配置对应签名算法的公钥或者证书"
+            )
         message = sorted_pairs(params, REQUEST_UNSIGNED)
         if not rsa2_verify(party.merchant_key, message, params["sign"]):
-            raise Refused(
+            raise RefusedError(
                 "40002",
                 "isv.invalid-signature",
                 "验签出错，请确认charset参数放在了URL查询字符串中且各参数值使用charset参数指示的字符集编码",
@@ -94,7 +96,7 @@ class Gateway:
         except ValueError:
             biz = None
         if not isinstance(biz, dict):
-            raise Refused("40002", "isv.invalid-parameter", "参数无效：biz_content")
+            raise RefusedError("40002", "isv.invalid-parameter", "参数无效：biz_content")
         return {
             str(key): value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)
             for key, value in biz.items()

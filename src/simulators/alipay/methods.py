@@ -5,9 +5,10 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
+from typing import ClassVar
 
 from simulators.alipay.bill import Bills
-from simulators.alipay.model import QR_LIFE, SUCCESS, WAIT, AlipayParty, Full, Offer, Refund, Trade
+from simulators.alipay.model import QR_LIFE, SUCCESS, WAIT, AlipayParty, FullError, Offer, Refund, Trade
 from simulators.alipay.notify import Notifier
 from simulators.money import fen, yuan
 from simulators.world import beijing, read_beijing
@@ -18,10 +19,10 @@ _UNITS = {"m": timedelta(minutes=1), "h": timedelta(hours=1), "d": timedelta(day
 MAX_FEN = 10_000_000_000
 
 
-class Refused(Exception):
+class RefusedError(Exception):
     """The gateway's refusal: code 4000x or 20000, sub_code and Chinese sub_msg."""
 
-    MESSAGES = {
+    MESSAGES: ClassVar[dict[str, str]] = {
         "20000": "Service Currently Unavailable",
         "40001": "Missing Required Arguments",
         "40002": "Invalid Arguments",
@@ -43,7 +44,7 @@ class Refused(Exception):
 
 @dataclass
 class Answer:
-    """A response node; ``never`` = the call is carried out but not answered; ``number`` for the slow fault."""
+    """A response node. ``never``: carried out but not answered; ``number``: for the slow fault."""
 
     node: dict[str, object] = field(default_factory=dict)
     never: bool = False
@@ -57,8 +58,8 @@ def ok(number: str = "", **node: object) -> Answer:
 UNKNOWN = ("20000", "isp.unknow-error", "系统繁忙")
 
 
-def _business(sub_code: str, sub_msg: str) -> Refused:
-    return Refused("40004", sub_code, sub_msg)
+def _business(sub_code: str, sub_msg: str) -> RefusedError:
+    return RefusedError("40004", sub_code, sub_msg)
 
 
 class Methods:
@@ -70,10 +71,10 @@ class Methods:
         self.notifier = notifier
         self.bills = bills
 
-    # -- create ---------------------------------------------------------------------------------------------------
+    # -- create
 
     async def precreate(self, params: dict[str, str], biz: dict[str, str]) -> Answer:
-        """当面付 QR. The same number again gives the same code; another amount is ACQ.CONTEXT_INCONSISTENT."""
+        """当面付 QR. The same number gives the same code, another amount ACQ.CONTEXT_INCONSISTENT."""
         offer = self._offer("precreate", params, biz)
         number = offer.out_trade_no
         faults = self.world.faults
@@ -85,7 +86,7 @@ class Methods:
         if faults.take(number, "alipay", "create_timeout") is not None:
             return Answer(never=True)
         if faults.take(number, "alipay", "create_unknown") is not None:
-            raise Refused(*UNKNOWN)
+            raise RefusedError(*UNKNOWN)
         return ok(number, out_trade_no=number, qr_code=f"{self.party.base_url}/cashier?t={offer.token}")
 
     def page_pay(self, kind: str, params: dict[str, str], biz: dict[str, str]) -> str:
@@ -118,11 +119,11 @@ class Methods:
                 biz,
                 amount,
                 (params.get("notify_url", ""), params.get("return_url", "")),
-                self._until(kind, biz),
-                _span(biz.get("timeout_express", "")),
+                until=self._until(kind, biz),
+                life=_span(biz.get("timeout_express", "")),
             )
-        except Full:
-            raise Refused(*UNKNOWN) from None
+        except FullError:
+            raise RefusedError(*UNKNOWN) from None
         self.notifier.created(offer)
         return offer
 
@@ -135,13 +136,13 @@ class Methods:
         life = _span(biz.get("qr_code_timeout_express", "")) or QR_LIFE
         return self.world.now() + life if kind == "precreate" else None
 
-    # -- ask and close --------------------------------------------------------------------------------------------
+    # -- ask and close
 
-    async def query(self, params: dict[str, str], biz: dict[str, str]) -> Answer:
+    async def query(self, _: dict[str, str], biz: dict[str, str]) -> Answer:
         """alipay.trade.query; ACQ.TRADE_NOT_EXIST before the buyer scanned or signed in."""
         number = biz.get("out_trade_no", "")
         if number and self.world.faults.take(number, "alipay", "query_unknown") is not None:
-            raise Refused(*UNKNOWN)
+            raise RefusedError(*UNKNOWN)
         if number and self.world.faults.take(number, "alipay", "query_timeout") is not None:
             return Answer(never=True)
         trade = self._trade(biz)
@@ -164,8 +165,8 @@ class Methods:
             node["send_pay_date"] = beijing(trade.paid_at)
         return ok(trade.out_trade_no, **node)
 
-    async def close(self, params: dict[str, str], biz: dict[str, str]) -> Answer:
-        """alipay.trade.close; a paid trade cannot be closed, a missing one says so and may still be paid later."""
+    async def close(self, _: dict[str, str], biz: dict[str, str]) -> Answer:
+        """alipay.trade.close; a paid trade cannot be closed, a missing one may still be paid later."""
         number = biz.get("out_trade_no", "")
         if number and self.world.faults.take(number, "alipay", "close_race_pay") is not None:
             self._race(number)
@@ -183,10 +184,10 @@ class Methods:
                 self.party.pay(trade)
                 self.notifier.paid(trade)
 
-    # -- refund ---------------------------------------------------------------------------------------------------
+    # -- refund
 
-    async def refund(self, params: dict[str, str], biz: dict[str, str]) -> Answer:
-        """alipay.trade.refund, idempotent by out_request_no: fund_change is Y the first time, N afterwards."""
+    async def refund(self, _: dict[str, str], biz: dict[str, str]) -> Answer:
+        """alipay.trade.refund, idempotent by out_request_no: fund_change Y the first time, then N."""
         trade = self._trade(biz)
         number = biz.get("out_request_no") or trade.out_trade_no
         amount = fen(biz.get("refund_amount", ""))
@@ -207,7 +208,7 @@ class Methods:
         refund = self.party.refund(trade, number, amount)
         self.notifier.refunded(trade, refund)
         if faults.take(number, "alipay", "refund_unknown_then_success") is not None:
-            raise Refused(*UNKNOWN)
+            raise RefusedError(*UNKNOWN)
         if faults.take(number, "alipay", "refund_timeout_executed") is not None:
             return Answer(never=True)
         return self._refunded(trade, refund, "Y")
@@ -234,8 +235,8 @@ class Methods:
             refund_detail_item_list=[{"amount": yuan(refund.fen), "fund_channel": "ALIPAYACCOUNT"}],
         )
 
-    async def refund_query(self, params: dict[str, str], biz: dict[str, str]) -> Answer:
-        """alipay.trade.fastpay.refund.query; a refund that was never made answers 10000 without refund_status."""
+    async def refund_query(self, _: dict[str, str], biz: dict[str, str]) -> Answer:
+        """alipay.trade.fastpay.refund.query; one never made answers 10000 without refund_status."""
         trade = self._trade(biz)
         refund = trade.refunds.get(biz.get("out_request_no", ""))
         if refund is None:
@@ -251,9 +252,9 @@ class Methods:
             gmt_refund_pay=beijing(refund.at),
         )
 
-    # -- bill -----------------------------------------------------------------------------------------------------
+    # -- bill
 
-    async def bill_url(self, params: dict[str, str], biz: dict[str, str]) -> Answer:
+    async def bill_url(self, _: dict[str, str], biz: dict[str, str]) -> Answer:
         """A short-lived address of a day's bill; a day without trades is a business error."""
         if biz.get("bill_type") not in ("trade", "signcustomer"):
             raise _business("isp.invalid-bill-type", "账单类型不支持")

@@ -12,13 +12,13 @@ WAIT, SUCCESS, CLOSED, FINISHED = "WAIT_BUYER_PAY", "TRADE_SUCCESS", "TRADE_CLOS
 QR_LIFE = timedelta(hours=2)
 
 
-class Full(RuntimeError):
+class FullError(RuntimeError):
     """The simulator holds as many rows as it may."""
 
 
 @dataclass
 class Offer:
-    """What a merchant asked for; a trade exists only after the buyer scanned (QR) or authenticated (page, wap)."""
+    """What a merchant asked for; the trade exists once the buyer scanned (QR) or signed in (page, wap)."""
 
     token: str
     kind: str
@@ -100,12 +100,13 @@ class AlipayParty:
         biz: dict[str, str],
         amount_fen: int,
         urls: tuple[str, str],
+        *,
         until: datetime | None,
         life: timedelta | None,
     ) -> Offer:
-        """Record what a merchant asks for. Raises Full."""
+        """Record what a merchant asks for. Raises FullError."""
         if len(self.offers) >= MAX_ROWS:
-            raise Full
+            raise FullError
         out_trade_no = biz["out_trade_no"]
         token = self.world.digest("offer", self.world.next_number(), out_trade_no)[:24]
         offer = Offer(
@@ -116,7 +117,7 @@ class AlipayParty:
         return offer
 
     def authenticate(self, offer: Offer, payer: str) -> Trade:
-        """The buyer scanned the code or signed in: from now on the trade exists. Raises Full."""
+        """The buyer scanned the code or signed in: from now on the trade exists. Raises FullError."""
         if offer.trade_no:
             return self.trades[offer.trade_no]
         trade = self._open(offer, payer)
@@ -129,7 +130,7 @@ class AlipayParty:
 
     def _open(self, offer: Offer, payer: str) -> Trade:
         if len(self.trades) >= MAX_ROWS:
-            raise Full
+            raise FullError
         now = self.world.now()
         number = self.world.next_number()
         trade_no = f"{now.astimezone(BEIJING):%Y%m%d}22001{self.seller_id[-4:]}{number:011d}"
@@ -174,7 +175,7 @@ class AlipayParty:
         return refund
 
     def settle(self) -> dict[str, int]:
-        """Pay out every unsettled trade's net amount less the fee, fee rounded half up. Returns what moved, fen."""
+        """Pay out each unsettled trade's net amount less the fee (rounded half up). Returns fen moved."""
         moved = {"trades": 0, "net_fen": 0, "fee_fen": 0}
         for trade in self.trades.values():
             if trade.settled or not trade.paid_fen:

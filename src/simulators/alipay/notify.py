@@ -24,10 +24,10 @@ class Notifier:
         self.world = party.world
         self._held: dict[str, dict[str, str]] = {}
 
-    # -- what is said ---------------------------------------------------------------------------------------------
+    # -- what is said
 
     def fields(self, trade: Trade, **changes: str) -> dict[str, str]:
-        """The fields of a trade_status_sync notification for the trade as it is, with changes; not signed yet."""
+        """The fields of a trade_status_sync notify for the trade as it is, with changes; unsigned."""
         party = self.party
         amount = yuan(trade.amount_fen)
         fields = {
@@ -65,7 +65,7 @@ class Notifier:
     def _notify_id(self) -> str:
         return self.world.digest("notify", self.world.next_number())[:34]
 
-    # -- sending --------------------------------------------------------------------------------------------------
+    # -- sending
 
     async def send_once(self, trade: Trade, fields: dict[str, str], key: PrivateKey | None = None) -> bool:
         """One POST; True when the answer is literally ``success``."""
@@ -90,7 +90,7 @@ class Notifier:
             self.world.after(RETRY_AFTER_S[attempt], again)
         return False
 
-    # -- occasions ------------------------------------------------------------------------------------------------
+    # -- occasions
 
     def created(self, offer: Offer) -> None:
         """After create: the faults that speak before anybody paid."""
@@ -203,7 +203,7 @@ class Notifier:
             await self.deliver(trade, held)
 
     def refunded(self, trade: Trade, refund: Refund) -> None:
-        """After a refund: TRADE_SUCCESS with refund_fee (the sum so far) while partial, TRADE_CLOSED when full."""
+        """After a refund: TRADE_SUCCESS with refund_fee (the sum so far) if partial, TRADE_CLOSED if full."""
         if not trade.notify_url or self._fault(trade, "notify_lost") is not None:
             return
         fields = self.fields(

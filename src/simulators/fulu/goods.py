@@ -1,4 +1,4 @@
-"""What 福禄 sells here. Costs in fen per unit; the platform's own prices are none of the supplier's business."""
+"""What 福禄 sells here. Costs are fen per unit; the platform's prices are its own affair."""
 
 from __future__ import annotations
 

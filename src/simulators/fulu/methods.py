@@ -38,10 +38,10 @@ class Methods:
         self.party = party
         self.worker = worker
 
-    # -- orders ---------------------------------------------------------------------------------------------------
+    # -- orders
 
     def direct_add(self, biz: dict[str, Any]) -> Outcome:
-        """直充 (and 话费 by product_id): product_id, customer_order_no, charge_account, buy_num, customer_price."""
+        """直充 (or 话费): product_id, customer_order_no, charge_account, buy_num, customer_price."""
         product = _product(biz)
         if product is not None and product.order_type not in (DIRECT, MOBILE):
             return Outcome(outcomes.WRONG_TYPE)
@@ -117,7 +117,7 @@ class Methods:
         return Outcome(outcomes.OK, {**self._told(order), "cards": self._cards(order)})
 
     def order_extend(self, biz: dict[str, Any]) -> Outcome:
-        """fulu.order.extend.get: recharge_description lives here at the real vendor (info.get carries it too)."""
+        """fulu.order.extend.get: the real home of recharge_description (info.get carries it too)."""
         order = self.party.orders.get(str(biz.get("customer_order_no") or ""))
         if order is None:
             return Outcome(outcomes.NOT_FOUND)
@@ -167,9 +167,9 @@ class Methods:
             for number, word in order.cards
         ]
 
-    # -- goods and account ----------------------------------------------------------------------------------------
+    # -- goods and account
 
-    def goods_list(self, biz: dict[str, Any]) -> Outcome:
+    def goods_list(self, _: dict[str, Any]) -> Outcome:
         """Every product, with our cost as purchase_price."""
         return Outcome(outcomes.OK, [_goods_row(product) for product in PRODUCTS.values()])
 
@@ -196,11 +196,11 @@ class Methods:
         )
 
     def maintain_check(self, biz: dict[str, Any]) -> Outcome:
-        """Whether the carrier of charge_phone is under maintenance (never, unless the number's suffix is 9006)."""
+        """Whether the carrier of charge_phone is under maintenance: only for numbers ending in 9006."""
         phone = str(biz.get("charge_phone") or "")
         return Outcome(outcomes.OK, {"is_maintain": int(self.party.suffixes and phone.endswith("9006"))})
 
-    def user_info(self, biz: dict[str, Any]) -> Outcome:
+    def user_info(self, _: dict[str, Any]) -> Outcome:
         """The merchant's balance in yuan."""
         return Outcome(
             outcomes.OK, {"name": "模拟商户", "balance": _yuan_number(self.party.balance_fen), "is_open": 1}

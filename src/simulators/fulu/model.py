@@ -111,7 +111,7 @@ class FuluParty:
             order.cards = self._draw(order)
 
     def fail(self, order: Order, words: str) -> None:
-        """The order failed; the charge goes back to the merchant's balance (only partly under partial_refund)."""
+        """The order failed; the charge goes back to the balance (only partly under partial_refund)."""
         order.state, order.finished_at, order.description = FAILED, self.world.now(), words
         partial = self.fault(order.customer_order_no, "partial_refund")
         share = int(number_of(partial, "percent", 50)) if partial is not None else 100

@@ -1,8 +1,8 @@
 """Why 福禄 refuses or fails an order, and outcomes picked by the account's last four digits, as sandboxes do.
 
-Codes 0, 1004, 1016, 1018, 2002, 3001, 3003, 3005, 3008, 400x, 4010, 4011 and 9999 are the vendor's. It publishes
-none for a short balance, a risen price or a wrong account: 4005, 4006 and 4007 stand for them here, and the
-Chinese words carry the meaning.
+Codes 0, 1004, 1016, 1018, 2002, 3001, 3003, 3005, 3008, 4000-4002, 4010, 4011 and 9999 are the vendor's. None
+is known for a short balance, a risen price or a wrong account: 4005, 4006 and 4007 stand for them here, and
+the Chinese words carry the meaning.
 """
 
 from __future__ import annotations

@@ -84,7 +84,7 @@ class Worker:
         return acked
 
     def fields(self, order: Order) -> dict[str, str]:
-        """The callback's fields without the signature; everything is text, the unit price with four decimals."""
+        """The callback's fields without the signature: all text, the unit price with four decimals."""
         return {
             "order_id": order.order_id,
             "charge_finish_time": beijing(order.finished_at or self.world.now()),

@@ -20,7 +20,7 @@ def test_midnight_in_beijing_is_the_afternoon_before_in_utc() -> None:
 @pytest.mark.parametrize(
     "text",
     ["", "2026-03-01", "2026-03-01T00:00:00", "2026-13-01 00:00:00", "2026-03-01 00:00:00+00:00", None, 7,
-     "0001-01-01 00:00:00", "2026-03-01 24:00:00"],
+     "2026-W09-7 00:00:00", "0001-01-01 00:00:00", "2026-03-01 24:00:00"],
 )  # fmt: skip
 def test_what_is_no_beijing_text_is_none(text: object) -> None:
     assert read_beijing(text) is None

@@ -19,7 +19,9 @@ def read_beijing(text: object) -> datetime | None:
     """Beijing text (milliseconds after a dot are ignored) as aware UTC; None for anything else."""
     if not isinstance(text, str) or text[_LENGTH : _LENGTH + 1] not in ("", "."):
         return None
+    if text[4:5] + text[7:8] + text[10:11] + text[13:14] + text[16:17] != "-- ::":
+        return None  # other ways to write the ISO's dates that Python would read as well
     try:
-        return datetime.strptime(text[:_LENGTH], _FORMAT).replace(tzinfo=BEIJING).astimezone(UTC)
+        return datetime.fromisoformat(text[:_LENGTH]).replace(tzinfo=BEIJING).astimezone(UTC)
     except (ValueError, OverflowError):
         return None

@@ -134,6 +134,25 @@ def test_refusals_move_nothing(changes: dict[str, str], refusal: str, standing: 
     assert (notify.state, notify.amount_fen, notify.transaction_id) == (TradeState.UNKNOWN, 0, "")
 
 
+@pytest.mark.parametrize(
+    ("missing", "refusal"),
+    [
+        ("app_id", "wrong_app"),
+        ("seller_id", "wrong_seller"),
+        ("out_trade_no", "malformed"),
+        ("trade_no", "malformed"),
+        ("total_amount", "malformed"),
+        ("notify_time", "malformed"),
+        ("trade_status", "unknown_state"),
+    ],
+)
+def test_a_field_that_is_missing_is_not_taken_for_granted(missing: str, refusal: str) -> None:
+    fields = {name: value for name, value in PAID.items() if name != missing}
+    text = "&".join(f"{name}={value}" for name, value in sorted(fields.items()))
+    body = urlencode({**fields, "sign_type": "RSA2", "sign": SIGNING_SDK._sign(text)}).encode()
+    assert CHANNEL.read_notify(arrived(body)).refusal == refusal
+
+
 def test_alipays_last_retry_is_not_stale() -> None:
     late = channel(at=NOW + timedelta(hours=24, minutes=24))
     assert late.read_notify(arrived(signed())).refusal == ""

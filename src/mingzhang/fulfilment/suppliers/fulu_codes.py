@@ -34,7 +34,7 @@ _REFUSALS: Final[dict[str, Reason]] = {
     "4002": Reason.WRONG_ACCOUNT,  # 必须传入充值账号
     "4004": Reason.ACCOUNT_BANNED,  # 充值账号在黑名单中
 }
-_UNCERTAIN: Final = frozenset({"4008", "4009", _DUPLICATE, _NOT_FOUND, "4012", "5000", "9999"})
+_UNCERTAIN: Final = frozenset({"4008", "4009", _NOT_FOUND, "4012", "5000", "9999"})
 
 # First match counts. A short balance is our matter and stands before words about the buyer's account.
 _WORDS: Final[tuple[tuple[Reason, tuple[str, ...]], ...]] = (

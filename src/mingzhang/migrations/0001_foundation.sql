@@ -60,6 +60,7 @@ CREATE TABLE inbox (
   asked int NOT NULL DEFAULT 0,
   lease_owner text NOT NULL DEFAULT '',
   lease_generation int NOT NULL DEFAULT 0,
+  lease_until timestamptz,
   last_error text NOT NULL DEFAULT '',
   CONSTRAINT inbox_pk PRIMARY KEY (party, kind, external_id)
 );
@@ -193,6 +194,7 @@ CREATE TABLE orders (
   deadline_at timestamptz,
   lease_owner text NOT NULL DEFAULT '',
   lease_generation int NOT NULL DEFAULT 0,
+  lease_until timestamptz,
   placed_at timestamptz NOT NULL,
   expires_at timestamptz NOT NULL,
   paid_at timestamptz,
@@ -238,6 +240,7 @@ CREATE TABLE payment (
   deadline_at timestamptz,
   lease_owner text NOT NULL DEFAULT '',
   lease_generation int NOT NULL DEFAULT 0,
+  lease_until timestamptz,
   opened_at timestamptz NOT NULL,
   expires_at timestamptz NOT NULL,
   paid_at timestamptz,
@@ -265,6 +268,7 @@ CREATE TABLE suspense (
   deadline_at timestamptz,
   lease_owner text NOT NULL DEFAULT '',
   lease_generation int NOT NULL DEFAULT 0,
+  lease_until timestamptz,
   known_at timestamptz NOT NULL,
   CONSTRAINT suspense_pk PRIMARY KEY (bucket, item_id)
 );
@@ -295,6 +299,7 @@ CREATE TABLE supply_attempt (
   deadline_at timestamptz,
   lease_owner text NOT NULL DEFAULT '',
   lease_generation int NOT NULL DEFAULT 0,
+  lease_until timestamptz,
   planned_at timestamptz NOT NULL,
   sent_at timestamptz,
   finished_at timestamptz,
@@ -341,6 +346,7 @@ CREATE TABLE refund (
   promised_at timestamptz NOT NULL,
   lease_owner text NOT NULL DEFAULT '',
   lease_generation int NOT NULL DEFAULT 0,
+  lease_until timestamptz,
   planned_at timestamptz NOT NULL,
   accepted_at timestamptz,
   arrived_at timestamptz,

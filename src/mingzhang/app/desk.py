@@ -1,0 +1,332 @@
+"""The desk: every use case the edge may call, over one context. It opens no transaction of its own but small reads."""
+
+import asyncio
+import hmac
+from collections.abc import Mapping
+from datetime import datetime
+from typing import Any
+
+import asyncpg
+
+from mingzhang.app import reading, wiring
+from mingzhang.app.settings import Settings
+from mingzhang.catalogue import store as catalogue
+from mingzhang.catalogue.accounts import clean_contact
+from mingzhang.catalogue.store import Product
+from mingzhang.evidence import store as evidence
+from mingzhang.evidence.messages import HttpMessage, Reply
+from mingzhang.fulfilment import store as fulfilment
+from mingzhang.fulfilment.suppliers.base import Supplier
+from mingzhang.kit.clock import Clock
+from mingzhang.kit.database import connect, open_pool, transaction
+from mingzhang.kit.errors import Kind, Problem
+from mingzhang.kit.ids import bucket_of, is_order_id, new_id
+from mingzhang.kit.outbound import Outbound
+from mingzhang.ledger import postings
+from mingzhang.ledger import store as ledger
+from mingzhang.ledger.places import FREE
+from mingzhang.orders import pay, supply
+from mingzhang.orders import store as orders
+from mingzhang.orders.context import Context
+from mingzhang.orders.place import Placed, PlaceRequest, check_request, place_order
+from mingzhang.payments import store as payments
+from mingzhang.payments.channels.base import Channel
+from mingzhang.refunds import store as refunds
+from mingzhang.web.model import MoneyPart, OrderPage, PaymentPanel, ProductCard, TimelineItem, WorkItem
+
+WAIT_POLL_S = 1.0
+
+
+class Desk:
+    """One installation, open for business. `aclose` frees connections."""
+
+    def __init__(self, settings: Settings, ctx: Context, http: Outbound) -> None:
+        self.settings = settings
+        self.ctx = ctx
+        self._http = http
+        self._bell = asyncio.Condition()
+        self._listener: asyncio.Task[None] | None = None
+
+    @property
+    def pool(self) -> asyncpg.Pool:
+        """The database."""
+        return self.ctx.pool
+
+    @property
+    def clock(self) -> Clock:
+        """The product's time."""
+        return self.ctx.clock
+
+    @property
+    def channels(self) -> Mapping[str, Channel]:
+        """Payment channels by name."""
+        return self.ctx.channels
+
+    @property
+    def suppliers(self) -> Mapping[str, Supplier]:
+        """Suppliers by name."""
+        return self.ctx.suppliers
+
+    async def place(self, client: str, key: str, request: PlaceRequest) -> Placed:
+        """Place an order, once per (client, key)."""
+        ctx = self.ctx
+        return await place_order(
+            ctx.pool, ctx.vault, ctx.rng, ctx.now(), client, key, request, buckets=self.settings.buckets
+        )
+
+    async def check(self, request: PlaceRequest) -> None:
+        """Refuse what placing would refuse, before the buyer confirms (R16)."""
+        async with self.pool.acquire() as conn:
+            await check_request(conn, request)
+
+    async def open_payment(
+        self, order_id: str, channel: str = "alipay", method: str = "qr", return_url: str = ""
+    ) -> PaymentPanel:
+        """Open a payment, or show the one that is open."""
+        payment = await pay.open_payment(self.ctx, order_id, channel, method, return_url)
+        return PaymentPanel(
+            payment_no=payment.payment_no,
+            channel=payment.channel,
+            method=payment.method,
+            state=payment.state,
+            url=payment.url,
+            expires_at=payment.expires_at,
+            transaction_id=payment.transaction_id,
+        )
+
+    async def receive_notify(self, channel: str, http: HttpMessage) -> Reply:
+        """A channel's notify; raises `unknown_channel`."""
+        if channel not in self.channels:
+            raise Problem("unknown_channel", Kind.NOT_FOUND)
+        return await pay.receive_notify(self.ctx, channel, http)
+
+    async def receive_callback(self, supplier: str, http: HttpMessage) -> Reply:
+        """A supplier's callback; raises `unknown_supplier`."""
+        if supplier not in self.suppliers:
+            raise Problem("unknown_supplier", Kind.NOT_FOUND)
+        return await supply.receive_callback(self.ctx, supplier, http)
+
+    async def order_page(self, order_id: str) -> OrderPage:
+        """Everything the buyer may read; raises `unknown_order`."""
+        async with self.pool.acquire() as conn, conn.transaction(isolation="repeatable_read", readonly=True):
+            return await reading.read_page(conn, self.ctx.vault, order_id, self.ctx.now())
+
+    async def check_token(self, order_id: str, token: str) -> bool:
+        """Whether the link's token opens this order; the same answer for one that never existed."""
+        if not is_order_id(order_id) or not await self._exists(order_id):
+            return False
+        return hmac.compare_digest(self.ctx.vault.token(order_id).encode(), token.encode())
+
+    async def _exists(self, order_id: str) -> bool:
+        async with self.pool.acquire() as conn:
+            return await conn.fetchval(orders.SQL.read_seq, bucket_of(order_id), order_id) is not None
+
+    async def check_contact(self, order_id: str, contact: str) -> bool:
+        """Whether the contact is the order's; the same answer for one that never existed."""
+        try:
+            fingerprint = self.ctx.vault.fingerprint(clean_contact(contact))
+            async with self.pool.acquire() as conn:
+                order = await orders.read_order(conn, order_id)
+        except Problem:
+            return False
+        return hmac.compare_digest(order.contact_hash, fingerprint)
+
+    async def find(self, number: str, contact: str) -> str:
+        """The order behind any number the buyer may hold (F12); raises `not_found_or_wrong_contact` alike."""
+        number = "".join(number.split())[:64]
+        async with self.pool.acquire() as conn:
+            rows = await conn.fetch(evidence.SQL.find_number, number)
+        for row in rows:
+            if await self.check_contact(row["order_id"], contact):
+                return str(row["order_id"])
+        raise Problem("not_found_or_wrong_contact", Kind.NOT_FOUND)
+
+    async def choose(self, order_id: str, choice: str) -> None:
+        """The buyer's choice while the supplier is silent: refund or wait."""
+        await supply.choose(self.ctx, order_id, choice)
+
+    async def check_payment(self, order_id: str) -> None:
+        """已付款,订单未更新: ask the channel now."""
+        await pay.ask_now(self.ctx, order_id)
+
+    async def products(self) -> list[ProductCard]:
+        """The shop front."""
+        async with self.pool.acquire() as conn:
+            return [await _card(conn, product) for product in await catalogue.list_products(conn)]
+
+    async def product(self, product_id: str) -> ProductCard:
+        """One product; raises `unknown_product`."""
+        async with self.pool.acquire() as conn:
+            return await _card(conn, await catalogue.read_product(conn, product_id))
+
+    async def rules(self, lang: str) -> tuple[int, str]:
+        """Number and text of the rules in force."""
+        async with self.pool.acquire() as conn:
+            rules = await catalogue.read_rules(conn, self.ctx.now())
+        return rules.version, rules.text_en if lang == "en" else rules.text_zh
+
+    async def trail(self, order_id: str) -> list[MoneyPart]:
+        """Where the money is: the sums of the order's legs by place."""
+        async with self.pool.acquire() as conn:
+            return list(await reading.read_money(conn, await orders.read_order(conn, order_id)))
+
+    async def events(self, order_id: str, after: int) -> list[TimelineItem]:
+        """The timeline after an event number."""
+        async with self.pool.acquire() as conn:
+            await orders.read_order(conn, order_id)
+            return list(await reading.read_timeline(conn, order_id, after))
+
+    async def work_list(self) -> list[WorkItem]:
+        """Whatever waits for a person or is past its time."""
+        now = self.ctx.now()
+        async with self.pool.acquire() as conn:
+            open_orders = await conn.fetch(orders.SQL.list_waiting_for_people, now)
+            suspense = await conn.fetch(payments.SQL.list_suspense)
+            late = await conn.fetch(refunds.SQL.list_late, now)
+        items = [_work("order", row["order_id"], row["price_fen"], row, now) for row in open_orders]
+        items += [_work("suspense", row["item_id"], row["amount_fen"], row, now) for row in suspense]
+        items += [_work("refund", row["refund_no"], row["amount_fen"], row, now) for row in late]
+        return items
+
+    async def staff_action(self, name: str, kind: str, subject: str, action: str) -> None:
+        """The safe actions only: asking again. Nothing here marks anything paid or delivered."""
+        order_id = subject[:19]
+        ctx = self.ctx
+        async with transaction(ctx.pool) as conn:
+            turn = await orders.open_turn(conn, order_id, ctx.now(), ctx.rng)
+            if action == "ask_channel":
+                await conn.execute(payments.SQL.set_due, turn.order.bucket, order_id, turn.now)
+            elif action == "ask_supplier":
+                for attempt in await fulfilment.list_attempts(conn, order_id):
+                    await conn.execute(
+                        fulfilment.SQL.set_asked_now, attempt.bucket, attempt.attempt_no, turn.now
+                    )
+            else:
+                raise Problem("unknown_action", Kind.INVALID)
+            turn.event("staff_asked", reason=action)
+            await turn.finish()
+
+    async def wait_change(self, order_id: str, seq: int, timeout_s: float) -> int:
+        """Wait until the order has an event after `seq`, at most `timeout_s` real seconds; the newest number."""
+        self._listen()
+        bucket = bucket_of(order_id)
+        give_up = asyncio.get_running_loop().time() + timeout_s
+        while True:
+            async with self.pool.acquire() as conn:
+                newest = await conn.fetchval(orders.SQL.read_seq, bucket, order_id)
+            if newest is None:
+                raise Problem("unknown_order", Kind.NOT_FOUND)
+            left = give_up - asyncio.get_running_loop().time()
+            if newest > seq or left <= 0:
+                return int(newest)
+            async with self._bell:
+                try:
+                    await asyncio.wait_for(self._bell.wait(), min(left, WAIT_POLL_S))
+                except TimeoutError:
+                    continue
+
+    def _listen(self) -> None:
+        if self._listener is None or self._listener.done():
+            self._listener = asyncio.create_task(self._ring_on_news())
+
+    async def _ring_on_news(self) -> None:
+        """NOTIFY is a hint; polling stands behind it, so a broken connection costs a second and no news."""
+        loop = asyncio.get_running_loop()
+
+        def heard(*_: Any) -> None:
+            loop.create_task(self._ring())  # noqa: RUF006 - a bell that is not heard is rung again by polling
+
+        conn = await connect(self.settings.database_url)
+        try:
+            await conn.add_listener("mz_order", heard)
+            while not conn.is_closed():
+                await asyncio.sleep(1)
+        finally:
+            await conn.close()
+
+    async def _ring(self) -> None:
+        async with self._bell:
+            self._bell.notify_all()
+
+    async def ready(self) -> bool:
+        """Whether the database answers."""
+        try:
+            async with self.pool.acquire(timeout=2) as conn:
+                return bool(await conn.fetchval("SELECT true"))
+        except (OSError, TimeoutError, asyncpg.PostgresError, asyncpg.InterfaceError):
+            return False
+
+    async def set_up_sample_shop(self) -> None:
+        """Sample products and rules, for the demo and for tests; what exists stays."""
+        async with transaction(self.pool) as conn:
+            await catalogue.add_rules(conn, wiring.sample_rules(), self.ctx.now())
+            for product in wiring.sample_products():
+                await catalogue.add_product(conn, product)
+
+    async def book_opening_balances(self) -> None:
+        """Row 1: each supplier's prefund as it stands, once, citing the supplier's own answer."""
+        for name, supplier in self.suppliers.items():
+            answer = await supplier.balance()
+            if not answer.known:
+                raise Problem("supplier_unavailable", Kind.UNAVAILABLE, name)
+            async with transaction(self.pool) as conn:
+                now, subject = self.ctx.now(), f"CAPITAL-{name}"
+                if await ledger.has_capital(conn, subject) or not answer.free_fen:
+                    continue
+                cited = await evidence.keep_all(conn, self.ctx.rng, now, answer.messages)
+                posting = postings.capital_in(subject, party=name, place=FREE, amount_fen=answer.free_fen)
+                await ledger.write_shared(
+                    conn, subject, posting, evidence_id=cited or new_id(now, self.ctx.rng), now=now
+                )
+
+    async def aclose(self) -> None:
+        """Free connections."""
+        if self._listener is not None:
+            self._listener.cancel()
+            await asyncio.gather(self._listener, return_exceptions=True)
+        for party in (*self.channels.values(), *self.suppliers.values()):
+            await party.aclose()
+        await self._http.aclose()
+        await self.pool.close()
+
+
+async def _card(conn: asyncpg.Connection, product: Product) -> ProductCard:
+    typical = await conn.fetchrow(orders.SQL.read_typical, product.product_id)
+    return ProductCard(
+        product_id=product.product_id,
+        kind=product.kind,
+        title_zh=product.title_zh,
+        title_en=product.title_en,
+        face_value_fen=product.face_value_fen,
+        price_fen=product.price_fen,
+        max_quantity=product.max_quantity,
+        account_template=product.account_template,
+        promise_s=product.promise_s,
+        typical_p50_s=None if typical["p50"] is None else float(typical["p50"]),
+        typical_n=typical["n"],
+    )
+
+
+_ASK = {"order": ("ask_channel", "ask_supplier"), "refund": (), "suspense": ()}
+
+
+def _work(kind: str, subject: str, amount_fen: int, row: asyncpg.Record, now: datetime) -> WorkItem:
+    return WorkItem(
+        subject=subject,
+        kind=kind,
+        state=row["state"],
+        reason=row["cause"] if "cause" in row else row["reason"],
+        amount_fen=amount_fen,
+        holder=row["holder"],
+        next_actor=row["next_actor"],
+        due_at=row["due_at"],
+        deadline_at=row["deadline_at"],
+        actions=_ASK[kind],
+    )
+
+
+async def open_desk(settings: Settings) -> Desk:
+    """Open the database and the outside parties' adapters."""
+    pool = await open_pool(settings.database_url, 2, settings.pool_size)
+    http = Outbound()
+    return Desk(settings, wiring.build_context(settings, pool, http), http)

@@ -1,0 +1,353 @@
+"""The order page's data, read from the rows that the worker works on: the page and the worker never disagree."""
+
+from datetime import datetime
+
+import asyncpg
+
+from mingzhang.evidence.store import SQL as EVIDENCE
+from mingzhang.fulfilment.store import SQL as FULFILMENT
+from mingzhang.fulfilment.store import Attempt, list_attempts
+from mingzhang.kit.ids import bucket_of
+from mingzhang.kit.vault import Vault
+from mingzhang.ledger.postings import buyer_parts
+from mingzhang.ledger.store import SQL as LEDGER
+from mingzhang.ledger.store import read_balances
+from mingzhang.orders.states import FINAL
+from mingzhang.orders.store import SQL as ORDERS
+from mingzhang.orders.store import Order, read_order
+from mingzhang.orders.supply import may_choose
+from mingzhang.payments.store import Payment, list_payments
+from mingzhang.refunds.store import Refund, list_refunds
+from mingzhang.web.model import (
+    MoneyPart,
+    OrderPage,
+    PaymentPanel,
+    RefundPanel,
+    Sentence,
+    Step,
+    TimelineItem,
+    Uncertainty,
+)
+
+PARAMS = frozenset({"channel", "supplier", "reason", "amount_fen"})
+
+
+async def read_page(conn: asyncpg.Connection, vault: Vault, order_id: str, now: datetime) -> OrderPage:
+    """Everything the buyer may read of one order; raises `unknown_order`."""
+    order = await read_order(conn, order_id)
+    paid = await list_payments(conn, order_id)
+    attempts = await list_attempts(conn, order_id)
+    refunds = await list_refunds(conn, order_id)
+    timeline = await read_timeline(conn, order_id, 0)
+    payment = _front(paid)
+    attempt = attempts[0] if attempts else None
+    refund = refunds[0] if refunds else None
+    typical = await conn.fetchrow(ORDERS.read_typical, order.product_id)
+    unsure = _uncertainty(order, payment, attempt, now)
+    return OrderPage(
+        order_id=order.order_id,
+        title_zh=order.title_zh,
+        title_en=order.title_en,
+        kind=order.kind,
+        quantity=order.quantity,
+        price_fen=order.price_fen,
+        face_value_fen=order.face_value_fen,
+        account_mask=order.account_mask,
+        contact_mask=order.contact_mask,
+        placed_at=order.placed_at,
+        expires_at=order.expires_at,
+        pay_badge=_pay_badge(order, payment, refund, now),
+        supply_badge=_supply_badge(order, attempt),
+        reason=attempt.reason if attempt else "",
+        reason_text=str(attempt.feedback.get("recharge_description", "")) if attempt else "",
+        sentence=_sentence(order, payment, attempt, refund, now),
+        bar=_bar(order, attempt, refund),
+        money=await read_money(conn, order),
+        timeline=timeline,
+        numbers=_numbers(paid, attempts, refunds),
+        payment=_payment_panel(order, payment, now),
+        uncertainty=unsure,
+        refund=_refund_panel(refund),
+        serial=attempt.serial if attempt else "",
+        cards=await _cards(conn, vault, order),
+        actions=_actions(order, payment, now),
+        promise_s=order.promise_s,
+        typical_p50_s=_seconds(typical["p50"]),
+        typical_p90_s=_seconds(typical["p90"]),
+        typical_n=typical["n"],
+        rule_version=order.rule_version,
+        final=order.state in FINAL and order.state != "closed",
+        seq=order.seq,
+        now=now,
+    )
+
+
+def _seconds(value: object) -> float | None:
+    return None if value is None else float(str(value))
+
+
+def _front(payments: list[Payment]) -> Payment | None:
+    for payment in payments:
+        if payment.state in {"paid", "contradicted"}:
+            return payment
+    return payments[0] if payments else None
+
+
+def _pay_badge(order: Order, payment: Payment | None, refund: Refund | None, now: datetime) -> str:
+    if order.state == "refunded":
+        return "refunded"
+    if refund is not None and refund.state not in {"arrived", "refused"}:
+        return "refunding"
+    if order.paid_at is not None:
+        return "paid"
+    if order.state == "closed":
+        return "closed"
+    if payment is not None and (payment.state == "intent" or now >= order.expires_at):
+        return "confirming"
+    return "awaiting"
+
+
+def _supply_badge(order: Order, attempt: Attempt | None) -> str:
+    if order.state == "delivered":
+        return "arrived"
+    if attempt is None or attempt.state in {"ready", "cancelled"}:
+        return "none"
+    return {
+        "sending": "sent",
+        "processing": "processing",
+        "unknown": "confirming",
+        "succeeded": "arrived",
+        "refused": "refused",
+        "reversed": "refused",
+    }[attempt.state]
+
+
+def _sentence_code(
+    order: Order, payment: Payment | None, attempt: Attempt | None, refund: Refund | None
+) -> str:
+    if order.state == "awaiting_payment":
+        return "awaiting_payment"
+    if order.state == "supplying" and attempt is not None:
+        if may_choose(order):
+            return "choose_refund_or_wait"
+        return {
+            "sending": "sent_to_supplier",
+            "ready": "paid_waiting_dispatch",
+            "processing": "supplier_processing",
+            "unknown": "confirming_result",
+        }.get(attempt.state, "supplier_processing")
+    if order.state == "refunding":
+        return "refund_processing" if refund is not None and refund.state == "accepted" else "refund_asked"
+    if order.state == "needs_person" and payment is not None and payment.state == "contradicted":
+        return "money_in_doubt"
+    return {
+        "paid": "paid_waiting_dispatch",
+        "delivered": "delivered",
+        "refunded": "refund_arrived",
+        "closed": "closed_unpaid",
+        "needs_person": "needs_person",
+    }.get(order.state, "needs_person")
+
+
+def _sentence(
+    order: Order, payment: Payment | None, attempt: Attempt | None, refund: Refund | None, now: datetime
+) -> Sentence:
+    due = None
+    if order.state == "awaiting_payment" and payment is not None:
+        due = payment.due_at
+    elif order.state in {"paid", "supplying"} and attempt is not None:
+        due = attempt.due_at
+    elif order.state == "refunding" and refund is not None:
+        due = refund.due_at
+    party = order.supplier if order.holder.startswith("supplier") else (payment.channel if payment else "")
+    return Sentence(
+        code=_sentence_code(order, payment, attempt, refund),
+        amount_fen=order.price_fen,
+        place=order.holder,
+        party=party,
+        next_actor=order.next_actor,
+        due_at=max(due, now) if due is not None else None,
+        deadline_at=order.deadline_at,
+    )
+
+
+def _bar(order: Order, attempt: Attempt | None, refund: Refund | None) -> tuple[Step, ...]:
+    middle, last = ("fetching", "issued") if order.kind == "card" else ("processing", "arrived")
+    paid = Step(code="paid", state="done" if order.paid_at else "now", at=order.paid_at)
+    sent_at = attempt.sent_at if attempt else None
+    asked = attempt is not None and attempt.state != "ready"
+    sent = Step(code="sent", state="done" if asked else ("now" if order.paid_at else "todo"), at=sent_at)
+    steps = [paid] if order.kind == "card" else [paid, sent]
+    finished = attempt.finished_at if attempt else None
+    if attempt is not None and attempt.state in {"refused", "reversed"}:
+        steps.append(Step(code="refused", state="failed", at=finished))
+    elif refund is None:
+        done = order.state == "delivered"
+        working = asked and not done
+        steps.append(Step(code=middle, state="done" if done else ("now" if working else "todo")))
+        steps.append(Step(code=last, state="done" if done else "todo", at=finished if done else None))
+    if refund is not None:
+        back = refund.state == "arrived"
+        steps.append(Step(code="refunding", state="done" if back else "now", at=refund.planned_at))
+        steps.append(Step(code="refunded", state="done" if back else "todo", at=refund.arrived_at))
+    return tuple(steps)
+
+
+async def read_money(conn: asyncpg.Connection, order: Order) -> tuple[MoneyPart, ...]:
+    """Where P is: the sums of the order's legs, and nothing else (ledger.md)."""
+    balances = await read_balances(conn, order.order_id)
+    if not balances:
+        return ()
+    bucket = bucket_of(order.order_id)
+    hops = {
+        (row["place"], row["party"].partition("#")[0]): row
+        for row in await conn.fetch(LEDGER.read_last_hops, bucket, order.order_id)
+    }
+    heads = await _heads(conn, [row["evidence_id"] for row in hops.values()])
+    parts = []
+    for part in buyer_parts(balances, order.price_fen):
+        hop = hops.get((part.place, part.party))
+        head = heads.get(hop["evidence_id"]) if hop else None
+        parts.append(
+            MoneyPart(
+                place=part.place,
+                party=part.party,
+                amount_fen=part.amount_fen,
+                proof=head["sha256"].hex() if head else "",
+                since=hop["at"] if hop else None,
+            )
+        )
+    return tuple(parts)
+
+
+async def _heads(conn: asyncpg.Connection, ids: list[str]) -> dict[str, asyncpg.Record]:
+    rows = await conn.fetch(EVIDENCE.read_evidence_heads, [i for i in ids if i])
+    return {row["evidence_id"]: row for row in rows}
+
+
+async def read_timeline(conn: asyncpg.Connection, order_id: str, after: int) -> tuple[TimelineItem, ...]:
+    """Events after a number, with hash and standing of the evidence behind each."""
+    rows = await conn.fetch(ORDERS.list_events, bucket_of(order_id), order_id, after)
+    heads = await _heads(conn, [row["evidence_id"] for row in rows])
+    feedback = {attempt.supplier: attempt.feedback for attempt in await list_attempts(conn, order_id)}
+    items = []
+    for row in rows:
+        head = heads.get(row["evidence_id"])
+        data = {key: str(value) for key, value in row["data"].items() if key in PARAMS}
+        last_word = row["kind"] in {"delivered", "supplier_refused", "late_success"}
+        words = feedback.get(data.get("supplier", ""), {}) if last_word else {}
+        items.append(
+            TimelineItem(
+                seq=row["seq"],
+                kind=row["kind"],
+                at=row["at"],
+                params=data,
+                feedback={key: str(value) for key, value in words.items()},
+                evidence_sha256=head["sha256"].hex() if head else "",
+                evidence_party=head["party"] if head else "",
+                evidence_standing=head["standing"] if head else "",
+                known_at=head["known_at"] if head else None,
+            )
+        )
+    return tuple(items)
+
+
+def _numbers(
+    payments: list[Payment], attempts: list[Attempt], refunds: list[Refund]
+) -> tuple[tuple[str, str], ...]:
+    found = [("payment", item.payment_no) for item in payments]
+    found += [("transaction", item.transaction_id) for item in payments if item.transaction_id]
+    found += [("attempt", item.attempt_no) for item in attempts]
+    found += [("supplier", item.supplier_order_id) for item in attempts if item.supplier_order_id]
+    found += [("serial", item.serial) for item in attempts if item.serial]
+    found += [("refund", item.refund_no) for item in refunds]
+    return tuple(found)
+
+
+def _payment_panel(order: Order, payment: Payment | None, now: datetime) -> PaymentPanel | None:
+    if payment is None or order.paid_at is not None or order.state != "awaiting_payment":
+        return None
+    return PaymentPanel(
+        payment_no=payment.payment_no,
+        channel=payment.channel,
+        method=payment.method,
+        state=payment.state,
+        url=payment.url if now < order.expires_at else "",
+        expires_at=order.expires_at,
+        transaction_id=payment.transaction_id,
+    )
+
+
+def _refund_panel(refund: Refund | None) -> RefundPanel | None:
+    if refund is None:
+        return None
+    accepted = refund.accepted_at is not None
+    arrived = refund.arrived_at is not None
+    return RefundPanel(
+        refund_no=refund.refund_no,
+        channel=refund.channel,
+        amount_fen=refund.amount_fen,
+        state=refund.state,
+        cause=refund.cause,
+        steps=(
+            Step(code="asked", state="done", at=refund.planned_at),
+            Step(code="accepted", state="done" if accepted else "now", at=refund.accepted_at),
+            Step(
+                code="arrived",
+                state="done" if arrived else ("now" if accepted else "todo"),
+                at=refund.arrived_at,
+            ),
+        ),
+        destination=refund.destination,
+        reference=refund.reference,
+        promised_at=refund.promised_at,
+    )
+
+
+def _uncertainty(
+    order: Order, payment: Payment | None, attempt: Attempt | None, now: datetime
+) -> Uncertainty | None:
+    if (
+        order.state == "supplying"
+        and attempt is not None
+        and (attempt.state == "unknown" or may_choose(order))
+    ):
+        return Uncertainty(
+            asked_whom=attempt.supplier,
+            asked_at=attempt.asked_at,
+            next_ask_at=attempt.due_at,
+            deadline_at=order.deadline_at,
+            may_choose=may_choose(order),
+        )
+    if order.state == "awaiting_payment" and payment is not None and payment.state == "intent":
+        return Uncertainty(
+            asked_whom=payment.channel,
+            asked_at=payment.asked_at,
+            next_ask_at=payment.due_at,
+            deadline_at=order.expires_at,
+            may_choose=False,
+        )
+    return None
+
+
+async def _cards(conn: asyncpg.Connection, vault: Vault, order: Order) -> tuple[tuple[str, str], ...]:
+    if order.kind != "card" or order.state != "delivered":
+        return ()
+    rows = await conn.fetch(FULFILMENT.list_cards, order.bucket, order.order_id)
+    cards = []
+    for row in rows:
+        number, _, password = vault.open(row["card_enc"]).partition("\n")
+        cards.append((number, password))
+    return tuple(cards)
+
+
+def _actions(order: Order, payment: Payment | None, now: datetime) -> tuple[str, ...]:
+    if order.state == "awaiting_payment":
+        if payment is None or payment.state == "failed":
+            return ("pay",)
+        return ("check_payment",)
+    if order.state == "closed":
+        return ("check_payment",)
+    if may_choose(order):
+        return ("choose_refund", "keep_waiting")
+    return ()

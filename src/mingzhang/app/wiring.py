@@ -1,0 +1,133 @@
+"""The only place that names adapters and handlers."""
+
+import os
+import random
+from pathlib import Path
+
+import asyncpg
+
+from mingzhang.app.settings import Settings
+from mingzhang.catalogue.store import Product, Rules
+from mingzhang.fulfilment.suppliers.base import Supplier
+from mingzhang.fulfilment.suppliers.fulu import Fulu, FuluSettings
+from mingzhang.kit.clock import clock_from_spec
+from mingzhang.kit.outbound import Outbound
+from mingzhang.kit.vault import Vault
+from mingzhang.orders import pay, supply
+from mingzhang.orders.context import Context
+from mingzhang.payments.channels.alipay import Alipay, AlipaySettings
+from mingzhang.payments.channels.base import Channel
+from mingzhang.refunds import flow as refunds
+
+# Which use case applies a fact of which kind.
+APPLY = {
+    "paid": pay.apply_paid,
+    "supply_succeeded": supply.apply_supply,
+    "supply_refused": supply.apply_supply,
+    "supply_reversed": supply.apply_supply,
+    "refund_accepted": refunds.apply_refund,
+    "refund_arrived": refunds.apply_refund,
+    "refund_refused": refunds.apply_refund,
+}
+
+
+def build_context(settings: Settings, pool: asyncpg.Pool, http: Outbound) -> Context:
+    """Everything the use cases need, from the settings of this installation."""
+    clock = clock_from_spec(settings.clock)
+    channels: dict[str, Channel] = {}
+    suppliers: dict[str, Supplier] = {}
+    if settings.alipay_gateway:
+        alipay = AlipaySettings(
+            gateway=settings.alipay_gateway,
+            app_id=settings.alipay_app_id,
+            seller_id=settings.alipay_seller_id,
+            merchant_private_key=Path(settings.alipay_private_key_path).read_text(),
+            alipay_public_key=Path(settings.alipay_public_key_path).read_text(),
+            timeout_s=settings.call_timeout_s,
+        )
+        channels["alipay"] = Alipay(alipay, http, clock)
+    if settings.fulu_url:
+        fulu = FuluSettings(
+            url=settings.fulu_url,
+            app_key=settings.fulu_app_key,
+            app_secret=settings.fulu_app_secret,
+            timeout_s=settings.call_timeout_s,
+        )
+        suppliers["fulu"] = Fulu(fulu, http, clock)
+    return Context(
+        pool=pool,
+        clock=clock,
+        rng=random.SystemRandom(),
+        vault=Vault(settings.secret_key),
+        channels=channels,
+        suppliers=suppliers,
+        start_refund=refunds.start_refund,
+        base_url=settings.base_url,
+        worker_name=f"{os.uname().nodename}:{os.getpid()}",
+        lease_s=settings.call_timeout_s * 3,
+    )
+
+
+_RULES_ZH = (
+    "订单提交成功即合同成立。付款后款项先停留在支付渠道,供应商确认到账才算完成。供应商明确拒绝的,全额原路退回。"
+    "超过承诺时间仍无结果的,您可以选择退款或继续等待。退款一般 1–3 个工作日到账。"
+)
+_RULES_EN = (
+    "The contract is made when your order is submitted. After you pay, the money stays with the payment channel "
+    "until the supplier confirms delivery. If the supplier refuses, you are refunded in full the way you paid. "
+    "If there is no result by the promised time, you may choose a refund or wait on. Refunds usually arrive "
+    "within 1–3 working days."
+)
+
+
+def sample_rules() -> Rules:
+    """The sample shop's rules, version 1."""
+    return Rules(version=1, text_zh=_RULES_ZH, text_en=_RULES_EN)
+
+
+def sample_products() -> list[Product]:
+    """The sample shop: 话费直充, 游戏点卡直充 and 卡密, as 福禄's simulator sells them."""
+    rows = [
+        (
+            "phone-100",
+            "mobile",
+            "话费直充 100元",
+            "Phone credit ¥100",
+            10000,
+            10000,
+            9850,
+            "20000100",
+            "phone_cn",
+        ),
+        ("phone-50", "mobile", "话费直充 50元", "Phone credit ¥50", 5000, 5000, 4930, "20000050", "phone_cn"),
+        ("qq-10", "direct", "QQ币直充 10个", "QQ coins × 10", 1000, 990, 965, "10000010", "qq"),
+        (
+            "card-100",
+            "card",
+            "游戏点卡 100元 卡密",
+            "Game card code ¥100",
+            10000,
+            9880,
+            9700,
+            "30000100",
+            "none",
+        ),
+    ]
+    return [
+        Product(
+            product_id=product_id,
+            kind=kind,
+            title_zh=zh,
+            title_en=en,
+            face_value_fen=face,
+            price_fen=price,
+            cost_fen=cost,
+            max_quantity=1 if kind == "mobile" else 5,
+            supplier="fulu",
+            supplier_product=supplier_product,
+            account_template=template,
+            promise_s=900,
+            position=n,
+        )
+        for n, (product_id, kind, zh, en, face, price, cost, supplier_product, template) in enumerate(rows)
+    ]

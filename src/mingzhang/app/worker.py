@@ -1,0 +1,140 @@
+"""The worker: no queue, the row is the job. It visits what is due, bucket by bucket, and asks nobody's leave."""
+
+import asyncio
+from collections.abc import Awaitable, Callable
+from datetime import timedelta
+
+import asyncpg
+import structlog
+
+from mingzhang.app.wiring import APPLY
+from mingzhang.evidence import store as evidence
+from mingzhang.fulfilment import store as fulfilment
+from mingzhang.kit.database import transaction
+from mingzhang.kit.errors import Problem
+from mingzhang.orders import pay, supply
+from mingzhang.orders import store as orders
+from mingzhang.orders.context import Context
+from mingzhang.payments import store as payments
+from mingzhang.refunds import flow as refunds
+from mingzhang.refunds import store as refund_store
+
+log = structlog.get_logger()
+BATCH_MAX = 64
+AT_ONCE_MAX = 32
+POLL_REAL_S = 0.1
+RETRY_S = 30
+
+Visit = Callable[[Context, str], Awaitable[None]]
+
+
+async def _ring(ctx: Context, order_id: str) -> None:
+    """An order's own clock rang: unpaid ones expire, silent suppliers open the buyer's choice."""
+    await pay.expire(ctx, order_id)
+    await supply.ring(ctx, order_id)
+
+
+# What is claimed, by which statement, the key it returns, and who visits it.
+ROUNDS: tuple[tuple[str, str, Visit], ...] = (
+    (payments.SQL.claim_payments, "payment_no", pay.ask_channel),
+    (fulfilment.SQL.claim_attempts, "attempt_no", supply.work_attempt),
+    (refund_store.SQL.claim_refunds, "refund_no", refunds.work_refund),
+    (orders.SQL.claim_orders, "order_id", _ring),
+)
+
+
+class Worker:
+    """Claims due rows of every bucket ever used and visits them, at most `AT_ONCE_MAX` at a time."""
+
+    def __init__(self, ctx: Context) -> None:
+        self._ctx = ctx
+        self._tasks: set[asyncio.Task[None]] = set()
+        self._slots = asyncio.Semaphore(AT_ONCE_MAX)
+
+    async def round(self) -> int:
+        """One look at everything that is due; returns how many rows were taken."""
+        ctx = self._ctx
+        async with ctx.pool.acquire() as conn:
+            buckets = [row["bucket"] for row in await conn.fetch(orders.SQL.list_buckets)]
+        taken = 0
+        for bucket in buckets:
+            taken += await self._facts(bucket)
+            for claim, key, visit in ROUNDS:
+                rows = await self._claim(claim, bucket)
+                taken += len(rows)
+                for row in rows:
+                    await self._start(visit, row[key])
+        return taken
+
+    async def _claim(self, statement: str, bucket: int) -> list[asyncpg.Record]:
+        ctx = self._ctx
+        free = AT_ONCE_MAX - len(self._tasks)
+        if free <= 0:
+            return []
+        async with transaction(ctx.pool) as conn:
+            rows: list[asyncpg.Record] = await conn.fetch(
+                statement, bucket, ctx.now(), min(free, BATCH_MAX), ctx.worker_name, ctx.lease_end()
+            )
+        return rows
+
+    async def _facts(self, bucket: int) -> int:
+        ctx = self._ctx
+        async with transaction(ctx.pool) as conn:
+            waiting = await evidence.claim(
+                conn, bucket, ctx.now(), BATCH_MAX, ctx.worker_name, ctx.lease_end()
+            )
+        for fact in waiting:
+            try:
+                await APPLY[fact.kind](ctx, fact)
+            except asyncpg.PostgresConnectionError:
+                raise
+            except Exception as error:
+                log.exception("fact_not_applied", kind=fact.kind, subject=fact.subject)
+                again = ctx.now() + timedelta(seconds=RETRY_S)
+                async with transaction(ctx.pool) as conn:
+                    await evidence.postpone(conn, fact, again, type(error).__name__)
+        return len(waiting)
+
+    async def _start(self, visit: Visit, key: str) -> None:
+        await self._slots.acquire()
+        task = asyncio.create_task(self._visit(visit, key))
+        self._tasks.add(task)
+        task.add_done_callback(self._done)
+
+    def _done(self, task: asyncio.Task[None]) -> None:
+        self._tasks.discard(task)
+        self._slots.release()
+
+    async def _visit(self, visit: Visit, key: str) -> None:
+        try:
+            await visit(self._ctx, key)
+        except Problem as problem:
+            # The row keeps its lease and is visited again when that ends.
+            log.warning("visit_refused", key=key, code=problem.code)
+        except Exception:
+            log.exception("visit_failed", key=key)
+
+    async def drain(self) -> None:
+        """Wait for the visits under way."""
+        if self._tasks:
+            await asyncio.wait(set(self._tasks))
+
+
+async def run_worker(ctx: Context, stop: asyncio.Event) -> None:
+    """Work until `stop`: look, and look again at once while there is something, else after a short pause.
+
+    A database that is down makes orders wait; the loop goes on and resumes by itself.
+    """
+    worker = Worker(ctx)
+    while not stop.is_set():
+        taken = 0
+        try:
+            taken = await worker.round()
+        except (OSError, asyncpg.PostgresError, asyncpg.InterfaceError, Problem) as error:
+            log.warning("database_unavailable", error=type(error).__name__)
+        if not taken:
+            try:
+                await asyncio.wait_for(stop.wait(), POLL_REAL_S)
+            except TimeoutError:
+                continue
+    await worker.drain()

@@ -1,0 +1,23 @@
+-- name: list_products
+-- What is on sale.
+SELECT * FROM product WHERE active ORDER BY position, product_id LIMIT 500
+
+-- name: read_product
+-- One product on sale.
+SELECT * FROM product WHERE product_id = $1 AND active
+
+-- name: upsert_product
+-- Put a product on sale, or change it for new orders.
+INSERT INTO product (product_id, kind, title_zh, title_en, face_value_fen, price_fen, cost_fen, max_quantity, supplier,
+  supplier_product, account_template, promise_s, position, active)
+VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, true)
+ON CONFLICT (product_id) DO NOTHING
+
+-- name: insert_rules
+-- Publish a version of the shop's rules.
+INSERT INTO rule_version (version, text_zh, text_en, sha256, effective_at) VALUES ($1, $2, $3, $4, $5)
+ON CONFLICT (version) DO NOTHING
+
+-- name: read_rules
+-- The rules in force.
+SELECT version, text_zh, text_en FROM rule_version WHERE effective_at <= $1 ORDER BY version DESC LIMIT 1

@@ -1,0 +1,63 @@
+-- name: insert_evidence
+-- Keep one raw message.
+INSERT INTO evidence (evidence_id, party, kind, direction, standing, content_type, body, sha256, note, occurred_at, known_at)
+VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11)
+
+-- name: insert_fact
+-- State an outside thing once; nothing returned means that it was stated before.
+INSERT INTO fact (party, kind, external_id, bucket, subject, content, content_hash, evidence_id, known_at)
+VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9)
+ON CONFLICT (party, kind, external_id) DO NOTHING
+RETURNING external_id
+
+-- name: read_fact_hash
+-- What was stated before under the same key.
+SELECT content_hash FROM fact WHERE party = $1 AND kind = $2 AND external_id = $3
+
+-- name: insert_inbox
+-- Let the fact wait to be applied.
+INSERT INTO inbox (party, kind, external_id, bucket, subject, content, evidence_id, known_at, due_at)
+VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $8)
+
+-- name: insert_conflict
+-- The same thing was told with other content: a person must look.
+INSERT INTO conflict (evidence_id, party, kind, external_id, bucket, subject, content, known_at)
+VALUES ($1, $2, $3, $4, $5, $6, $7, $8)
+
+-- name: claim_inbox
+-- Take due facts of one bucket for a while; an expired lease is taken over.
+UPDATE inbox SET lease_owner = $4, lease_generation = lease_generation + 1, lease_until = $5, asked = asked + 1
+WHERE bucket = $1 AND (party, kind, external_id) IN (
+  SELECT party, kind, external_id FROM inbox
+  WHERE bucket = $1 AND due_at <= $2 AND (lease_until IS NULL OR lease_until < $2)
+  ORDER BY due_at LIMIT $3 FOR UPDATE SKIP LOCKED)
+RETURNING party, kind, external_id, bucket, subject, content, evidence_id, known_at, asked
+
+-- name: finish_inbox
+-- The fact was applied in this transaction; one row means that nobody did it before.
+DELETE FROM inbox WHERE party = $1 AND kind = $2 AND external_id = $3 RETURNING external_id
+
+-- name: postpone_inbox
+-- Applying failed: try again later, and keep why.
+UPDATE inbox SET due_at = $4, lease_until = NULL, last_error = $5
+WHERE party = $1 AND kind = $2 AND external_id = $3
+
+-- name: insert_number
+-- Remember a number that a person may quote.
+INSERT INTO number (value, kind, bucket, order_id) VALUES ($1, $2, $3, $4) ON CONFLICT DO NOTHING
+
+-- name: find_number
+-- Orders that know a number.
+SELECT kind, bucket, order_id FROM number WHERE value = $1 LIMIT 20
+
+-- name: list_numbers
+-- Every number of an order.
+SELECT kind, value FROM number WHERE order_id = $1 AND value = ANY ($2::text[]) LIMIT 50
+
+-- name: read_evidence_heads
+-- Hash, party, standing and time of some messages, for the timeline.
+SELECT evidence_id, party, standing, sha256, known_at FROM evidence WHERE evidence_id = ANY ($1::text[])
+
+-- name: list_conflicts
+-- What was told twice with other content.
+SELECT evidence_id, party, kind, external_id, subject, known_at FROM conflict ORDER BY known_at DESC LIMIT 100

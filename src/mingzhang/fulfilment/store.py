@@ -1,0 +1,55 @@
+"""Supplier attempts and delivered cards: the only SQL that writes them."""
+
+from datetime import datetime
+from typing import Any
+
+import asyncpg
+import msgspec
+
+from mingzhang.kit.ids import bucket_of
+from mingzhang.kit.sql import load
+
+SQL = load("mingzhang.fulfilment", "store")
+OPEN = frozenset({"ready", "sending", "processing", "unknown"})
+
+
+class Attempt(msgspec.Struct, frozen=True, kw_only=True):
+    """One order at one supplier. States: ready, sending, processing, unknown, succeeded, refused, reversed, cancelled."""
+
+    bucket: int
+    attempt_no: str
+    order_id: str
+    n: int
+    supplier: str
+    supplier_product: str
+    kind: str
+    quantity: int
+    cost_fen: int
+    state: str
+    reason: str
+    code: str
+    supplier_order_id: str
+    serial: str
+    feedback: dict[str, Any]
+    asked: int
+    asked_at: datetime | None
+    answered_at: datetime | None
+    due_at: datetime | None
+    deadline_at: datetime | None
+    planned_at: datetime
+    sent_at: datetime | None
+    finished_at: datetime | None
+
+
+async def list_attempts(conn: asyncpg.Connection, order_id: str) -> list[Attempt]:
+    """An order's attempts, newest first."""
+    rows = await conn.fetch(SQL.list_attempts, bucket_of(order_id), order_id)
+    return [Attempt(**dict(row)) for row in rows]
+
+
+async def find_attempt(conn: asyncpg.Connection, order_id: str, attempt_no: str) -> Attempt | None:
+    """One attempt of an order by its number."""
+    for attempt in await list_attempts(conn, order_id):
+        if attempt.attempt_no == attempt_no:
+            return attempt
+    return None

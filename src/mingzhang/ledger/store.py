@@ -1,0 +1,78 @@
+"""The one writer of the ledger. Callers hold the lock on the order's row."""
+
+from datetime import datetime
+
+import asyncpg
+
+from mingzhang.kit.ids import bucket_of
+from mingzhang.kit.sql import load
+from mingzhang.ledger.moves import Posting, check
+from mingzhang.ledger.places import Account, Balances
+
+SQL = load("mingzhang.ledger", "store")
+
+
+async def read_balances(conn: asyncpg.Connection, subject: str) -> dict[Account, int]:
+    """One subject's non-zero sums by account."""
+    rows = await conn.fetch(SQL.read_balances, bucket_of(subject), subject)
+    return {Account(row["place"], row["party"], row["owner"]): row["amount_fen"] for row in rows}
+
+
+async def read_float(conn: asyncpg.Connection, place: str, party: str) -> int:
+    """The platform's own money at one place (float), in fen."""
+    return int(await conn.fetchval(SQL.read_float, place, party))
+
+
+async def write(
+    conn: asyncpg.Connection,
+    subject: str,
+    balances: Balances,
+    posting: Posting,
+    *,
+    seq: int,
+    evidence_id: str,
+    now: datetime,
+) -> dict[Account, int]:
+    """Check a posting against what the subject holds, store its legs, return the balances after it."""
+    check(balances, posting)
+    after = dict(balances)
+    for leg in posting.legs:
+        account = Account(leg.place, leg.party, leg.owner)
+        after[account] = after.get(account, 0) + leg.amount_fen
+    await _insert(conn, bucket_of(subject), posting, seq, evidence_id, now)
+    return {account: amount for account, amount in after.items() if amount}
+
+
+async def _insert(
+    conn: asyncpg.Connection, bucket: int, posting: Posting, seq: int, evidence_id: str, now: datetime
+) -> None:
+    legs = posting.legs
+    if not legs:
+        return
+    await conn.execute(
+        SQL.insert_legs,
+        bucket,
+        seq,
+        posting.row,
+        evidence_id,
+        now,
+        [leg.subject for leg in legs],
+        list(range(len(legs))),
+        [leg.place for leg in legs],
+        [leg.party for leg in legs],
+        [leg.owner for leg in legs],
+        [leg.amount_fen for leg in legs],
+    )
+
+
+async def has_capital(conn: asyncpg.Connection, subject: str) -> bool:
+    """Whether this opening balance was booked before."""
+    return bool(await conn.fetchval(SQL.has_subject, subject))
+
+
+async def write_shared(
+    conn: asyncpg.Connection, subject: str, posting: Posting, *, evidence_id: str, now: datetime
+) -> None:
+    """Store a posting that belongs to no order (capital, prefund): bucket 0, a subject of its own, once."""
+    check({}, posting)
+    await _insert(conn, 0, posting, 1, evidence_id, now)

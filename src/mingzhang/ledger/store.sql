@@ -1,0 +1,36 @@
+-- name: insert_legs
+-- Write the legs of one posting.
+INSERT INTO leg (bucket, subject, seq, n, posting, place, party, owner, amount_fen, evidence_id, at)
+SELECT $1, t.subject, $2, t.n, $3, t.place, t.party, t.owner, t.amount_fen, $4, $5
+FROM unnest($6::text[], $7::smallint[], $8::text[], $9::text[], $10::text[], $11::bigint[])
+  AS t (subject, n, place, party, owner, amount_fen)
+
+-- name: read_balances
+-- Non-zero sums by account of one order or suspense item.
+SELECT place, party, owner, sum(amount_fen)::bigint AS amount_fen FROM leg
+WHERE bucket = $1 AND subject = $2 GROUP BY place, party, owner HAVING sum(amount_fen) <> 0
+
+-- name: read_float
+-- The float that stands at one place outside the suppliers.
+SELECT coalesce(sum(amount_fen), 0)::bigint FROM leg
+WHERE place = $1 AND party = $2 AND owner = 'F' AND place <> 'supplier.free'
+
+-- name: read_totals
+-- Sums by place, party and owner over everything (roll-up for books and audit).
+SELECT place, party, owner, sum(amount_fen)::bigint AS amount_fen FROM leg
+GROUP BY place, party, owner HAVING sum(amount_fen) <> 0 ORDER BY place, party, owner
+
+-- name: read_last_hops
+-- When and by which evidence money last came to each place of an order.
+SELECT DISTINCT ON (place, party) place, party, evidence_id, at FROM leg
+WHERE bucket = $1 AND subject = $2 AND owner IN ('o', 'L') AND amount_fen > 0
+ORDER BY place, party, seq DESC
+
+-- name: read_journal
+-- All legs in order of subject and number, for the replay of an audit.
+SELECT posting, subject, seq, place, party, owner, amount_fen, evidence_id FROM leg
+WHERE at >= $1 ORDER BY bucket, subject, seq, n
+
+-- name: has_subject
+-- Whether a shared subject (opening balance) was posted before.
+SELECT EXISTS (SELECT FROM leg WHERE bucket = 0 AND subject = $1)

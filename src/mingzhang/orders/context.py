@@ -1,0 +1,47 @@
+"""What every use case of an order needs, handed in once: database, clock, chance, keys, and the outside parties."""
+
+from collections.abc import Awaitable, Callable, Mapping
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from random import Random
+
+import asyncpg
+
+from mingzhang.fulfilment.suppliers.base import Supplier
+from mingzhang.kit.clock import Clock
+from mingzhang.kit.vault import Vault
+from mingzhang.orders.store import Turn
+from mingzhang.payments.channels.base import Channel
+
+# Starts the refund of an order whose turn is open: (turn, cause, evidence id). Named in app/wiring, because
+# refunds stand above orders.
+StartRefund = Callable[[Turn, str, str], Awaitable[None]]
+
+
+def _no_crash(point: str) -> None:
+    """Outside of crash tests nothing happens at the named points."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Context:
+    """`lease_s`: how long a claimed row is nobody else's, real seconds. `crash_point` is for crash tests only."""
+
+    pool: asyncpg.Pool
+    clock: Clock
+    rng: Random
+    vault: Vault
+    channels: Mapping[str, Channel]
+    suppliers: Mapping[str, Supplier]
+    start_refund: StartRefund
+    base_url: str
+    worker_name: str
+    lease_s: float = 30.0
+    crash_point: Callable[[str], None] = field(default=_no_crash)
+
+    def now(self) -> datetime:
+        """The product's time, aware UTC."""
+        return self.clock.now()
+
+    def lease_end(self) -> datetime:
+        """Until when a row claimed now is ours: the lease is real time, the row's clock may run faster."""
+        return self.clock.now() + timedelta(seconds=self.lease_s * self.clock.speed)

@@ -1,0 +1,94 @@
+-- name: insert_placement
+-- Fix order id and bucket for (client, key) before the order exists (scale rule 13).
+INSERT INTO placement (client, key, request_hash, bucket, order_id, placed_at) VALUES ($1, $2, $3, $4, $5, $6)
+ON CONFLICT (client, key) DO NOTHING RETURNING order_id
+
+-- name: read_placement
+-- What an earlier request with the same key asked and got.
+SELECT request_hash, bucket, order_id FROM placement WHERE client = $1 AND key = $2
+
+-- name: insert_order
+-- Place an order; nothing returned means that an earlier try placed it.
+INSERT INTO orders (bucket, order_id, state, seq, product_id, kind, title_zh, title_en, quantity, face_value_fen,
+  price_fen, cost_fen, supplier, supplier_product, rule_version, promise_s, account_mask, account_enc, account_hash,
+  contact_mask, contact_enc, contact_hash, token_hash, language, holder, next_actor, due_at, deadline_at, placed_at,
+  expires_at)
+VALUES ($1, $2, 'awaiting_payment', 1, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18, $19,
+  $20, $21, $22, 'payer', 'buyer', $24, $24, $23, $24)
+ON CONFLICT (bucket, order_id) DO NOTHING RETURNING order_id
+
+-- name: insert_bucket
+-- Remember that a bucket has been used.
+INSERT INTO bucket (bucket, opened_at) VALUES ($1, $2) ON CONFLICT DO NOTHING
+
+-- name: list_buckets
+-- Every bucket ever used.
+SELECT bucket FROM bucket ORDER BY bucket
+
+-- name: lock_order
+-- Take the order's lock: nothing is posted or changed without it.
+SELECT * FROM orders WHERE bucket = $1 AND order_id = $2 FOR UPDATE
+
+-- name: read_order
+-- One order as it stands.
+SELECT * FROM orders WHERE bucket = $1 AND order_id = $2
+
+-- name: update_order
+-- Write what a turn changed; the lock is held.
+UPDATE orders SET state = $3, reason = $4, seq = $5, holder = $6, next_actor = $7, due_at = $8, deadline_at = $9,
+  paid_at = $10, finished_at = $11, lease_until = NULL WHERE bucket = $1 AND order_id = $2
+
+-- name: insert_events
+-- Write the turn's events beside the change.
+INSERT INTO event (bucket, order_id, seq, kind, at, evidence_id, data)
+SELECT $1, $2, t.seq, t.kind, $3, t.evidence_id, t.data
+FROM unnest($4::int[], $5::text[], $6::text[], $7::jsonb[]) AS t (seq, kind, evidence_id, data)
+
+-- name: list_events
+-- The timeline after a number.
+SELECT seq, kind, at, evidence_id, data FROM event WHERE bucket = $1 AND order_id = $2 AND seq > $3 ORDER BY seq LIMIT 500
+
+-- name: read_seq
+-- The newest event number of an order.
+SELECT seq FROM orders WHERE bucket = $1 AND order_id = $2
+
+-- name: claim_orders
+-- Take orders whose own clock rang.
+UPDATE orders SET lease_owner = $4, lease_generation = lease_generation + 1, lease_until = $5
+WHERE bucket = $1 AND order_id IN (
+  SELECT order_id FROM orders WHERE bucket = $1 AND due_at <= $2 AND (lease_until IS NULL OR lease_until < $2)
+  ORDER BY due_at LIMIT $3 FOR UPDATE SKIP LOCKED)
+RETURNING order_id
+
+-- name: tell_change
+-- A hint to live pages; polling stands behind it.
+SELECT pg_notify('mz_order', $1)
+
+-- name: list_waiting_for_people
+-- Orders in which a person must act, or whose time is over.
+SELECT order_id, state, reason, price_fen, holder, next_actor, due_at, deadline_at FROM orders
+WHERE state = 'needs_person' OR (next_actor IN ('person', 'buyer') AND state = 'supplying') OR
+  (due_at IS NOT NULL AND deadline_at < $1) ORDER BY deadline_at LIMIT 200
+
+-- name: read_typical
+-- How long delivery took lately for a product: median, 90th percentile, sample size.
+SELECT percentile_cont(0.5) WITHIN GROUP (ORDER BY extract(epoch FROM finished_at - paid_at)) AS p50,
+  percentile_cont(0.9) WITHIN GROUP (ORDER BY extract(epoch FROM finished_at - paid_at)) AS p90, count(*) AS n
+FROM (SELECT paid_at, finished_at FROM orders WHERE product_id = $1 AND state = 'delivered' AND paid_at IS NOT NULL
+  ORDER BY order_id DESC LIMIT 200) AS recent
+
+-- name: read_first_evidence
+-- The evidence that money came: dispatching cites it.
+SELECT evidence_id FROM event WHERE bucket = $1 AND order_id = $2 AND kind IN ('paid', 'paid_late') ORDER BY seq LIMIT 1
+
+-- name: read_last_evidence
+-- The newest evidence of an order: gathering a refund cites what made it due.
+SELECT evidence_id FROM event WHERE bucket = $1 AND order_id = $2 AND evidence_id <> '' ORDER BY seq DESC LIMIT 1
+
+-- name: list_states
+-- What every order says of itself, for the audit.
+SELECT order_id, state, paid_at, cost_fen FROM orders
+
+-- name: count_orders
+-- How many orders there are.
+SELECT count(*) FROM orders

@@ -1,0 +1,21 @@
+"""When to ask the channel about a payment that is not final (R10, F1, F2). Seconds of the passed-in clock."""
+
+from datetime import datetime, timedelta
+
+# Soon after creation, then backing off until the payment window ends …
+BEFORE_EXPIRY_S = (5, 10, 15, 30, 60, 120)
+# … and on after it ended, because a buyer can still pay a closed trade.
+AFTER_EXPIRY_S = (30, 120, 600, 3600, 6 * 3600, 24 * 3600)
+CONFIRM_S = (15, 30, 60, 300, 900)
+
+
+def next_question(asked: int, opened_at: datetime, expires_at: datetime, now: datetime) -> datetime | None:
+    """The next time to ask, or None when the last question after expiry has been asked."""
+    if now < expires_at:
+        wait = BEFORE_EXPIRY_S[min(asked, len(BEFORE_EXPIRY_S) - 1)]
+        return min(now + timedelta(seconds=wait), expires_at)
+    for wait in AFTER_EXPIRY_S:
+        at = expires_at + timedelta(seconds=wait)
+        if at > now:
+            return at
+    return None

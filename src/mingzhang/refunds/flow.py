@@ -1,0 +1,245 @@
+"""Refunds by the original path, followed until the channel has given the money back (R23, R26, F14; rows 13, 14, 20)."""
+
+from datetime import datetime, timedelta
+
+from mingzhang.evidence import store as evidence
+from mingzhang.evidence.store import Fact, Waiting
+from mingzhang.kit.database import transaction
+from mingzhang.kit.ids import order_of_number, refund_number
+from mingzhang.ledger import postings
+from mingzhang.ledger.moves import Posting, Refused
+from mingzhang.ledger.places import CHANNEL, RESERVED
+from mingzhang.ledger.store import read_float
+from mingzhang.orders.context import Context
+from mingzhang.orders.states import PERSON_MAX_S, REFUND_MAX_S
+from mingzhang.orders.store import SQL as ORDERS
+from mingzhang.orders.store import Turn, open_turn
+from mingzhang.payments.channels.base import RefundAnswer, RefundRequest, RefundState
+from mingzhang.payments.store import list_payments
+from mingzhang.refunds import store
+from mingzhang.refunds.store import Refund, find_refund, list_refunds
+
+ASK_S = (2, 5, 10, 30, 60, 300, 1800)
+FLOAT_RETRY_S = 300
+FINAL = frozenset({"arrived", "refused"})
+
+
+async def start_refund(turn: Turn, cause: str, evidence_id: str) -> None:
+    """Plan the full refund of an order whose turn is open; the number is fixed here, before any call."""
+    order, now = turn.order, turn.now
+    paid = next(
+        payment for payment in await list_payments(turn.conn, order.order_id) if payment.state == "paid"
+    )
+    n = len(await list_refunds(turn.conn, order.order_id)) + 1
+    refund_no = refund_number(order.order_id, n)
+    deadline = now + timedelta(seconds=REFUND_MAX_S)
+    await turn.conn.execute(
+        store.SQL.insert_refund,
+        order.bucket,
+        refund_no,
+        order.order_id,
+        n,
+        paid.payment_no,
+        paid.transaction_id,
+        paid.channel,
+        order.price_fen,
+        order.price_fen,
+        cause,
+        now,
+        deadline,
+    )
+    await evidence.remember(turn.conn, order.order_id, "refund", refund_no)
+    turn.event("refund_asked", "" if "#" in evidence_id else evidence_id, reason=cause, channel=paid.channel)
+    turn.move("refunding", holder="channel", next_actor="shop", deadline_at=deadline)
+
+
+async def work_refund(ctx: Context, refund_no: str) -> None:
+    """The worker's visit to a due refund: gather and send it, or ask for it by its number."""
+    order_id = order_of_number(refund_no)
+    async with ctx.pool.acquire() as conn:
+        refund = await find_refund(conn, order_id, refund_no)
+    if refund is None or refund.state in FINAL:
+        return
+    channel = ctx.channels[refund.channel]
+    if refund.state in {"ready", "waiting_float"}:
+        if not await _gather(ctx, refund):
+            return
+        ctx.crash_point("intent_to_call")
+        answer = await channel.refund(
+            RefundRequest(
+                payment_no=refund.payment_no,
+                transaction_id=refund.transaction_id,
+                refund_no=refund.refund_no,
+                amount_fen=refund.amount_fen,
+                total_fen=refund.total_fen,
+                reason=refund.cause,
+            )
+        )
+        ctx.crash_point("call_to_outcome")
+    else:
+        answer = await channel.query_refund(refund.payment_no, refund.refund_no)
+        if answer.state is RefundState.NOT_FOUND:
+            # The same number never refunds twice, so sending it again is the question itself (wire.md).
+            answer = await channel.refund(
+                RefundRequest(
+                    payment_no=refund.payment_no,
+                    transaction_id=refund.transaction_id,
+                    refund_no=refund.refund_no,
+                    amount_fen=refund.amount_fen,
+                    total_fen=refund.total_fen,
+                    reason=refund.cause,
+                )
+            )
+    await _record(ctx, refund, answer)
+
+
+async def _gather(ctx: Context, refund: Refund) -> bool:
+    """Row 13 (or 20 while the supplier is unknown), with the intent; false when the float is short for now."""
+    async with transaction(ctx.pool) as conn:
+        turn = await open_turn(conn, refund.order_id, ctx.now(), ctx.rng)
+        now = turn.now
+        fresh = await conn.fetchval(
+            store.SQL.set_sending, refund.bucket, refund.refund_no, now, ctx.lease_end()
+        )
+        if fresh is None:
+            return False
+        try:
+            posting = await _posting(turn, refund)
+        except Refused as refusal:
+            turn.event("refund_waiting_float", reason=refusal.code)
+            await _set(turn, refund, "waiting_float", now + timedelta(seconds=FLOAT_RETRY_S), refusal.code)
+            await turn.finish()
+            return False
+        cited = await conn.fetchval(ORDERS.read_last_evidence, refund.bucket, refund.order_id)
+        turn.event("refund_sent", channel=refund.channel)
+        await turn.post(posting, cited)
+        turn.order.holder, turn.order.next_actor = "refunding", "channel"
+        await turn.finish()
+    return True
+
+
+async def _posting(turn: Turn, refund: Refund) -> Posting:
+    balances = await turn.balances()
+    supplier_open = any(account.place == RESERVED for account in balances)
+    row = postings.risk_refund if supplier_open else postings.refund_asked
+    return row(
+        refund.order_id,
+        balances,
+        price_fen=refund.total_fen,
+        amount_fen=refund.amount_fen,
+        at=(CHANNEL, refund.channel),
+        float_at_fen=await read_float(turn.conn, CHANNEL, refund.channel),
+    )
+
+
+async def _set(
+    turn: Turn,
+    refund: Refund,
+    state: str,
+    due: datetime | None,
+    code: str,
+    answer: RefundAnswer | None = None,
+) -> None:
+    await turn.conn.execute(
+        store.SQL.set_state,
+        refund.bucket,
+        refund.refund_no,
+        state,
+        code,
+        turn.now,
+        due,
+        turn.now if state in {"accepted", "arrived"} else None,
+        turn.now if state == "arrived" else None,
+        answer.destination if answer else "",
+        answer.reference if answer else "",
+    )
+
+
+async def _record(ctx: Context, refund: Refund, answer: RefundAnswer) -> None:
+    """Keep the channel's word; what moves money becomes a fact first."""
+    async with transaction(ctx.pool) as conn:
+        turn = await open_turn(conn, refund.order_id, ctx.now(), ctx.rng)
+        fresh = await find_refund(conn, refund.order_id, refund.refund_no)
+        if fresh is None or fresh.state in FINAL:
+            return
+        evidence_id = await evidence.keep_all(conn, ctx.rng, turn.now, answer.messages)
+        due = turn.now + timedelta(seconds=ASK_S[min(fresh.asked, len(ASK_S) - 1)])
+        if answer.state in {RefundState.ACCEPTED, RefundState.ARRIVED, RefundState.REFUSED}:
+            fact = Fact(
+                party=refund.channel,
+                kind=f"refund_{answer.state.value}",
+                external_id=refund.refund_no,
+                subject=refund.order_id,
+                content={"refund_no": refund.refund_no, "state": answer.state.value},
+            )
+            await evidence.state_fact(conn, fact, evidence_id, turn.now)
+            state = fresh.state
+        else:
+            state = fresh.state if fresh.state == "accepted" else "unknown"
+            if state != fresh.state:
+                turn.event("refund_unknown", evidence_id, channel=refund.channel)
+        await _set(turn, fresh, state, due, answer.code, answer)
+        await turn.finish()
+
+
+async def apply_refund(ctx: Context, waiting: Waiting) -> None:
+    """Book what the channel said of a refund, once (row 14)."""
+    async with transaction(ctx.pool) as conn:
+        turn = await open_turn(conn, waiting.subject, ctx.now(), ctx.rng)
+        if not await evidence.finish(conn, waiting):
+            return
+        ctx.crash_point("fact_to_apply")
+        refund = await find_refund(conn, waiting.subject, waiting.content["refund_no"])
+        if refund is not None and refund.state not in FINAL:
+            await _APPLY[waiting.content["state"]](turn, refund, waiting.evidence_id)
+        await turn.finish()
+
+
+async def _accepted(turn: Turn, refund: Refund, evidence_id: str) -> None:
+    if refund.state == "accepted":
+        return
+    turn.event("refund_accepted", evidence_id, channel=refund.channel)
+    await turn.post(
+        postings.refund_accepted(
+            refund.order_id, await turn.balances(), party=refund.channel, amount_fen=refund.amount_fen
+        ),
+        evidence_id,
+    )
+    turn.order.holder, turn.order.next_actor = "refund.transit", "channel"
+    await _set(turn, refund, "accepted", turn.now + timedelta(seconds=ASK_S[0]), refund.code)
+
+
+async def _arrived(turn: Turn, refund: Refund, evidence_id: str) -> None:
+    if refund.state != "accepted":
+        await _accepted(turn, refund, evidence_id)
+    turn.event("refund_arrived", evidence_id, channel=refund.channel)
+    await turn.post(
+        postings.refund_arrived(
+            refund.order_id, await turn.balances(), party=refund.channel, amount_fen=refund.amount_fen
+        ),
+        evidence_id,
+    )
+    await _set(turn, refund, "arrived", None, refund.code)
+    turn.order.finished_at = turn.now
+    turn.move("refunded", holder="refund.arrived", next_actor="")
+
+
+async def _refused(turn: Turn, refund: Refund, evidence_id: str) -> None:
+    turn.event("refund_refused", evidence_id, channel=refund.channel)
+    await turn.post(
+        postings.refund_refused(
+            refund.order_id,
+            await turn.balances(),
+            at=(CHANNEL, refund.channel),
+            amount_fen=refund.amount_fen,
+        ),
+        evidence_id,
+    )
+    await _set(turn, refund, "refused", None, refund.code)
+    deadline = turn.now + timedelta(seconds=PERSON_MAX_S)
+    turn.move(
+        "needs_person", holder="channel", next_actor="person", deadline_at=deadline, reason="refund_refused"
+    )
+
+
+_APPLY = {"accepted": _accepted, "arrived": _arrived, "refused": _refused}

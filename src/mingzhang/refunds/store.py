@@ -1,0 +1,52 @@
+"""Refunds: the only SQL that writes them."""
+
+from datetime import datetime
+
+import asyncpg
+import msgspec
+
+from mingzhang.kit.ids import bucket_of
+from mingzhang.kit.sql import load
+
+SQL = load("mingzhang.refunds", "store")
+
+
+class Refund(msgspec.Struct, frozen=True, kw_only=True):
+    """One refund (退款) by the original path. States: ready, waiting_float, sending, unknown, accepted, arrived, refused."""
+
+    bucket: int
+    refund_no: str
+    order_id: str
+    n: int
+    payment_no: str
+    transaction_id: str
+    channel: str
+    amount_fen: int
+    total_fen: int
+    cause: str
+    state: str
+    code: str
+    destination: str
+    reference: str
+    asked: int
+    asked_at: datetime | None
+    due_at: datetime | None
+    deadline_at: datetime | None
+    promised_at: datetime
+    planned_at: datetime
+    accepted_at: datetime | None
+    arrived_at: datetime | None
+
+
+async def list_refunds(conn: asyncpg.Connection, order_id: str) -> list[Refund]:
+    """An order's refunds, newest first."""
+    rows = await conn.fetch(SQL.list_refunds, bucket_of(order_id), order_id)
+    return [Refund(**dict(row)) for row in rows]
+
+
+async def find_refund(conn: asyncpg.Connection, order_id: str, refund_no: str) -> Refund | None:
+    """One refund of an order by its number."""
+    for refund in await list_refunds(conn, order_id):
+        if refund.refund_no == refund_no:
+            return refund
+    return None

@@ -1,0 +1,36 @@
+-- name: insert_refund
+-- Fix the refund's number before the first call (F14).
+INSERT INTO refund (bucket, refund_no, order_id, n, payment_no, transaction_id, channel, amount_fen, total_fen, cause,
+  state, holder, next_actor, due_at, deadline_at, promised_at, planned_at)
+VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, 'ready', $7, 'shop', $11, $12, $12, $11)
+
+-- name: list_refunds
+-- An order's refunds, newest first.
+SELECT bucket, refund_no, order_id, n, payment_no, transaction_id, channel, amount_fen, total_fen, cause, state, code,
+  destination, reference, asked, asked_at, due_at, deadline_at, promised_at, planned_at, accepted_at, arrived_at
+FROM refund WHERE bucket = $1 AND order_id = $2 ORDER BY n DESC LIMIT 50
+
+-- name: set_sending
+-- The money is gathered and the intent on record: from here on a missing answer is unknown.
+UPDATE refund SET state = 'sending', due_at = $3, lease_until = $4
+WHERE bucket = $1 AND refund_no = $2 AND state IN ('ready', 'waiting_float') RETURNING refund_no
+
+-- name: set_state
+-- Where the refund stands and when it is asked for next (null: final).
+UPDATE refund SET state = $3, code = $4, asked = asked + 1, asked_at = $5, due_at = $6, deadline_at = greatest(deadline_at, $6),
+  accepted_at = coalesce(accepted_at, $7), arrived_at = coalesce(arrived_at, $8),
+  destination = CASE WHEN $9 = '' THEN destination ELSE $9 END, reference = CASE WHEN $10 = '' THEN reference ELSE $10 END,
+  lease_until = NULL WHERE bucket = $1 AND refund_no = $2 AND state NOT IN ('arrived', 'refused')
+
+-- name: claim_refunds
+-- Take refunds that are due to be sent or asked for.
+UPDATE refund SET lease_owner = $4, lease_generation = lease_generation + 1, lease_until = $5
+WHERE bucket = $1 AND refund_no IN (
+  SELECT refund_no FROM refund WHERE bucket = $1 AND due_at <= $2 AND (lease_until IS NULL OR lease_until < $2)
+  ORDER BY due_at LIMIT $3 FOR UPDATE SKIP LOCKED)
+RETURNING refund_no, order_id
+
+-- name: list_late
+-- Refunds whose promised time is over, or that wait for money.
+SELECT refund_no, order_id, state, cause, amount_fen, holder, next_actor, due_at, deadline_at FROM refund
+WHERE state = 'waiting_float' OR (due_at IS NOT NULL AND promised_at < $1) ORDER BY planned_at LIMIT 200

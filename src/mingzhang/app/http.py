@@ -1,0 +1,181 @@
+"""The web application: one Litestar app around a desk. Every error becomes a page or problem+json here."""
+
+from __future__ import annotations
+
+import time
+from pathlib import Path
+from typing import Any, Final
+
+import asyncpg
+import structlog
+from litestar import Litestar, MediaType, Response, get
+from litestar.datastructures import CacheControlHeader, State
+from litestar.exceptions import HTTPException
+from litestar.middleware import ASGIMiddleware
+from litestar.openapi import OpenAPIConfig
+from litestar.openapi.plugins import JsonRenderPlugin
+from litestar.static_files import create_static_files_router
+from litestar.types import ASGIApp, Message, Receive, Scope, Send
+
+from mingzhang import web
+from mingzhang.app import http_api, http_hooks, http_orders, http_pages, http_staff, metrics
+from mingzhang.app.desk import Desk
+from mingzhang.app.http_demo import HANDLERS as DEMO_HANDLERS
+from mingzhang.app.http_kit import PAGE_HEADERS, AnyRequest, desk_of, language, shop_of
+from mingzhang.app.problems import PROBLEM_JSON, body_of, from_status, status_of
+from mingzhang.kit.errors import Kind, Problem
+from mingzhang.web import pages
+
+BODY_BYTES_MAX: Final = 256 * 1024
+VERSION: Final = "1.0.0"
+_DATABASE_AWAY: Final = (
+    OSError,
+    TimeoutError,
+    asyncpg.PostgresConnectionError,
+    asyncpg.InterfaceError,
+    asyncpg.TooManyConnectionsError,
+    asyncpg.CannotConnectNowError,
+    asyncpg.AdminShutdownError,
+    asyncpg.CrashShutdownError,
+)
+log = structlog.get_logger()
+
+
+class Counted(ASGIMiddleware):
+    """Counts every request and how long its answer took to begin."""
+
+    async def handle(self, scope: Scope, receive: Receive, send: Send, next_app: ASGIApp) -> None:
+        """Pass on, looking at the status that goes out."""
+        if scope["type"] != "http":
+            await next_app(scope, receive, send)
+            return
+        area, method, begun = metrics.area_of(scope["path"]), str(scope["method"]), time.perf_counter()
+
+        async def counting(message: Message) -> None:
+            if message["type"] == "http.response.start":
+                metrics.REQUESTS.labels(area, method, str(message["status"])).inc()
+                metrics.SECONDS.labels(area).observe(time.perf_counter() - begun)
+            await send(message)
+
+        await next_app(scope, receive, counting)
+
+
+@get("/healthz", include_in_schema=False, media_type=MediaType.TEXT, sync_to_thread=False)
+def health() -> str:
+    """This process answers."""
+    return "ok"
+
+
+@get("/readyz", include_in_schema=False)
+async def readiness(request: AnyRequest) -> Response[Any]:
+    """The database answers and is up to date; until then no traffic."""
+    try:
+        ready = await desk_of(request).ready()
+    except (Problem, *_DATABASE_AWAY):
+        ready = False
+    return Response(
+        "ready" if ready else "not ready", status_code=200 if ready else 503, media_type="text/plain"
+    )
+
+
+@get("/metrics", include_in_schema=False, sync_to_thread=False)
+def prometheus() -> Response[bytes]:
+    """Counters in Prometheus' text format."""
+    return Response(metrics.exposition(), media_type="text/plain; version=0.0.4; charset=utf-8")
+
+
+def _wants_json(request: AnyRequest) -> bool:
+    path = request.scope["path"]
+    accept = request.headers.get("accept", "")
+    if path.startswith("/api/") or path.endswith("/session"):
+        return True
+    return "application/json" in accept and "text/html" not in accept
+
+
+def _answer(request: AnyRequest, problem: Problem, status: int) -> Response[Any]:
+    headers = {"Cache-Control": "no-store"}
+    if status in (429, 503):
+        headers["Retry-After"] = "5"
+    if _wants_json(request):
+        if status == 401:
+            headers["WWW-Authenticate"] = "Bearer"
+        return Response(
+            body_of(problem, status), status_code=status, media_type=PROBLEM_JSON, headers=headers
+        )
+    html = pages.error_page(problem.code, problem.params, language(request), shop_of(desk_of(request)))
+    return Response(
+        html, status_code=status, media_type="text/html; charset=utf-8", headers={**PAGE_HEADERS, **headers}
+    )
+
+
+def on_problem(request: AnyRequest, problem: Problem) -> Response[Any]:
+    """An expected refusal."""
+    if problem.kind is Kind.INTERNAL:
+        log.error("internal_problem", code=problem.code, detail=problem.detail)
+    return _answer(request, problem, status_of(problem))
+
+
+def on_http_exception(request: AnyRequest, error: HTTPException) -> Response[Any]:
+    """What the framework refused: malformed, not found, too large. Its own status, our code."""
+    problem = from_status(error.status_code)
+    if error.status_code == 400:
+        problem = Problem("invalid_request", Kind.INVALID, _where(error))
+    answer = _answer(request, problem, error.status_code)
+    for name, value in (error.headers or {}).items():
+        answer.headers[name] = value
+    return answer
+
+
+def _where(error: HTTPException) -> str:
+    """Which field is wrong, never its value."""
+    extra = error.extra if isinstance(error.extra, list) else []
+    keys = [str(item.get("key", "")) for item in extra if isinstance(item, dict)]
+    return "check: " + ", ".join(key for key in keys if key)[:200] if any(keys) else "malformed request"
+
+
+def on_exception(request: AnyRequest, error: Exception) -> Response[Any]:
+    """Whatever nobody expected: the database away is said as such, the rest is ours and logged."""
+    if isinstance(error, _DATABASE_AWAY):
+        log.warning("database_away", error=type(error).__name__)
+        return _answer(request, Problem("database_down", Kind.UNAVAILABLE), 503)
+    log.error("request_failed", path=metrics.area_of(request.scope["path"]), exc_info=error)
+    return _answer(request, Problem("internal", Kind.INTERNAL), 500)
+
+
+def create_app(desk: Desk) -> Litestar:
+    """The application around one desk. Demo addresses exist only when the settings say so."""
+    static = Path(str(web.__file__)).parent / "static"
+    handlers: list[Any] = [
+        health,
+        readiness,
+        prometheus,
+        http_hooks.channel_hook,
+        http_hooks.supplier_hook,
+        *http_pages.HANDLERS,
+        *http_orders.HANDLERS,
+        *http_staff.HANDLERS,
+        http_api.ROUTER,
+        create_static_files_router(
+            path="/static", directories=[static], cache_control=CacheControlHeader(max_age=300, public=True)
+        ),
+    ]
+    if desk.settings.demo:
+        handlers += DEMO_HANDLERS
+    return Litestar(
+        route_handlers=handlers,
+        state=State({"desk": desk}),
+        middleware=[Counted()],
+        exception_handlers={
+            Problem: on_problem,
+            HTTPException: on_http_exception,
+            Exception: on_exception,
+        },
+        openapi_config=OpenAPIConfig(
+            title="mingzhang",
+            version=VERSION,
+            path="/api/schema",
+            render_plugins=[JsonRenderPlugin(path=["/", "/openapi.json"])],
+        ),
+        request_max_body_size=BODY_BYTES_MAX,
+        logging_config=None,
+    )

@@ -1,0 +1,223 @@
+"""What every part of the HTTP layer needs: the desk, forms, signed cookies, pages with their headers, limits."""
+
+from __future__ import annotations
+
+import hashlib
+import hmac
+import time
+from collections import OrderedDict, deque
+from collections.abc import Mapping
+from datetime import timedelta
+from typing import Any, Final
+from urllib.parse import parse_qsl, urlsplit
+
+import msgspec
+from litestar import Request, Response
+from litestar.datastructures import Cookie
+
+from mingzhang.app.desk import Desk
+from mingzhang.kit.errors import Kind, Problem
+from mingzhang.kit.ids import is_order_id
+from mingzhang.web import pages
+from mingzhang.web.model import ShopInfo
+
+AnyRequest = Request[Any, Any, Any]
+HtmlResponse = Response[str]
+
+FORM_BYTES_MAX: Final = 64 * 1024
+FORM_FIELDS_MAX: Final = 40
+ORDER_COOKIE: Final = "mz_order"
+LANG_COOKIE: Final = "lang"
+ORDER_SESSION_DAYS: Final = 30
+_DAY_S: Final = 86_400
+_WATCHED_MAX: Final = 10_000
+
+PAGE_HEADERS: Final[Mapping[str, str]] = {
+    "Content-Security-Policy": pages.CONTENT_SECURITY_POLICY,
+    "X-Frame-Options": "SAMEORIGIN",
+    "X-Content-Type-Options": "nosniff",
+    "Referrer-Policy": "same-origin",
+    "Cache-Control": "no-store",
+}
+
+
+class Limiter:
+    """At most `count` attempts per key in `seconds` real seconds, in this process; old keys are forgotten."""
+
+    def __init__(self, count: int, seconds: float) -> None:
+        self._count = count
+        self._seconds = seconds
+        self._seen: OrderedDict[str, deque[float]] = OrderedDict()
+
+    def attempt(self, key: str) -> bool:
+        """Count one attempt; False when there were too many."""
+        now = time.monotonic()
+        times = self._seen.setdefault(key, deque())
+        self._seen.move_to_end(key)
+        while times and times[0] < now - self._seconds:
+            times.popleft()
+        if len(self._seen) > _WATCHED_MAX:
+            self._seen.popitem(last=False)
+        if len(times) >= self._count:
+            return False
+        times.append(now)
+        return True
+
+
+GUESSES: Final = Limiter(20, 60.0)  # contact and token guesses, per order and per address
+
+
+def desk_of(request: AnyRequest) -> Desk:
+    """The desk this application serves."""
+    desk: Desk = request.app.state.desk
+    return desk
+
+
+def shop_of(desk: Desk) -> ShopInfo:
+    """The shop as pages show it."""
+    settings = desk.settings
+    speed = desk.clock.speed if settings.demo else None
+    return ShopInfo(name=settings.shop_name, support=settings.support, demo_speed=speed)
+
+
+def language(request: AnyRequest) -> str:
+    """`?lang=`, else the cookie, else Chinese (the design's own language)."""
+    for asked in (request.query_params.get("lang"), request.cookies.get(LANG_COOKIE)):
+        if asked in ("zh", "en"):
+            return str(asked)
+    return "zh"
+
+
+def page(request: AnyRequest, html: str, status: int = 200, cookies: tuple[Cookie, ...] = ()) -> HtmlResponse:
+    """An HTML answer; a language asked for in the address is remembered."""
+    kept = list(cookies)
+    asked = request.query_params.get("lang")
+    if asked in ("zh", "en"):
+        kept.append(
+            Cookie(
+                key=LANG_COOKIE,
+                value=asked,
+                path="/",
+                max_age=365 * _DAY_S,
+                samesite="lax",
+                secure=desk_of(request).settings.secure_cookies,
+            )
+        )
+    return Response(
+        html, status_code=status, media_type="text/html; charset=utf-8", headers=PAGE_HEADERS, cookies=kept
+    )
+
+
+def see_other(url: str, cookies: tuple[Cookie, ...] = ()) -> Response[Any]:
+    """303: look there with GET."""
+    return Response(
+        b"",
+        status_code=303,
+        headers={"Location": url, "Cache-Control": "no-store"},
+        cookies=list(cookies),
+        media_type="text/plain",
+    )
+
+
+async def form_of(request: AnyRequest) -> dict[str, str]:
+    """The fields of an urlencoded form or of a flat JSON object. Raises Problem for anything else.
+
+    Also refuses what another site sent in the reader's name (Origin, Sec-Fetch-Site).
+    """
+    refuse_foreign(request)
+    body = await request.body()
+    if len(body) > FORM_BYTES_MAX:
+        raise Problem("too_large", Kind.TOO_LARGE)
+    kind = request.headers.get("content-type", "").partition(";")[0].strip().lower()
+    if kind == "application/json":
+        fields = _json_fields(body)
+    elif kind in ("", "application/x-www-form-urlencoded"):
+        fields = _form_fields(body)
+    else:
+        raise Problem("invalid_request", Kind.INVALID, "send a urlencoded form")
+    if any("\x00" in text for pair in fields.items() for text in pair):
+        raise Problem("invalid_request", Kind.INVALID, "a field holds a NUL character")
+    return fields
+
+
+def _json_fields(body: bytes) -> dict[str, str]:
+    try:
+        return msgspec.json.decode(body, type=dict[str, str])
+    except (msgspec.DecodeError, UnicodeDecodeError) as error:
+        raise Problem("invalid_request", Kind.INVALID, "not a JSON object of texts") from error
+
+
+def _form_fields(body: bytes) -> dict[str, str]:
+    try:
+        pairs = parse_qsl(body.decode(), keep_blank_values=True, max_num_fields=FORM_FIELDS_MAX)
+    except ValueError as error:
+        raise Problem("invalid_request", Kind.INVALID, "the form cannot be read") from error
+    return dict(pairs)
+
+
+def refuse_foreign(request: AnyRequest) -> None:
+    """Refuse a form that a page of another site sent: browsers say where it came from."""
+    origin = request.headers.get("origin")
+    foreign = request.headers.get("sec-fetch-site") == "cross-site"
+    if origin is not None and origin != "null":
+        foreign = foreign or urlsplit(origin).netloc != request.headers.get("host", "")
+    if foreign or origin == "null":
+        raise Problem("csrf_invalid", Kind.FORBIDDEN)
+
+
+def known_order_id(order_id: str) -> str:
+    """The order id if it has an order id's shape. Raises Problem `unknown_order`."""
+    if not is_order_id(order_id):
+        raise Problem("unknown_order", Kind.NOT_FOUND)
+    return order_id
+
+
+def sign(desk: Desk, purpose: str, text: str) -> str:
+    """HMAC-SHA256 in hex under our own key, bound to what it is for."""
+    message = f"{purpose}\n{text}".encode()
+    return hmac.new(desk.settings.secret_key, message, hashlib.sha256).hexdigest()
+
+
+def order_cookie(desk: Desk, order_id: str) -> Cookie:
+    """The right to see one order, in this browser, for 30 days; sent for that order's addresses only."""
+    until = desk.clock.now() + timedelta(days=ORDER_SESSION_DAYS) * desk.clock.speed
+    stamp = str(int(until.timestamp()))
+    return Cookie(
+        key=ORDER_COOKIE,
+        value=f"{stamp}.{sign(desk, 'order-session', f'{order_id}.{stamp}')}",
+        path=f"/orders/{order_id}",
+        max_age=ORDER_SESSION_DAYS * _DAY_S,
+        httponly=True,
+        samesite="lax",
+        secure=desk.settings.secure_cookies,
+    )
+
+
+def unlocked(request: AnyRequest, order_id: str) -> bool:
+    """Whether this browser holds the order's cookie."""
+    desk = desk_of(request)
+    stamp, _, mac = request.cookies.get(ORDER_COOKIE, "").partition(".")
+    if not (stamp.isascii() and stamp.isdigit() and len(stamp) <= 12 and mac.isascii()):
+        return False
+    if not hmac.compare_digest(mac, sign(desk, "order-session", f"{order_id}.{stamp}")):
+        return False
+    return int(stamp) > desk.clock.now().timestamp()
+
+
+def csrf_of(request: AnyRequest, order_id: str) -> str:
+    """The form token of an order page: bound to the order and to this browser's cookie."""
+    held = request.cookies.get(ORDER_COOKIE, "")
+    return sign(desk_of(request), "order-form", f"{order_id}.{held}")
+
+
+def check_csrf(expected: str, form: Mapping[str, str]) -> None:
+    """Raises Problem `csrf_invalid` unless the form carries the token."""
+    if not hmac.compare_digest(expected.encode(), form.get("csrf", "").encode()):
+        raise Problem("csrf_invalid", Kind.FORBIDDEN)
+
+
+def count_guess(request: AnyRequest, subject: str) -> None:
+    """Raises Problem `too_many` when one address, or anybody on one subject, guesses too often."""
+    address = request.client.host if request.client else ""
+    if not (GUESSES.attempt(f"a:{address}") and GUESSES.attempt(f"s:{subject[:64]}")):
+        raise Problem("too_many", Kind.TOO_MANY)

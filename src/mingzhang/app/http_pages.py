@@ -1,0 +1,152 @@
+"""The buyer's pages: shop front, product, find, order. Everything works without scripts."""
+
+from __future__ import annotations
+
+import secrets
+from collections.abc import Mapping
+from typing import Any, Final
+
+from litestar import Response, get, post
+
+from mingzhang.app.http_kit import (
+    AnyRequest,
+    HtmlResponse,
+    count_guess,
+    desk_of,
+    form_of,
+    language,
+    order_cookie,
+    page,
+    see_other,
+    shop_of,
+)
+from mingzhang.app.problems import field_error
+from mingzhang.kit.errors import Kind, Problem
+from mingzhang.orders.place import PlaceRequest
+from mingzhang.web import pages
+
+FIELDS: Final = ("account", "quantity", "contact", "method", "idempotency_key")
+METHODS: Final = ("qr", "page", "wap")
+CLIENT: Final = "web"
+KEY_LENGTHS: Final = range(8, 65)
+# Answers that must not tell an unknown number from a wrong contact (F12).
+ALIKE: Final = frozenset({"not_found_or_wrong_contact", "unknown_order"})
+
+
+@get("/", include_in_schema=False)
+async def front(request: AnyRequest) -> HtmlResponse:
+    """The shop front."""
+    desk = desk_of(request)
+    return page(request, pages.shop_front(await desk.products(), shop_of(desk), language(request)))
+
+
+@get("/products/{product_id:str}", include_in_schema=False)
+async def product_form(request: AnyRequest, product_id: str) -> HtmlResponse:
+    """Step 1: the form, with a fresh idempotency key."""
+    return await _form_page(request, product_id, {"idempotency_key": secrets.token_hex(16)}, {})
+
+
+async def _form_page(
+    request: AnyRequest, product_id: str, form: Mapping[str, str], errors: Mapping[str, str]
+) -> HtmlResponse:
+    desk = desk_of(request)
+    product = await desk.product(_plain(product_id))
+    html = pages.product_page(product, shop_of(desk), language(request), form, errors)
+    return page(request, html, 422 if errors else 200)
+
+
+def _plain(text: str) -> str:
+    if not text.isprintable():
+        raise Problem("not_found", Kind.NOT_FOUND)
+    return text
+
+
+@post("/products/{product_id:str}", include_in_schema=False)
+async def product_step(request: AnyRequest, product_id: str) -> Response[Any]:
+    """`step`: check (restate everything), edit (back to the form), place (R16, R17)."""
+    fields = await form_of(request)
+    form = {name: fields.get(name, "") for name in FIELDS}
+    form["quantity"] = form["quantity"] or "1"
+    form["method"] = form["method"] or "qr"
+    if len(form["idempotency_key"]) not in KEY_LENGTHS or not form["idempotency_key"].isascii():
+        form["idempotency_key"] = secrets.token_hex(16)
+    if fields.get("step") == "edit":
+        return await _form_page(request, product_id, form, {})
+    try:
+        asked = _asked(_plain(product_id), form, language(request))
+        if fields.get("step") == "place":
+            return await _place(request, asked, form)
+        return await _confirm(request, asked, form)
+    except Problem as problem:
+        error = field_error(problem)
+        if error is None or problem.code == "unknown_product":
+            raise
+        return await _form_page(request, product_id, form, dict([error]))
+
+
+def _asked(product_id: str, form: Mapping[str, str], lang: str) -> PlaceRequest:
+    quantity = form["quantity"].strip()
+    if not (quantity.isascii() and quantity.isdecimal() and len(quantity) <= 4):
+        raise Problem("bad_quantity", Kind.INVALID, params={"field": "quantity"})
+    if form["method"] not in METHODS:
+        raise Problem("bad_method", Kind.INVALID, params={"field": "method"})
+    return PlaceRequest(
+        product_id=product_id,
+        quantity=int(quantity),
+        account=form["account"].strip(),
+        contact=form["contact"].strip(),
+        language="en" if lang == "en" else "zh",
+    )
+
+
+async def _confirm(request: AnyRequest, asked: PlaceRequest, form: Mapping[str, str]) -> HtmlResponse:
+    desk, lang = desk_of(request), language(request)
+    await desk.check(asked)
+    version, text = await desk.rules(lang)
+    product = await desk.product(asked.product_id)
+    html = pages.product_page(
+        product, shop_of(desk), lang, form, {}, confirm=True, rules_text=text, rule_version=version
+    )
+    return page(request, html)
+
+
+async def _place(request: AnyRequest, asked: PlaceRequest, form: Mapping[str, str]) -> Response[Any]:
+    desk = desk_of(request)
+    placed = await desk.place(CLIENT, form["idempotency_key"], asked)
+    url = f"/orders/{placed.order_id}"
+    try:
+        await desk.open_payment(
+            placed.order_id, method=form["method"], return_url=f"{desk.settings.base_url}{url}"
+        )
+    except Problem as problem:
+        # The order stands whatever the channel said: its page shows what is known and offers to pay again.
+        if problem.kind is Kind.INTERNAL:
+            raise
+    return see_other(f"{url}#t={placed.token}", (order_cookie(desk, placed.order_id),))
+
+
+@get("/find", include_in_schema=False)
+async def find_form(request: AnyRequest) -> HtmlResponse:
+    """Find an order by any number the buyer may hold (F12)."""
+    return page(request, pages.find_order_page(language(request), shop_of(desk_of(request))))
+
+
+@post("/find", include_in_schema=False)
+async def find(request: AnyRequest) -> Response[Any]:
+    """Any number and the contact; every failure looks alike."""
+    desk, form = desk_of(request), await form_of(request)
+    number, contact = form.get("number", "").strip(), form.get("contact", "").strip()
+    try:
+        count_guess(request, number)
+        order_id = await desk.find(number[:64], contact[:120])
+    except Problem as problem:
+        if problem.code not in ALIKE | {"too_many"}:
+            raise
+        busy = problem.code == "too_many"
+        code, status = ("too_many", 429) if busy else ("contact_mismatch", 404)
+        html = pages.find_order_page(language(request), shop_of(desk), form, code)
+        return page(request, html, status)
+    return see_other(f"/orders/{order_id}", (order_cookie(desk, order_id),))
+
+
+HANDLERS: Final = (front, product_form, product_step, find_form, find)

@@ -1,0 +1,155 @@
+"""Staff: signing in, and the work list with its safe actions only."""
+
+from __future__ import annotations
+
+import secrets
+from typing import Any, Final
+
+from litestar import Response, get, post
+from litestar.datastructures import Cookie
+
+from mingzhang.app import staff
+from mingzhang.app.desk import Desk
+from mingzhang.app.http_kit import (
+    AnyRequest,
+    HtmlResponse,
+    check_csrf,
+    count_guess,
+    desk_of,
+    form_of,
+    language,
+    page,
+    see_other,
+    shop_of,
+    sign,
+)
+from mingzhang.kit.errors import Kind, Problem
+from mingzhang.web import pages
+
+STAFF_COOKIE: Final = "mz_staff"
+BEFORE_COOKIE: Final = "mz_before"
+HOME: Final = "/staff/work"
+ACTIONS: Final = frozenset({"ask_channel", "ask_supplier", "ask_refund", "refund_at_risk", "refund_suspense"})
+KINDS: Final = frozenset({"order", "payment", "attempt", "refund", "suspense", "conflict"})
+
+
+def _cookie(desk: Desk, key: str, value: str, hours: int) -> Cookie:
+    return Cookie(
+        key=key,
+        value=value,
+        path="/staff",
+        max_age=hours * 3600,
+        httponly=True,
+        samesite="strict",
+        secure=desk.settings.secure_cookies,
+    )
+
+
+def _csrf(request: AnyRequest, key: str) -> str:
+    return sign(desk_of(request), f"staff-form-{key}", request.cookies.get(key, ""))
+
+
+async def _who(request: AnyRequest) -> str | None:
+    desk = desk_of(request)
+    return await staff.who(desk.pool, request.cookies.get(STAFF_COOKIE, ""), desk.clock.now())
+
+
+def _sign_in_page(request: AnyRequest, name: str = "", error: str = "", status: int = 200) -> HtmlResponse:
+    """The form; its token is bound to a cookie given with it (double submit)."""
+    desk = desk_of(request)
+    before = secrets.token_urlsafe(24)
+    html = pages.sign_in_page(
+        language(request),
+        shop_of(desk),
+        name=name,
+        error=error,
+        csrf=sign(desk, f"staff-form-{BEFORE_COOKIE}", before),
+    )
+    return page(request, html, status, (_cookie(desk, BEFORE_COOKIE, before, 1),))
+
+
+@get("/staff", include_in_schema=False)
+async def home(request: AnyRequest) -> Response[Any]:
+    """To the work list."""
+    _ = request
+    return see_other(HOME)
+
+
+@get("/staff/sign-in", include_in_schema=False)
+async def sign_in_form(request: AnyRequest) -> HtmlResponse:
+    """The sign-in form."""
+    return _sign_in_page(request)
+
+
+@post("/staff/sign-in", include_in_schema=False)
+async def sign_in(request: AnyRequest) -> Response[Any]:
+    """Check name and password."""
+    desk, form = desk_of(request), await form_of(request)
+    check_csrf(_csrf(request, BEFORE_COOKIE), form)
+    name = form.get("name", "").strip()[: staff.NAME_MAX]
+    try:
+        count_guess(request, f"staff:{name}")
+        token = await staff.sign_in(
+            desk.pool, name, form.get("password", "")[:200], desk.clock.now(), desk.clock.speed
+        )
+    except Problem as problem:
+        if problem.kind is not Kind.TOO_MANY:
+            raise
+        return _sign_in_page(request, name, problem.code, 429)
+    if token is None:
+        return _sign_in_page(request, name, "sign_in_failed", 401)
+    return see_other(HOME, (_cookie(desk, STAFF_COOKIE, token, 12),))
+
+
+@post("/staff/sign-out", include_in_schema=False)
+async def sign_out(request: AnyRequest) -> Response[Any]:
+    """End the session."""
+    desk, form = desk_of(request), await form_of(request)
+    check_csrf(_csrf(request, STAFF_COOKIE), form)
+    await staff.sign_out(desk.pool, request.cookies.get(STAFF_COOKIE, ""), desk.clock.now())
+    return see_other("/staff/sign-in", (_cookie(desk, STAFF_COOKIE, "", 0),))
+
+
+async def _work_page(request: AnyRequest, name: str, notice: str, status: int = 200) -> HtmlResponse:
+    desk = desk_of(request)
+    html = pages.work_list_page(
+        await desk.work_list(),
+        language(request),
+        name,
+        shop_of(desk),
+        csrf=_csrf(request, STAFF_COOKIE),
+        now=desk.clock.now(),
+        notice=notice,
+    )
+    return page(request, html, status)
+
+
+@get(HOME, include_in_schema=False)
+async def work(request: AnyRequest) -> Response[Any]:
+    """Whatever waits for a person."""
+    name = await _who(request)
+    if name is None:
+        return see_other("/staff/sign-in")
+    return await _work_page(request, name, "done" if request.query_params.get("done") == "1" else "")
+
+
+@post(f"{HOME}/{{kind:str}}/{{subject:str}}/{{action:str}}", include_in_schema=False)
+async def act(request: AnyRequest, kind: str, subject: str, action: str) -> Response[Any]:
+    """One safe action, recorded with the name of who did it."""
+    form = await form_of(request)
+    name = await _who(request)
+    if name is None:
+        return see_other("/staff/sign-in")
+    check_csrf(_csrf(request, STAFF_COOKIE), form)
+    if kind not in KINDS or action not in ACTIONS or not subject.isalnum():
+        raise Problem("not_found", Kind.NOT_FOUND)
+    try:
+        await desk_of(request).staff_action(name, kind, subject, action)
+    except Problem as problem:
+        if problem.kind is Kind.INTERNAL:
+            raise
+        return await _work_page(request, name, problem.code, 409)
+    return see_other(f"{HOME}?done=1")
+
+
+HANDLERS: Final = (home, sign_in_form, sign_in, sign_out, work, act)

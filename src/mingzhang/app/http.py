@@ -10,6 +10,7 @@ import asyncpg
 import structlog
 from litestar import Litestar, MediaType, Response, get
 from litestar.datastructures import CacheControlHeader, State
+from litestar.enums import ScopeType
 from litestar.exceptions import HTTPException
 from litestar.middleware import ASGIMiddleware
 from litestar.openapi import OpenAPIConfig
@@ -44,12 +45,15 @@ log = structlog.get_logger()
 class Counted(ASGIMiddleware):
     """Counts every request and how long its answer took to begin."""
 
+    scopes = (ScopeType.HTTP,)
+
     async def handle(self, scope: Scope, receive: Receive, send: Send, next_app: ASGIApp) -> None:
         """Pass on, looking at the status that goes out."""
-        if scope["type"] != "http":
-            await next_app(scope, receive, send)
-            return
-        area, method, begun = metrics.area_of(scope["path"]), str(scope["method"]), time.perf_counter()
+        area, method, begun = (
+            metrics.area_of(scope["path"]),
+            str(scope.get("method", "")),
+            time.perf_counter(),
+        )
 
         async def counting(message: Message) -> None:
             if message["type"] == "http.response.start":

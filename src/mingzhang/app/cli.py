@@ -1,0 +1,184 @@
+"""The command `mingzhang` (alias `mz`)."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import signal
+import sys
+from collections.abc import Coroutine
+from enum import StrEnum
+from pathlib import Path
+from typing import Annotated, Any, Final
+
+import msgspec
+import typer
+import uvicorn
+from rich.console import Console
+
+from mingzhang.app import demo as supervisor
+from mingzhang.app import logging as logs
+from mingzhang.app import staff as staff_store
+from mingzhang.app.audit import run_audit
+from mingzhang.app.desk import open_desk
+from mingzhang.app.http import create_app
+from mingzhang.app.settings import Settings
+from mingzhang.app.worker import run_worker
+from mingzhang.kit.clock import clock_from_spec
+from mingzhang.kit.database import open_pool
+from mingzhang.kit.errors import Problem
+from mingzhang.kit.migrations import migrate as run_migrations
+
+SHUTDOWN_S: Final = 3
+app = typer.Typer(no_args_is_help=True, add_completion=False, help="明账: every cent is at one named place.")
+staff_app = typer.Typer(no_args_is_help=True, help="Members of staff.")
+app.add_typer(staff_app, name="staff")
+out = Console()
+
+
+class Role(StrEnum):
+    """What a process does."""
+
+    ALL = "all"
+    WEB = "web"
+    WORKER = "worker"
+
+
+def _run(work: Coroutine[Any, Any, None]) -> None:
+    try:
+        import uvloop  # noqa: PLC0415 - not on every platform
+    except ImportError:
+        asyncio.run(work)
+    else:
+        uvloop.run(work)
+
+
+async def _serve(settings: Settings, role: Role) -> None:
+    stop = asyncio.Event()
+    for sign in (signal.SIGINT, signal.SIGTERM):
+        asyncio.get_running_loop().add_signal_handler(sign, stop.set)
+    desk = await open_desk(settings)
+    try:
+        async with asyncio.TaskGroup() as group:
+            if role is not Role.WEB:
+                group.create_task(run_worker(desk.ctx, stop))
+            if role is not Role.WORKER:
+                group.create_task(_serve_web(desk, settings, stop))
+    finally:
+        await desk.aclose()
+
+
+class _Server(uvicorn.Server):
+    """Signals are ours: one handler for web and worker."""
+
+    def install_signal_handlers(self) -> None:
+        """None."""
+
+
+async def _serve_web(desk: Any, settings: Settings, stop: asyncio.Event) -> None:
+    config = uvicorn.Config(
+        create_app(desk),
+        host=settings.host,
+        port=settings.port,
+        log_config=None,
+        access_log=False,
+        server_header=False,
+        timeout_graceful_shutdown=SHUTDOWN_S,
+    )
+    server = _Server(config)
+
+    async def end() -> None:
+        await stop.wait()
+        server.should_exit = True
+
+    ending = asyncio.create_task(end())
+    try:
+        await server._serve()
+    finally:
+        stop.set()
+        await ending
+
+
+@app.command()
+def serve(role: Annotated[Role, typer.Option(help="all, web or worker")] = Role.ALL) -> None:
+    """Serve buyers, work through due rows, or both, as the environment says (MINGZHANG_*)."""
+    logs.configure()
+    _run(_serve(Settings.from_env(os.environ), role))
+
+
+@app.command()
+def migrate() -> None:
+    """Bring the database up to date."""
+    ran = asyncio.run(run_migrations(_settings().database_url))
+    out.print("\n".join(ran) if ran else "up to date")
+
+
+@app.command()
+def audit(
+    full: Annotated[bool, typer.Option("--full", help="from the first row on")] = False,
+    as_json: Annotated[bool, typer.Option("--json", help="one JSON object")] = False,
+) -> None:
+    """Check every invariant; exit 1 when something is wrong, naming the rows."""
+
+    async def work() -> Any:
+        desk = await open_desk(_settings())
+        try:
+            return await run_audit(desk.ctx, full)
+        finally:
+            await desk.aclose()
+
+    report = asyncio.run(work())
+    if as_json:
+        sys.stdout.write(msgspec.json.encode(report).decode() + "\n")
+    else:
+        for finding in report.findings:
+            out.print(finding, markup=False)
+        out.print(
+            f"{'ok' if report.ok else 'FAILED'}: {report.orders} orders, {report.missing_fen} fen missing"
+        )
+    raise typer.Exit(0 if report.ok else 1)
+
+
+@staff_app.command("add")
+def staff_add(name: str) -> None:
+    """Add a member of staff, or give a new password."""
+    password = typer.prompt("Password", hide_input=True, confirmation_prompt=True)
+
+    async def work() -> None:
+        settings = _settings()
+        pool = await open_pool(settings.database_url, 1, 1)
+        try:
+            await staff_store.add(pool, name, password, clock_from_spec(settings.clock).now())
+        finally:
+            await pool.close()
+
+    asyncio.run(work())
+    out.print("done")
+
+
+@app.command()
+def demo(
+    port: Annotated[int, typer.Option(help="where the pages are", min=0, max=65_535)] = 8000,
+    data_dir: Annotated[Path, typer.Option(help="kept from start to start")] = Path(".data/demo"),
+    orders: Annotated[int, typer.Option(help="orders placed after the start", min=0, max=1000)] = 30,
+) -> None:
+    """The whole platform with simulated outside parties, on this machine only."""
+    raise typer.Exit(asyncio.run(supervisor.run_demo(data_dir, port, orders)))
+
+
+def _settings() -> Settings:
+    """The environment's settings, or those of the demo that runs in this folder."""
+    kept = Path(".data/demo") / supervisor.ENV_FILE
+    environ = dict(os.environ)
+    if "MINGZHANG_DATABASE_URL" not in environ and "DATABASE_URL" not in environ and kept.exists():
+        environ |= msgspec.json.decode(kept.read_bytes(), type=dict[str, str])
+    return Settings.from_env(environ)
+
+
+def main() -> None:
+    """Entry point; an expected refusal is one line, not a traceback."""
+    try:
+        app()
+    except Problem as problem:
+        sys.stderr.write(f"{problem}\n")
+        raise SystemExit(2) from None

@@ -3,7 +3,6 @@
 import asyncio
 import hmac
 from collections.abc import Mapping
-from datetime import datetime
 from typing import Any
 
 import asyncpg
@@ -22,6 +21,7 @@ from mingzhang.kit.database import connect, open_pool, transaction
 from mingzhang.kit.errors import Kind, Problem
 from mingzhang.kit.ids import bucket_of, is_order_id, new_id
 from mingzhang.kit.outbound import Outbound
+from mingzhang.kit.sql import load
 from mingzhang.ledger import postings
 from mingzhang.ledger import store as ledger
 from mingzhang.ledger.places import FREE
@@ -34,6 +34,7 @@ from mingzhang.payments.channels.base import Channel
 from mingzhang.refunds import store as refunds
 from mingzhang.web.model import MoneyPart, OrderPage, PaymentPanel, ProductCard, TimelineItem, WorkItem
 
+SQL = load("mingzhang.app", "desk")
 WAIT_POLL_S = 1.0
 
 
@@ -183,13 +184,15 @@ class Desk:
             open_orders = await conn.fetch(orders.SQL.list_waiting_for_people, now)
             suspense = await conn.fetch(payments.SQL.list_suspense)
             late = await conn.fetch(refunds.SQL.list_late, now)
-        items = [_work("order", row["order_id"], row["price_fen"], row, now) for row in open_orders]
-        items += [_work("suspense", row["item_id"], row["amount_fen"], row, now) for row in suspense]
-        items += [_work("refund", row["refund_no"], row["amount_fen"], row, now) for row in late]
+        items = [_work("order", row["order_id"], row["price_fen"], row) for row in open_orders]
+        items += [_work("suspense", row["item_id"], row["amount_fen"], row) for row in suspense]
+        items += [_work("refund", row["refund_no"], row["amount_fen"], row) for row in late]
         return items
 
     async def staff_action(self, name: str, kind: str, subject: str, action: str) -> None:
         """The safe actions only: asking again. Nothing here marks anything paid or delivered."""
+        if kind != "order":
+            raise Problem("unknown_action", Kind.INVALID)
         order_id = subject[:19]
         ctx = self.ctx
         async with transaction(ctx.pool) as conn:
@@ -205,6 +208,9 @@ class Desk:
                 raise Problem("unknown_action", Kind.INVALID)
             turn.event("staff_asked", reason=action)
             await turn.finish()
+            await conn.execute(
+                SQL.insert_action, new_id(turn.now, ctx.rng), name, action, order_id, "", turn.now
+            )
 
     async def wait_change(self, order_id: str, seq: int, timeout_s: float) -> int:
         """Wait until the order has an event after `seq`, at most `timeout_s` real seconds; the newest number."""
@@ -236,11 +242,12 @@ class Desk:
         def heard(*_: Any) -> None:
             loop.create_task(self._ring())  # noqa: RUF006 - a bell that is not heard is rung again by polling
 
+        closed = asyncio.Event()
         conn = await connect(self.settings.database_url)
         try:
+            conn.add_termination_listener(lambda _: closed.set())
             await conn.add_listener("mz_order", heard)
-            while not conn.is_closed():
-                await asyncio.sleep(1)
+            await closed.wait()
         finally:
             await conn.close()
 
@@ -276,7 +283,7 @@ class Desk:
                 cited = await evidence.keep_all(conn, self.ctx.rng, now, answer.messages)
                 posting = postings.capital_in(subject, party=name, place=FREE, amount_fen=answer.free_fen)
                 await ledger.write_shared(
-                    conn, subject, posting, evidence_id=cited or new_id(now, self.ctx.rng), now=now
+                    conn, posting, evidence_id=cited or new_id(now, self.ctx.rng), now=now
                 )
 
     async def aclose(self) -> None:
@@ -310,7 +317,7 @@ async def _card(conn: asyncpg.Connection, product: Product) -> ProductCard:
 _ASK = {"order": ("ask_channel", "ask_supplier"), "refund": (), "suspense": ()}
 
 
-def _work(kind: str, subject: str, amount_fen: int, row: asyncpg.Record, now: datetime) -> WorkItem:
+def _work(kind: str, subject: str, amount_fen: int, row: asyncpg.Record) -> WorkItem:
     return WorkItem(
         subject=subject,
         kind=kind,

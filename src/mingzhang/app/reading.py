@@ -43,7 +43,7 @@ async def read_page(conn: asyncpg.Connection, vault: Vault, order_id: str, now: 
     attempt = attempts[0] if attempts else None
     refund = refunds[0] if refunds else None
     typical = await conn.fetchrow(ORDERS.read_typical, order.product_id)
-    unsure = _uncertainty(order, payment, attempt, now)
+    unsure = _uncertainty(order, payment, attempt)
     return OrderPage(
         order_id=order.order_id,
         title_zh=order.title_zh,
@@ -70,7 +70,7 @@ async def read_page(conn: asyncpg.Connection, vault: Vault, order_id: str, now: 
         refund=_refund_panel(refund),
         serial=attempt.serial if attempt else "",
         cards=await _cards(conn, vault, order),
-        actions=_actions(order, payment, now),
+        actions=_actions(order, payment),
         promise_s=order.promise_s,
         typical_p50_s=_seconds(typical["p50"]),
         typical_p90_s=_seconds(typical["p90"]),
@@ -304,9 +304,7 @@ def _refund_panel(refund: Refund | None) -> RefundPanel | None:
     )
 
 
-def _uncertainty(
-    order: Order, payment: Payment | None, attempt: Attempt | None, now: datetime
-) -> Uncertainty | None:
+def _uncertainty(order: Order, payment: Payment | None, attempt: Attempt | None) -> Uncertainty | None:
     if (
         order.state == "supplying"
         and attempt is not None
@@ -341,7 +339,7 @@ async def _cards(conn: asyncpg.Connection, vault: Vault, order: Order) -> tuple[
     return tuple(cards)
 
 
-def _actions(order: Order, payment: Payment | None, now: datetime) -> tuple[str, ...]:
+def _actions(order: Order, payment: Payment | None) -> tuple[str, ...]:
     if order.state == "awaiting_payment":
         if payment is None or payment.state == "failed":
             return ("pay",)

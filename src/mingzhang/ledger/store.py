@@ -71,7 +71,7 @@ async def has_capital(conn: asyncpg.Connection, subject: str) -> bool:
 
 
 async def write_shared(
-    conn: asyncpg.Connection, subject: str, posting: Posting, *, evidence_id: str, now: datetime
+    conn: asyncpg.Connection, posting: Posting, *, evidence_id: str, now: datetime
 ) -> None:
     """Store a posting that belongs to no order (capital, prefund): bucket 0, a subject of its own, once."""
     check({}, posting)

@@ -53,7 +53,7 @@ async def open_payment(
         if len(before) >= ATTEMPTS_MAX:
             raise Problem("too_many_payments", Kind.TOO_MANY)
         payment_no = payment_number(order_id, len(before) + 1)
-        due = next_question(0, now, order.expires_at, now)
+        due = next_question(0, order.expires_at, now)
         await conn.execute(
             payments.SQL.insert_payment,
             order.bucket,
@@ -205,7 +205,7 @@ async def _heard(turn: Turn, payment: Payment, answer: TradeAnswer, evidence_id:
         await evidence.state_fact(turn.conn, paid_fact(payment, answer), evidence_id, now)
     ended = now >= payment.expires_at or answer.state is TradeState.CLOSED
     state = "closed" if ended and payment.state != "failed" else payment.state
-    due = next_question(payment.asked + 1, payment.opened_at, payment.expires_at, now)
+    due = next_question(payment.asked + 1, payment.expires_at, now)
     if state == "closed" and payment.state != "closed":
         turn.event("payment_closed", evidence_id, channel=payment.channel)
     await turn.conn.execute(

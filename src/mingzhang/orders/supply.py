@@ -39,7 +39,9 @@ async def work_attempt(ctx: Context, attempt_no: str) -> None:
         await _dispatch(ctx, attempt)
     else:
         # A row still in `sending` was left by a crash after the intent: whether it went out is unknown.
-        answer = await ctx.suppliers[attempt.supplier].query(attempt_no, GoodsKind(attempt.kind))
+        answer = await ctx.suppliers[attempt.supplier].query(
+            attempt_no, GoodsKind(attempt.kind), attempt.quantity
+        )
         await _record(ctx, attempt, answer)
 
 
@@ -138,6 +140,7 @@ async def _state_last_word(
         "state": answer.state.value,
         "reason": answer.reason.value if answer.reason else "",
         "cost_fen": answer.cost_fen,
+        "code": answer.code,
     }
     fact = Fact(
         party=attempt.supplier,
@@ -286,6 +289,10 @@ async def _refuse(ctx: Context, turn: Turn, attempt: Attempt, waiting: Waiting) 
     balances = await turn.balances()
     reason = waiting.content["reason"] or "supplier_error"
     turn.event("supplier_refused", waiting.evidence_id, supplier=attempt.supplier, reason=reason)
+    if waiting.content["code"] == "partial_credit":
+        # How much came back is not said: nothing is freed until a person knows.
+        _needs_person(turn, "partial_credit", waiting.evidence_id)
+        return
     back = _reserved(balances, attempt)
     if back:
         await turn.post(

@@ -9,7 +9,7 @@ AFTER_EXPIRY_S = (30, 120, 600, 3600, 6 * 3600, 24 * 3600)
 CONFIRM_S = (15, 30, 60, 300, 900)
 
 
-def next_question(asked: int, opened_at: datetime, expires_at: datetime, now: datetime) -> datetime | None:
+def next_question(asked: int, expires_at: datetime, now: datetime) -> datetime | None:
     """The next time to ask, or None when the last question after expiry has been asked."""
     if now < expires_at:
         wait = BEFORE_EXPIRY_S[min(asked, len(BEFORE_EXPIRY_S) - 1)]

@@ -1,0 +1,198 @@
+"""A whole installation for a test: real database, real HTTP server, a worker, and the simulated outside world.
+
+Everything goes over loopback HTTP; time runs fast and alike on both sides.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import socket
+import time
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
+from pathlib import Path
+from typing import Any
+
+import aiohttp
+import uvicorn
+from cryptography.hazmat.primitives import serialization
+from cryptography.hazmat.primitives.asymmetric import rsa
+
+from mingzhang.app.audit import AuditReport, read_places, run_audit
+from mingzhang.app.desk import Desk, open_desk
+from mingzhang.app.http import create_app
+from mingzhang.app.settings import Settings
+from mingzhang.app.worker import run_worker
+from mingzhang.orders.place import PlaceRequest
+from mingzhang.web.model import OrderPage
+from simulator_process import SimulatorProcess
+
+WAIT_S = 40.0
+
+
+def free_port() -> int:
+    """A port nobody listens on now."""
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])
+
+
+def make_keys(folder: Path) -> tuple[Path, Path]:
+    """The merchant's key pair: private and public PEM files."""
+    key = rsa.generate_private_key(public_exponent=65537, key_size=2048)
+    private, public = folder / "merchant.pem", folder / "merchant.pub.pem"
+    private.write_bytes(
+        key.private_bytes(
+            serialization.Encoding.PEM,
+            serialization.PrivateFormat.TraditionalOpenSSL,
+            serialization.NoEncryption(),
+        )
+    )
+    public.write_bytes(
+        key.public_key().public_bytes(
+            serialization.Encoding.PEM, serialization.PublicFormat.SubjectPublicKeyInfo
+        )
+    )
+    return private, public
+
+
+class House:
+    """One installation under test."""
+
+    def __init__(self, desk: Desk, world: SimulatorProcess, url: str) -> None:
+        self.desk = desk
+        self.world = world
+        self.url = url
+        self.http: aiohttp.ClientSession
+        self._stop = asyncio.Event()
+        self._worker: asyncio.Task[None] | None = None
+        self._n = 0
+
+    def start_worker(self) -> None:
+        """Let the rows be visited."""
+        self._stop = asyncio.Event()
+        self._worker = asyncio.create_task(run_worker(self.desk.ctx, self._stop))
+
+    async def stop_worker(self) -> None:
+        """Stop it after the visits under way."""
+        self._stop.set()
+        if self._worker is not None:
+            await self._worker
+
+    async def place(self, product: str = "phone-100", account: str = "13800138000") -> str:
+        """Place an order over the API; returns its number."""
+        self._n += 1
+        body = {"product_id": product, "quantity": 1, "account": account, "contact": "buyer@example.com"}
+        headers = {"Idempotency-Key": f"house-key-{self._n:06d}", "X-Client": "house"}
+        async with self.http.post(f"{self.url}/api/v1/orders", json=body, headers=headers) as answer:
+            assert answer.status == 201, await answer.text()
+            return str((await answer.json())["order_id"])
+
+    async def open(self, order_id: str) -> str:
+        """Open a payment; returns our payment number."""
+        token = self.desk.ctx.vault.token(order_id)
+        headers = {"Authorization": f"Bearer {token}"}
+        async with self.http.post(
+            f"{self.url}/api/v1/orders/{order_id}/payments", json={}, headers=headers
+        ) as answer:
+            assert answer.status in {200, 201}, await answer.text()
+            return str((await answer.json())["payment_no"])
+
+    async def buyer_pays(self, payment_no: str, **more: object) -> None:
+        """The simulated buyer scans and pays."""
+        await self.world.tell("POST", "/buyers/pay", {"out_trade_no": payment_no, **more})
+
+    async def buy(self, *faults: tuple[str, str], product: str = "phone-100", account: str = "13800138000") -> str:
+        """Place, set faults, open, pay."""
+        order_id = await self.place(product, account)
+        for party, name in faults:
+            await self.world.fault(order_id, party, name)
+        await self.buyer_pays(await self.open(order_id))
+        return order_id
+
+    async def page(self, order_id: str) -> OrderPage:
+        """The order as its buyer sees it."""
+        return await self.desk.order_page(order_id)
+
+    async def until(self, order_id: str, seen: Callable[[OrderPage], bool], wait_s: float = WAIT_S) -> OrderPage:
+        """Wait until the page shows something; fails with what it shows instead."""
+        give_up = time.monotonic() + wait_s
+        while True:
+            page = await self.page(order_id)
+            if seen(page):
+                return page
+            if time.monotonic() > give_up:
+                events = [item.kind for item in page.timeline]
+                raise AssertionError(f"{order_id}: {page.sentence} {page.pay_badge} {page.supply_badge} {events}")
+            await self.desk.wait_change(order_id, page.seq, 0.5)
+
+    async def audit(self) -> AuditReport:
+        """Every invariant over all rows."""
+        return await run_audit(self.desk.ctx, full=True)
+
+    async def lost_fen(self) -> int:
+        """Σ |the outside parties' books − ledger| by place: what nobody can account for."""
+        books = await self.world.books()
+        ours = await read_places(self.desk.ctx)
+        fulu = books["fulu"]
+        charged = sum(order["charged_fen"] - order["credited_fen"] for order in fulu["orders"])
+        at_channel = sum(ours.get((place, "alipay"), 0) for place in ("channel", "refunding", "hold"))
+        at_supplier = ours.get(("supplier.free", "fulu"), 0)
+        spent = ours.get(("supplier.reserved", "fulu"), 0) + ours.get(("supplier.settled", "fulu"), 0)
+        return (
+            abs(at_channel - books["alipay"]["merchant_balance_fen"])
+            + abs(at_supplier + spent - charged - fulu["balance_fen"])
+            + abs(spent - charged)
+        )
+
+
+@asynccontextmanager
+async def open_house(database_url: str, folder: Path, speed: float = 60.0, **more: Any) -> AsyncIterator[House]:
+    """Start world, server and worker; stop them in the right order."""
+    now = time.time()
+    clock = f"scaled:{now}:{now}:{speed}"
+    private, public = make_keys(folder)
+    port = free_port()
+    with SimulatorProcess("--clock", clock, "--merchant-public-key", str(public), "--seed", "7") as world:
+        channel_key = folder / "alipay.pub.pem"
+        channel_key.write_text(world.ready["alipay"]["public_key_pem"])
+        settings = Settings(
+            database_url=database_url,
+            secret_key=b"k" * 32,
+            base_url=f"http://127.0.0.1:{port}",
+            port=port,
+            clock=clock,
+            alipay_gateway=world.ready["alipay"]["gateway"],
+            alipay_app_id=world.ready["alipay"]["app_id"],
+            alipay_seller_id=world.ready["alipay"]["seller_id"],
+            alipay_private_key_path=str(private),
+            alipay_public_key_path=str(channel_key),
+            fulu_url=world.ready["fulu"]["url"],
+            fulu_app_key=world.ready["fulu"]["app_key"],
+            fulu_app_secret=world.ready["fulu"]["app_secret"],
+            control_url=world.ready["control"],
+            call_timeout_s=1.5,
+            **more,
+        )
+        desk = await open_desk(settings)
+        await desk.set_up_sample_shop()
+        await desk.book_opening_balances()
+        config = uvicorn.Config(create_app(desk), host="127.0.0.1", port=port, log_config=None, ws="none")
+        server = uvicorn.Server(config)
+        serving = asyncio.create_task(server.serve())
+        while not server.started:
+            await asyncio.sleep(0.01)
+        house = House(desk, world, settings.base_url)
+        async with aiohttp.ClientSession() as session:
+            house.http = session
+            house.start_worker()
+            try:
+                yield house
+            finally:
+                await house.stop_worker()
+                server.should_exit = True
+                await serving
+                await desk.aclose()
+
+
+__all__ = ["House", "PlaceRequest", "open_house"]

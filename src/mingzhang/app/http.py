@@ -85,7 +85,7 @@ async def readiness(request: AnyRequest) -> Response[Any]:
 @get("/metrics", include_in_schema=False, sync_to_thread=False)
 def prometheus() -> Response[bytes]:
     """Counters in Prometheus' text format."""
-    return Response(metrics.exposition(), media_type="text/plain; version=0.0.4; charset=utf-8")
+    return Response(metrics.exposition(), media_type="text/plain; version=0.0.4")
 
 
 def _wants_json(request: AnyRequest) -> bool:
@@ -107,9 +107,7 @@ def _answer(request: AnyRequest, problem: Problem, status: int) -> Response[Any]
             body_of(problem, status), status_code=status, media_type=PROBLEM_JSON, headers=headers
         )
     html = pages.error_page(problem.code, problem.params, language(request), shop_of(desk_of(request)))
-    return Response(
-        html, status_code=status, media_type="text/html; charset=utf-8", headers={**PAGE_HEADERS, **headers}
-    )
+    return Response(html, status_code=status, media_type="text/html", headers={**PAGE_HEADERS, **headers})
 
 
 def on_problem(request: AnyRequest, problem: Problem) -> Response[Any]:

@@ -103,9 +103,7 @@ def page(request: AnyRequest, html: str, status: int = 200, cookies: tuple[Cooki
                 secure=desk_of(request).settings.secure_cookies,
             )
         )
-    return Response(
-        html, status_code=status, media_type="text/html; charset=utf-8", headers=PAGE_HEADERS, cookies=kept
-    )
+    return Response(html, status_code=status, media_type="text/html", headers=PAGE_HEADERS, cookies=kept)
 
 
 def see_other(url: str, cookies: tuple[Cookie, ...] = ()) -> Response[Any]:

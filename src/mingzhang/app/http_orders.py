@@ -85,7 +85,7 @@ async def fragment(request: AnyRequest, order_id: str) -> HtmlResponse:
     desk = desk_of(request)
     shown = await desk.order_page(_need_session(request, order_id))
     html = pages.order_fragment(shown, shop_of(desk), language(request), csrf_of(request, order_id))
-    return Response(html, media_type="text/html; charset=utf-8", headers=PAGE_HEADERS)
+    return Response(html, media_type="text/html", headers=PAGE_HEADERS)
 
 
 def changes(desk: Desk, order_id: str, seq: int) -> AsyncIterator[ServerSentEventMessage]:

@@ -1,0 +1,91 @@
+"""The schema's promises: append-only in the database itself, buckets first in keys, hot SQL within the rules."""
+
+import re
+from importlib.resources import files
+
+import asyncpg
+import pytest
+
+APPEND_ONLY = (
+    "evidence",
+    "fact",
+    "conflict",
+    "applied",
+    "leg",
+    "event",
+    "placement",
+    "rule_version",
+    "delivered_card",
+    "staff_action",
+    "audit_run",
+)
+ORDER_OWNED = ("orders", "event", "leg", "payment", "suspense", "supply_attempt", "delivered_card", "refund", "applied")
+# Who may write which table: a slice writes its own and no other.
+OWNERS = {
+    "evidence": {"evidence", "fact", "inbox", "conflict", "number"},
+    "ledger": {"leg"},
+    "catalogue": {"product", "rule_version"},
+    "orders": {"placement", "orders", "event", "bucket"},
+    "payments": {"payment", "suspense"},
+    "fulfilment": {"supply_attempt", "delivered_card"},
+    "refunds": {"refund"},
+    "app": {"staff", "staff_session", "staff_action", "audit_run"},
+}
+WRITES = re.compile(r"\b(?:INSERT INTO|UPDATE|DELETE FROM)\s+([a-z_]+)", re.IGNORECASE)
+
+
+@pytest.mark.parametrize("table", APPEND_ONLY)
+@pytest.mark.parametrize("change", ["UPDATE {} SET {}={}", "DELETE FROM {}", "TRUNCATE {}"])
+async def test_append_only_tables_refuse_change(pool: asyncpg.Pool, table: str, change: str) -> None:
+    column = await pool.fetchval(
+        "SELECT column_name FROM information_schema.columns WHERE table_name = $1 ORDER BY ordinal_position LIMIT 1",
+        table,
+    )
+    statement = change.format(table, column, column) if "SET" in change else change.format(table)
+    with pytest.raises(asyncpg.InsufficientPrivilegeError, match="append_only"):
+        await pool.execute(statement)
+
+
+@pytest.mark.parametrize("table", ORDER_OWNED)
+async def test_order_owned_keys_begin_with_the_bucket(pool: asyncpg.Pool, table: str) -> None:
+    rows = await pool.fetch(
+        """SELECT a.attname, array_position(i.indkey::int2[], a.attnum) AS n, i.indexrelid
+           FROM pg_index i JOIN pg_attribute a ON a.attrelid = i.indrelid AND a.attnum = i.indkey[0]
+           WHERE i.indrelid = $1::regclass AND i.indisunique""",
+        table,
+    )
+    assert rows
+    assert {row["attname"] for row in rows} == {"bucket"}
+
+
+def _sql_files() -> list[tuple[str, str, str]]:
+    found = []
+    for slice_name in OWNERS:
+        for item in files(f"mingzhang.{slice_name}").iterdir():
+            if item.name.endswith(".sql"):
+                found.append((slice_name, item.name, item.read_text(encoding="utf-8")))
+    return found
+
+
+@pytest.mark.parametrize(("slice_name", "name", "text"), _sql_files())
+def test_a_slice_writes_only_its_own_tables(slice_name: str, name: str, text: str) -> None:
+    code = "\n".join(line for line in text.splitlines() if not line.startswith("--"))
+    code = re.sub(r"FOR UPDATE|DO UPDATE", "", code)
+    assert {table.lower() for table in WRITES.findall(code)} <= OWNERS[slice_name]
+
+
+@pytest.mark.parametrize(("slice_name", "name", "text"), _sql_files())
+def test_statements_take_time_as_a_parameter_and_rest_on_no_lock_or_order(
+    slice_name: str, name: str, text: str
+) -> None:
+    for forbidden in ("now()", "current_timestamp", "clock_timestamp", "random()", "ctid", "pg_advisory", "MERGE INTO"):
+        assert forbidden.lower() not in text.lower(), forbidden
+
+
+@pytest.mark.parametrize("statement", ["claim_orders", "claim_payments", "claim_attempts", "claim_refunds"])
+def test_due_work_is_claimed_per_bucket(statement: str) -> None:
+    texts = [text for _, _, text in _sql_files() if f"-- name: {statement}" in text]
+    assert len(texts) == 1
+    body = texts[0].split(f"-- name: {statement}")[1].split("-- name:")[0]
+    assert "bucket = $1" in body
+    assert "SKIP LOCKED" in body

@@ -102,7 +102,9 @@ class House:
         """The simulated buyer scans and pays."""
         await self.world.tell("POST", "/buyers/pay", {"out_trade_no": payment_no, **more})
 
-    async def buy(self, *faults: tuple[str, str], product: str = "phone-100", account: str = "13800138000") -> str:
+    async def buy(
+        self, *faults: tuple[str, str], product: str = "phone-100", account: str = "13800138000"
+    ) -> str:
         """Place, set faults, open, pay."""
         order_id = await self.place(product, account)
         for party, name in faults:
@@ -114,7 +116,9 @@ class House:
         """The order as its buyer sees it."""
         return await self.desk.order_page(order_id)
 
-    async def until(self, order_id: str, seen: Callable[[OrderPage], bool], wait_s: float = WAIT_S) -> OrderPage:
+    async def until(
+        self, order_id: str, seen: Callable[[OrderPage], bool], wait_s: float = WAIT_S
+    ) -> OrderPage:
         """Wait until the page shows something; fails with what it shows instead."""
         give_up = time.monotonic() + wait_s
         while True:
@@ -123,7 +127,9 @@ class House:
                 return page
             if time.monotonic() > give_up:
                 events = [item.kind for item in page.timeline]
-                raise AssertionError(f"{order_id}: {page.sentence} {page.pay_badge} {page.supply_badge} {events}")
+                raise AssertionError(
+                    f"{order_id}: {page.sentence} {page.pay_badge} {page.supply_badge} {events}"
+                )
             await self.desk.wait_change(order_id, page.seq, 0.5)
 
     async def audit(self) -> AuditReport:
@@ -147,7 +153,9 @@ class House:
 
 
 @asynccontextmanager
-async def open_house(database_url: str, folder: Path, speed: float = 60.0, **more: Any) -> AsyncIterator[House]:
+async def open_house(
+    database_url: str, folder: Path, speed: float = 60.0, **more: Any
+) -> AsyncIterator[House]:
     """Start world, server and worker; stop them in the right order."""
     now = time.time()
     clock = f"scaled:{now}:{now}:{speed}"
@@ -180,7 +188,7 @@ async def open_house(database_url: str, folder: Path, speed: float = 60.0, **mor
         config = uvicorn.Config(create_app(desk), host="127.0.0.1", port=port, log_config=None, ws="none")
         server = uvicorn.Server(config)
         serving = asyncio.create_task(server.serve())
-        while not server.started:
+        while not server.started:  # noqa: ASYNC110 - the server offers no event for it
             await asyncio.sleep(0.01)
         house = House(desk, world, settings.base_url)
         async with aiohttp.ClientSession() as session:

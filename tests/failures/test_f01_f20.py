@@ -4,6 +4,7 @@ import asyncio
 from pathlib import Path
 
 import pytest
+
 from house import House, open_house
 
 
@@ -48,7 +49,9 @@ async def test_f03_captured_while_the_channel_answers_nothing(database_url: str,
         await sound(house)
 
 
-@pytest.mark.parametrize("fault", ["notify_forged", "notify_wrong_app_id", "notify_wrong_seller", "notify_wrong_amount"])
+@pytest.mark.parametrize(
+    "fault", ["notify_forged", "notify_wrong_app_id", "notify_wrong_seller", "notify_wrong_amount"]
+)
 async def test_f04_a_wrong_notify_moves_nothing(database_url: str, tmp_path: Path, fault: str) -> None:
     async with open_house(database_url, tmp_path) as house:
         order_id = await house.buy(("alipay", fault))
@@ -89,7 +92,9 @@ async def test_f06_many_notifies_one_card(database_url: str, tmp_path: Path, fau
         await sound(house)
 
 
-@pytest.mark.parametrize("fault", ["unknown_html404_after_acceptance", "timeout_after_acceptance", "unknown_9999"])
+@pytest.mark.parametrize(
+    "fault", ["unknown_html404_after_acceptance", "timeout_after_acceptance", "unknown_9999"]
+)
 async def test_f09_supplier_charged_but_did_not_say_so(database_url: str, tmp_path: Path, fault: str) -> None:
     async with open_house(database_url, tmp_path) as house:
         order_id = await house.buy(("fulu", fault))
@@ -118,7 +123,9 @@ async def test_f12_every_number_finds_the_order(database_url: str, tmp_path: Pat
             assert await house.desk.find(value, "buyer@example.com") == order_id
 
 
-@pytest.mark.parametrize("fault", ["refund_unknown_then_success", "refund_timeout_executed", "refund_timeout_lost"])
+@pytest.mark.parametrize(
+    "fault", ["refund_unknown_then_success", "refund_timeout_executed", "refund_timeout_lost"]
+)
 async def test_f14_an_unknown_refund_is_asked_for_by_its_number(
     database_url: str, tmp_path: Path, fault: str
 ) -> None:

@@ -19,7 +19,17 @@ APPEND_ONLY = (
     "staff_action",
     "audit_run",
 )
-ORDER_OWNED = ("orders", "event", "leg", "payment", "suspense", "supply_attempt", "delivered_card", "refund", "applied")
+ORDER_OWNED = (
+    "orders",
+    "event",
+    "leg",
+    "payment",
+    "suspense",
+    "supply_attempt",
+    "delivered_card",
+    "refund",
+    "applied",
+)
 # Who may write which table: a slice writes its own and no other.
 OWNERS = {
     "evidence": {"evidence", "fact", "inbox", "conflict", "number"},
@@ -61,9 +71,10 @@ async def test_order_owned_keys_begin_with_the_bucket(pool: asyncpg.Pool, table:
 def _sql_files() -> list[tuple[str, str, str]]:
     found = []
     for slice_name in OWNERS:
-        for item in files(f"mingzhang.{slice_name}").iterdir():
-            if item.name.endswith(".sql"):
-                found.append((slice_name, item.name, item.read_text(encoding="utf-8")))
+        items = files(f"mingzhang.{slice_name}").iterdir()
+        found += [
+            (slice_name, item.name, item.read_text("utf-8")) for item in items if item.name.endswith(".sql")
+        ]
     return found
 
 
@@ -78,7 +89,15 @@ def test_a_slice_writes_only_its_own_tables(slice_name: str, name: str, text: st
 def test_statements_take_time_as_a_parameter_and_rest_on_no_lock_or_order(
     slice_name: str, name: str, text: str
 ) -> None:
-    for forbidden in ("now()", "current_timestamp", "clock_timestamp", "random()", "ctid", "pg_advisory", "MERGE INTO"):
+    for forbidden in (
+        "now()",
+        "current_timestamp",
+        "clock_timestamp",
+        "random()",
+        "ctid",
+        "pg_advisory",
+        "MERGE INTO",
+    ):
         assert forbidden.lower() not in text.lower(), forbidden
 
 

@@ -291,8 +291,10 @@ class Desk:
         if self._listener is not None:
             self._listener.cancel()
             await asyncio.gather(self._listener, return_exceptions=True)
-        for party in (*self.channels.values(), *self.suppliers.values()):
-            await party.aclose()
+        for channel in self.channels.values():
+            await channel.aclose()
+        for supplier in self.suppliers.values():
+            await supplier.aclose()
         await self._http.aclose()
         await self.pool.close()
 

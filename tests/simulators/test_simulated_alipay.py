@@ -78,7 +78,11 @@ async def test_a_page_trade_exists_only_once_the_buyer_signed_in_and_can_be_paid
     outside: Outside,
 ) -> None:
     query = outside.sdk.api_alipay_trade_page_pay(
-        "Q币", "C1P1", "9.65", return_url=f"{outside.shop.url}/back?o=C1", notify_url=f"{outside.shop.url}/alipay"
+        "Q币",
+        "C1P1",
+        "9.65",
+        return_url=f"{outside.shop.url}/back?o=C1",
+        notify_url=f"{outside.shop.url}/alipay",
     )
     url = f"{outside.ready['alipay']['gateway']}?{query}"
     async with outside.http.get(url) as page:
@@ -129,7 +133,9 @@ async def test_one_number_can_be_paid_twice(outside: Outside) -> None:
     assert (await outside.control("GET", "/books"))["alipay"]["merchant_balance_fen"] == 2000
 
 
-async def test_the_same_number_again_gives_the_same_code_and_another_amount_is_refused(outside: Outside) -> None:
+async def test_the_same_number_again_gives_the_same_code_and_another_amount_is_refused(
+    outside: Outside,
+) -> None:
     first = await outside.open("F1P1", "10")
     assert await outside.open("F1P1", "10") == first
     other = await outside.alipay("trade_precreate", "话费", "F1P1", "11")

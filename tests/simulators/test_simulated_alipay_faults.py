@@ -47,7 +47,9 @@ async def test_six_notifies_at_once_then_duplicates_under_old_and_new_ids(outsid
         ("notify_refund_shaped", "refund_fee", True),
     ],
 )
-async def test_a_wrong_notify_comes_before_the_true_one(outside: Outside, name: str, field: str, genuine: bool) -> None:
+async def test_a_wrong_notify_comes_before_the_true_one(
+    outside: Outside, name: str, field: str, genuine: bool
+) -> None:
     await outside.fault("C1", "alipay", name)
     await outside.open("C1P1", "10")
     await outside.pay("C1P1")
@@ -119,7 +121,9 @@ async def test_unknown_answers_and_what_a_repeat_finds(outside: Outside) -> None
     assert again["fund_change"] == "N"
 
 
-@pytest.mark.parametrize(("name", "made"), [("refund_timeout_lost", False), ("refund_timeout_executed", True)])
+@pytest.mark.parametrize(
+    ("name", "made"), [("refund_timeout_lost", False), ("refund_timeout_executed", True)]
+)
 async def test_a_refund_that_never_answers_was_made_or_not(outside: Outside, name: str, made: bool) -> None:
     await outside.fault("I1", "alipay", name)
     await outside.open("I1P1", "10")

@@ -31,13 +31,17 @@ async def test_a_top_up_is_accepted_then_done_charged_and_called_back(outside: O
 
 async def test_cards_come_only_from_the_query_and_are_encrypted(outside: Outside) -> None:
     await outside.fault("B1", "fulu", "done_without_cards", times=1)
-    code, told = await outside.fulu("fulu.order.card.add", product_id=30000050, buy_num=3, customer_order_no="B1T1")
+    code, told = await outside.fulu(
+        "fulu.order.card.add", product_id=30000050, buy_num=3, customer_order_no="B1T1"
+    )
     assert (code, "cards" in told) == (0, False)
     first = await outside.until_state("B1T1", "success")
     assert first["cards"] == []
     second = await outside.until_state("B1T1", "success")
     secret = outside.ready["fulu"]["app_secret"]
-    seen = [[fulu_decrypt(c["card_number"], secret), fulu_decrypt(c["card_pwd"], secret)] for c in second["cards"]]
+    seen = [
+        [fulu_decrypt(c["card_number"], secret), fulu_decrypt(c["card_pwd"], secret)] for c in second["cards"]
+    ]
     assert len({tuple(card) for card in seen}) == 3
     assert seen == (await outside.order("B1T1"))["cards"]
     assert (await outside.order("B1T1"))["cost_fen"] == 3 * 4850
@@ -69,7 +73,9 @@ async def test_some_refusals_come_at_once_and_cost_nothing(outside: Outside, nam
     ("account", "word"),
     [("13800139001", "封禁"), ("13800139002", "频繁"), ("13800139004", "归属地")],
 )
-async def test_other_refusals_come_later_and_the_suffix_picks_them(outside: Outside, account: str, word: str) -> None:
+async def test_other_refusals_come_later_and_the_suffix_picks_them(
+    outside: Outside, account: str, word: str
+) -> None:
     assert (await outside.top_up("E1T1", account))[0] == 0
     failed = await outside.until_state("E1T1", "failed")
     assert word in failed["recharge_description"]
@@ -89,7 +95,9 @@ async def test_a_price_over_the_safe_price_and_a_short_balance_are_refused(outsi
     ("name", "status"),
     [("unknown_http500", 500), ("unknown_non_json", 200), ("unknown_html404_after_acceptance", 404)],
 )
-async def test_an_unknown_answer_hides_an_order_that_was_accepted(outside: Outside, name: str, status: int) -> None:
+async def test_an_unknown_answer_hides_an_order_that_was_accepted(
+    outside: Outside, name: str, status: int
+) -> None:
     await outside.fault("G1", "fulu", name)
     biz = {"charge_phone": "13800138000", "charge_value": 50, "customer_order_no": "G1T1"}
     body = outside.signed("fulu.order.mobile.add", biz)
@@ -117,7 +125,9 @@ async def test_a_timeout_before_or_after_acceptance(outside: Outside, name: str,
     biz = {"charge_phone": "13800138000", "charge_value": 50, "customer_order_no": "I1T1"}
     body = outside.signed("fulu.order.mobile.add", biz)
     with pytest.raises(TimeoutError):
-        async with outside.http.post(outside.ready["fulu"]["url"], json=body, timeout=aiohttp.ClientTimeout(total=0.3)):
+        async with outside.http.post(
+            outside.ready["fulu"]["url"], json=body, timeout=aiohttp.ClientTimeout(total=0.3)
+        ):
             pass
     if accepted:
         await outside.until_state("I1T1", "success")
@@ -167,7 +177,9 @@ async def test_a_success_reversed_and_a_failure_credited_in_part(outside: Outsid
 async def test_too_few_cards_and_the_same_card_twice(outside: Outside) -> None:
     for order, name, cards, distinct in (("M1", "too_few_cards", 1, 1), ("M2", "same_card_twice", 2, 1)):
         await outside.fault(order, "fulu", name)
-        await outside.fulu("fulu.order.card.add", product_id=30000050, buy_num=2, customer_order_no=f"{order}T1")
+        await outside.fulu(
+            "fulu.order.card.add", product_id=30000050, buy_num=2, customer_order_no=f"{order}T1"
+        )
         told = await outside.until_state(f"{order}T1", "success")
         assert len(told["cards"]) == cards
         assert len({card["card_number"] for card in told["cards"]}) == distinct

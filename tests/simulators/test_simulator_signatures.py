@@ -72,7 +72,9 @@ def test_fulu_signature_agrees_with_the_vendors_sample() -> None:
 
 
 def test_fulu_signature_collides_on_anagrams() -> None:
-    assert fulu_sign('{"price":"46.30","no":"A12"}', SECRET) == fulu_sign('{"price":"43.60","no":"A21"}', SECRET)
+    assert fulu_sign('{"price":"46.30","no":"A12"}', SECRET) == fulu_sign(
+        '{"price":"43.60","no":"A21"}', SECRET
+    )
 
 
 def test_cards_agree_with_openssl_and_the_vendors_sample() -> None:

@@ -6,6 +6,7 @@ from pathlib import Path
 
 import asyncpg
 
+from mingzhang.app.crash import crash_point_from_env
 from mingzhang.app.settings import Settings
 from mingzhang.catalogue.store import Product, Rules
 from mingzhang.fulfilment.suppliers.base import Supplier
@@ -65,6 +66,7 @@ def build_context(settings: Settings, pool: asyncpg.Pool, http: Outbound) -> Con
         base_url=settings.base_url,
         worker_name=f"{os.uname().nodename}:{os.getpid()}",
         lease_s=settings.call_timeout_s * 3,
+        crash_point=crash_point_from_env(os.environ),
     )
 
 

@@ -1,0 +1,141 @@
+"""SIGKILL at every named point between the steps of an order, and of the database under running orders.
+
+Real processes: the product dies inside the step, a fresh one finds the rows and goes on. Occurrences in one
+order: calls 1 = payment opened, 2 = sent to the supplier, 3 = refund; facts 1 = paid, 2 = supplier's last word,
+3 = refund.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import shutil
+import tempfile
+import time
+from pathlib import Path
+
+import aiohttp
+import pytest
+from crash_house import CrashHouse, open_crash_house
+
+from conftest import TEST_SETTINGS
+from mingzhang.app.embedded import EmbeddedPostgres
+from mingzhang.kit.migrations import migrate
+
+pytestmark = pytest.mark.crash
+
+REFUSED = ("fulu", "account_banned")
+COST_FEN = 9850
+NORMAL_POINTS = (
+    "intent_to_call:1",
+    "call_to_outcome:1",
+    "call_to_outcome:2",
+    "commit_to_reply:1",
+    "fact_to_apply:1",
+    "fact_to_apply:2",
+)
+REFUSED_POINTS = (
+    "intent_to_call:3",
+    "call_to_outcome:2",
+    "call_to_outcome:3",
+    "commit_to_reply:1",
+    "fact_to_apply:2",
+    "fact_to_apply:3",
+)
+
+
+async def sound(house: CrashHouse, in_doubt_fen: int = 0) -> None:
+    """Every fen is where both sides say (but for what is in doubt), every invariant holds, one top-up at most."""
+    assert await house.lost_fen() == in_doubt_fen
+    report = await house.audit()
+    assert report.ok, report.findings
+    for order in (await house.world.books())["fulu"]["orders"]:
+        assert order["topups_executed"] <= 1, order
+
+
+async def crash_and_resume(house: CrashHouse, point: str, *faults: tuple[str, str]) -> str:
+    """One order through a process that dies at `point`, and a fresh one after it. Returns the order."""
+    await house.product.start(point)
+    order_id = await house.place()
+    for party, name in faults:
+        await house.world.fault(order_id, party, name)
+    try:
+        payment_no = await house.open(order_id)
+    except aiohttp.ClientError:
+        # It died while opening: the page comes back, and the buyer tries again.
+        await house.product.wait_killed()
+        await house.product.start()
+        payment_no = await house.open(order_id)
+        await house.buyer_pays(payment_no)
+        return order_id
+    await house.buyer_pays(payment_no)
+    await house.product.wait_killed()
+    await house.product.start()
+    return order_id
+
+
+async def asked_again(house: CrashHouse, order_id: str, times: int, wait_s: float = 20.0) -> None:
+    """Wait until the supplier was asked so often and still nothing is known."""
+    unknown = "SELECT asked FROM supply_attempt WHERE order_id = $1 AND state = 'unknown'"
+    give_up = time.monotonic() + wait_s
+    while (await house.desk.pool.fetchval(unknown, order_id) or 0) < times:
+        assert time.monotonic() < give_up, house.product.log()
+        await house.desk.wait_change(order_id, (await house.page(order_id)).seq, 0.2)
+
+
+@pytest.mark.parametrize("point", NORMAL_POINTS)
+async def test_an_order_survives_a_crash(database_url: str, tmp_path: Path, point: str) -> None:
+    async with open_crash_house(database_url, tmp_path) as house:
+        order_id = await crash_and_resume(house, point)
+        await house.until(order_id, lambda page: page.supply_badge == "arrived")
+        (order,) = (await house.world.books())["fulu"]["orders"]
+        assert order["topups_executed"] == 1
+        await sound(house)
+
+
+@pytest.mark.parametrize("point", REFUSED_POINTS)
+async def test_a_refund_survives_a_crash(database_url: str, tmp_path: Path, point: str) -> None:
+    """Refused by the supplier: the buyer gets the whole price back, once."""
+    async with open_crash_house(database_url, tmp_path) as house:
+        order_id = await crash_and_resume(house, point, REFUSED)
+        page = await house.until(order_id, lambda page: page.pay_badge == "refunded")
+        assert [(part.place, part.amount_fen) for part in page.money] == [("refund.arrived", 10000)]
+        await sound(house)
+
+
+@pytest.mark.parametrize("faults", [(), (REFUSED,)], ids=["normal", "refused"])
+async def test_a_crash_before_sending_stays_unknown(
+    database_url: str, tmp_path: Path, faults: tuple[tuple[str, str], ...]
+) -> None:
+    """Whether it went out is unknowable: it is asked about again and again, and never sent."""
+    async with open_crash_house(database_url, tmp_path) as house:
+        order_id = await crash_and_resume(house, "intent_to_call:2", *faults)
+        await house.until(order_id, lambda page: page.supply_badge == "confirming")
+        await asked_again(house, order_id, 3)
+        assert (await house.world.books())["fulu"]["orders"] == []
+        await sound(house, in_doubt_fen=COST_FEN)
+
+
+async def test_the_database_dies_under_running_orders(tmp_path: Path) -> None:
+    """SIGKILL of PostgreSQL: the product stays up, waits, reconnects by itself, and nothing is lost."""
+    folder = Path(tempfile.mkdtemp(prefix="mingzhang-crash-"))
+    server = EmbeddedPostgres(folder, TEST_SETTINGS)
+    try:
+        dsn = await asyncio.to_thread(server.start)
+        await migrate(dsn)
+        async with open_crash_house(dsn, tmp_path) as house:
+            await house.product.start()
+            orders = [await house.buy(account=f"1380013{n:04d}") for n in range(4)]
+            refused = await house.buy(REFUSED, account="13800139999")
+            assert not (await house.page(refused)).final  # something is under way
+            await asyncio.to_thread(server.kill)
+            await asyncio.sleep(0.5)
+            assert house.product.running
+            assert await asyncio.to_thread(server.start) == dsn
+            for order_id in orders:
+                await house.until(order_id, lambda page: page.supply_badge == "arrived")
+            await house.until(refused, lambda page: page.pay_badge == "refunded")
+            assert house.product.running
+            await sound(house)
+    finally:
+        await asyncio.to_thread(server.stop)
+        shutil.rmtree(folder, ignore_errors=True)

@@ -7,7 +7,7 @@ from typing import Annotated, Any, Final
 import msgspec
 from litestar import MediaType, Response, Router, get, post
 from litestar.openapi.datastructures import ResponseSpec
-from litestar.params import Parameter
+from litestar.params import FromPath, HeaderParameter, JSONBody, QueryParameter
 from litestar.response import ServerSentEvent
 
 from mingzhang.app.http_kit import AnyRequest, desk_of, known_order_id
@@ -65,9 +65,9 @@ async def _authorised(request: AnyRequest, order_id: str) -> str:
 @post("/orders", status_code=201, responses=_problems(404, 409, 413, 422), operation_id="placeOrder")
 async def place_order(
     request: AnyRequest,
-    data: PlaceRequest,
-    idempotency_key: Annotated[str, Parameter(header="Idempotency-Key", min_length=8, max_length=64)],
-    client: Annotated[str, Parameter(header="X-Client", min_length=1, max_length=40)] = "guest",
+    data: JSONBody[PlaceRequest],
+    idempotency_key: Annotated[str, HeaderParameter(name="Idempotency-Key", min_length=8, max_length=64)],
+    client: Annotated[str, HeaderParameter(name="X-Client", min_length=1, max_length=40)] = "guest",
 ) -> PlacedOrder:
     """Place an order. The same key and input give the same order; the same key with other input is refused."""
     texts = (idempotency_key, client, data.product_id, data.account, data.contact)
@@ -83,13 +83,13 @@ async def place_order(
 
 
 @get("/orders/{order_id:str}", responses=_problems(401), operation_id="getOrder")
-async def get_order(request: AnyRequest, order_id: str) -> OrderPage:
+async def get_order(request: AnyRequest, order_id: FromPath[str]) -> OrderPage:
     """Everything the order page shows."""
     return await desk_of(request).order_page(await _authorised(request, order_id))
 
 
 @get("/orders/{order_id:str}/trail", responses=_problems(401), operation_id="getTrail")
-async def get_trail(request: AnyRequest, order_id: str) -> list[MoneyPart]:
+async def get_trail(request: AnyRequest, order_id: FromPath[str]) -> list[MoneyPart]:
     """Where the order's money is now; once paid, the parts sum to its price."""
     return await desk_of(request).trail(await _authorised(request, order_id))
 
@@ -103,7 +103,9 @@ async def get_trail(request: AnyRequest, order_id: str) -> list[MoneyPart]:
     operation_id="getEvents",
 )
 async def get_events(
-    request: AnyRequest, order_id: str, after: Annotated[int, Parameter(ge=0, le=SEQ_MAX)] = 0
+    request: AnyRequest,
+    order_id: FromPath[str],
+    after: Annotated[int, QueryParameter(ge=0, le=SEQ_MAX)] = 0,
 ) -> Response[Any]:
     """What happened after event `after`; a live stream when `text/event-stream` is accepted."""
     desk = desk_of(request)
@@ -119,7 +121,9 @@ async def get_events(
     responses=_problems(401, 409, 413, 422),
     operation_id="openPayment",
 )
-async def open_payment(request: AnyRequest, order_id: str, data: PaymentRequest) -> PaymentPanel:
+async def open_payment(
+    request: AnyRequest, order_id: FromPath[str], data: JSONBody[PaymentRequest]
+) -> PaymentPanel:
     """Open a payment, or give back the open one."""
     await _authorised(request, order_id)
     desk = desk_of(request)

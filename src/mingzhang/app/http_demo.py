@@ -16,6 +16,7 @@ from typing import Any, Final
 
 import aiohttp
 from litestar import Response, get, post
+from litestar.params import FromPath
 
 from mingzhang.app.audit import AuditReport, read_places, run_audit
 from mingzhang.app.desk import Desk
@@ -99,7 +100,7 @@ async def demo(request: AnyRequest) -> HtmlResponse:
 
 
 @post("/demo/run/{scenario:str}", include_in_schema=False)
-async def run(request: AnyRequest, scenario: str) -> Response[Any]:
+async def run(request: AnyRequest, scenario: FromPath[str]) -> Response[Any]:
     """Place an order, arrange what goes wrong, pay as the simulated buyer."""
     refuse_foreign(request)
     desk = desk_of(request)
@@ -120,7 +121,7 @@ async def run(request: AnyRequest, scenario: str) -> Response[Any]:
 
 
 @post("/demo/decide/{order_id:str}", include_in_schema=False)
-async def decide(request: AnyRequest, order_id: str) -> Response[Any]:
+async def decide(request: AnyRequest, order_id: FromPath[str]) -> Response[Any]:
     """Let the silent supplier answer: success, failure, or go on being silent."""
     form = await form_of(request)
     outcome = OUTCOMES.get(form.get("outcome", ""))

@@ -9,6 +9,7 @@ from typing import Any, Final
 
 import structlog
 from litestar import HttpMethod, Response, route
+from litestar.params import FromPath
 
 from mingzhang.app.desk import Desk
 from mingzhang.app.http_kit import AnyRequest, desk_of
@@ -61,7 +62,7 @@ async def _answer(request: AnyRequest, side: str, name: str) -> Response[bytes]:
 @route(
     "/hooks/channels/{channel:str}", http_method=[HttpMethod.GET, HttpMethod.POST], include_in_schema=False
 )
-async def channel_hook(request: AnyRequest, channel: str) -> Response[bytes]:
+async def channel_hook(request: AnyRequest, channel: FromPath[str]) -> Response[bytes]:
     """A channel's notify (R2, R3)."""
     return await _answer(request, "channel", channel)
 
@@ -69,6 +70,6 @@ async def channel_hook(request: AnyRequest, channel: str) -> Response[bytes]:
 @route(
     "/hooks/suppliers/{supplier:str}", http_method=[HttpMethod.GET, HttpMethod.POST], include_in_schema=False
 )
-async def supplier_hook(request: AnyRequest, supplier: str) -> Response[bytes]:
+async def supplier_hook(request: AnyRequest, supplier: FromPath[str]) -> Response[bytes]:
     """A supplier's callback: a hint (R5)."""
     return await _answer(request, "supplier", supplier)

@@ -6,6 +6,7 @@ from collections.abc import AsyncIterator
 from typing import Any, Final
 
 from litestar import Response, get, post
+from litestar.params import FromPath
 from litestar.response import ServerSentEvent, ServerSentEventMessage
 
 from mingzhang.app.desk import Desk
@@ -34,7 +35,7 @@ BEATS_MAX: Final = 40  # then the browser connects anew
 
 
 @get("/orders/{order_id:str}", include_in_schema=False)
-async def order(request: AnyRequest, order_id: str) -> HtmlResponse:
+async def order(request: AnyRequest, order_id: FromPath[str]) -> HtmlResponse:
     """The order page, or the question for the contact; an unknown number looks like a locked one."""
     desk, lang = desk_of(request), language(request)
     if not order_id.isalnum() or not unlocked(request, order_id):
@@ -44,7 +45,7 @@ async def order(request: AnyRequest, order_id: str) -> HtmlResponse:
 
 
 @post("/orders/{order_id:str}/session", include_in_schema=False)
-async def open_session(request: AnyRequest, order_id: str) -> Response[Any]:
+async def open_session(request: AnyRequest, order_id: FromPath[str]) -> Response[Any]:
     """Exchange the link's token, or the contact, for this browser's cookie."""
     desk, form = desk_of(request), await form_of(request)
     by_token = "token" in form
@@ -80,7 +81,7 @@ def _need_session(request: AnyRequest, order_id: str) -> str:
 
 
 @get("/orders/{order_id:str}/fragment", include_in_schema=False)
-async def fragment(request: AnyRequest, order_id: str) -> HtmlResponse:
+async def fragment(request: AnyRequest, order_id: FromPath[str]) -> HtmlResponse:
     """The live part of the page alone."""
     desk = desk_of(request)
     shown = await desk.order_page(_need_session(request, order_id))
@@ -105,7 +106,7 @@ def changes(desk: Desk, order_id: str, seq: int) -> AsyncIterator[ServerSentEven
 
 
 @get("/orders/{order_id:str}/live", include_in_schema=False)
-async def live(request: AnyRequest, order_id: str) -> ServerSentEvent:
+async def live(request: AnyRequest, order_id: FromPath[str]) -> ServerSentEvent:
     """Server-sent events: the order changed (R9)."""
     desk = desk_of(request)
     shown = await desk.order_page(_need_session(request, order_id))
@@ -119,7 +120,7 @@ def since(request: AnyRequest, newest: int) -> int:
 
 
 @post("/orders/{order_id:str}/actions/{action:str}", include_in_schema=False)
-async def act(request: AnyRequest, order_id: str, action: str) -> Response[Any]:
+async def act(request: AnyRequest, order_id: FromPath[str], action: FromPath[str]) -> Response[Any]:
     """pay, check_payment (已付款,订单未更新), choose_refund, keep_waiting; then back to the page."""
     desk = desk_of(request)
     form = await form_of(request)

@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from typing import Any, Final
 
 from litestar import Response, get, post
+from litestar.params import FromPath
 
 from mingzhang.app.http_kit import (
     AnyRequest,
@@ -41,7 +42,7 @@ async def front(request: AnyRequest) -> HtmlResponse:
 
 
 @get("/products/{product_id:str}", include_in_schema=False)
-async def product_form(request: AnyRequest, product_id: str) -> HtmlResponse:
+async def product_form(request: AnyRequest, product_id: FromPath[str]) -> HtmlResponse:
     """Step 1: the form, with a fresh idempotency key."""
     return await _form_page(request, product_id, {"idempotency_key": secrets.token_hex(16)}, {})
 
@@ -62,7 +63,7 @@ def _plain(text: str) -> str:
 
 
 @post("/products/{product_id:str}", include_in_schema=False)
-async def product_step(request: AnyRequest, product_id: str) -> Response[Any]:
+async def product_step(request: AnyRequest, product_id: FromPath[str]) -> Response[Any]:
     """`step`: check (restate everything), edit (back to the form), place (R16, R17)."""
     fields = await form_of(request)
     form = {name: fields.get(name, "") for name in FIELDS}

@@ -7,6 +7,7 @@ from typing import Any, Final
 
 from litestar import Response, get, post
 from litestar.datastructures import Cookie
+from litestar.params import FromPath
 
 from mingzhang.app import staff
 from mingzhang.app.desk import Desk
@@ -134,7 +135,9 @@ async def work(request: AnyRequest) -> Response[Any]:
 
 
 @post(f"{HOME}/{{kind:str}}/{{subject:str}}/{{action:str}}", include_in_schema=False)
-async def act(request: AnyRequest, kind: str, subject: str, action: str) -> Response[Any]:
+async def act(
+    request: AnyRequest, kind: FromPath[str], subject: FromPath[str], action: FromPath[str]
+) -> Response[Any]:
     """One safe action, recorded with the name of who did it."""
     form = await form_of(request)
     name = await _who(request)

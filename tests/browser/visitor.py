@@ -1,0 +1,130 @@
+"""One buyer in one browser window: reads, clicks, and remembers whatever a page did wrong."""
+
+from __future__ import annotations
+
+import os
+import re
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from pathlib import Path
+from urllib.parse import urlsplit
+
+from playwright.async_api import Browser, ConsoleMessage, FloatRect, Page, Request, expect
+
+SCREENS = Path(__file__).resolve().parents[2] / "docs" / "screens"
+SCREEN_BYTES_MAX = 200_000
+WAIT_MS = 20_000.0
+HEIGHTS = {390: 844, 1440: 900}
+DEPTHS = {390: 1300, 1440: 900}  # how far down a picture goes, in pixels
+OWN_SCHEMES = {"data", "blob", "about"}  # these reach no host
+
+
+class Visitor:
+    """One window, `width` CSS pixels wide, in `lang` (zh | en), on the shop at `url`."""
+
+    def __init__(self, page: Page, url: str, lang: str, width: int) -> None:
+        self.page = page
+        self.url = url
+        self.lang = lang
+        self.width = width
+        self.faults: list[str] = []
+        page.on("request", self._asked)
+        page.on("console", self._said)
+        page.on("pageerror", lambda error: self.faults.append(f"script: {error}"))
+
+    def _asked(self, request: Request) -> None:
+        parts = urlsplit(request.url)
+        if parts.scheme not in OWN_SCHEMES and parts.netloc != urlsplit(self.url).netloc:
+            self.faults.append(f"another host: {request.url}")
+
+    def _said(self, message: ConsoleMessage) -> None:
+        # A refusal by the content security policy is told here, too.
+        if message.type in {"error", "warning"}:
+            self.faults.append(f"console: {message.text}")
+
+    async def visit(self, path: str) -> None:
+        """Go there in this visitor's language."""
+        await self.page.goto(f"{self.url}{path}?lang={self.lang}")
+
+    async def place(self, product: str, account: str, contact: str) -> str:
+        """From the shop front to the order page, as a person would; returns the order's number."""
+        page = self.page
+        await self.visit("/")
+        await self.shoot("front")
+        await page.click(f"a[href='/products/{product}']")
+        await page.fill("[name=account]", account)
+        await page.fill("[name=contact]", contact)
+        await page.click("form.mz-form button[type=submit]")
+        await expect(page.locator(".mz-check-account .mz-digits")).to_have_text("138 0013 8000")
+        await self.shoot("confirm")
+        await page.click("form:has([name=step][value=place]) button[type=submit]")
+        await page.wait_for_url(re.compile(r"/orders/\w+$"))
+        order_id = await page.get_attribute("#live", "data-order")
+        assert order_id is not None
+        return order_id
+
+    async def sees(self, selector: str, text: str) -> None:
+        """Wait until that part of the page says so."""
+        await expect(self.page.locator(selector)).to_contain_text(text, timeout=WAIT_MS)
+
+    async def mark(self) -> None:
+        """Leave something in the window that no reload survives."""
+        await self.page.evaluate("window.sinceTheBeginning = true")
+
+    async def was_never_reloaded(self) -> bool:
+        """Whether the mark is still there."""
+        return bool(await self.page.evaluate("window.sinceTheBeginning === true"))
+
+    async def fits(self) -> None:
+        """Nothing sticks out sideways."""
+        wide = await self.page.evaluate("document.documentElement.scrollWidth")
+        assert wide <= self.width, f"{self.page.url} is {wide} px wide in a window of {self.width}"
+
+    async def shoot(self, name: str) -> None:
+        """Check the layout; with UPDATE_SCREENS=1 also keep the picture as `name-lang-width.png` if wanted."""
+        await self.fits()
+        file = f"{name}-{self.lang}-{self.width}.png"
+        if os.environ.get("UPDATE_SCREENS") != "1" or file not in WANTED:
+            return
+        SCREENS.mkdir(parents=True, exist_ok=True)
+        await self.page.evaluate("window.scrollTo(0, 0)")
+        height = await self.page.evaluate("document.documentElement.scrollHeight")
+        clip: FloatRect = {"x": 0, "y": 0, "width": self.width, "height": min(height, DEPTHS[self.width])}
+        picture = await self.page.screenshot(
+            path=SCREENS / file, full_page=True, clip=clip, animations="disabled", caret="hide"
+        )
+        assert len(picture) < SCREEN_BYTES_MAX, f"{file} has {len(picture)} bytes"
+
+
+# Few enough to look at all of them after every change.
+WANTED = frozenset(
+    f"{name}.png"
+    for name in (
+        "front-zh-390",
+        "confirm-zh-390",
+        "order-awaiting-zh-390",
+        "order-processing-zh-390",
+        "order-arrived-zh-390",
+        "order-refunded-zh-390",
+        "order-awaiting-en-390",
+        "order-arrived-en-390",
+        "order-refunded-en-390",
+        "front-zh-1440",
+        "order-arrived-zh-1440",
+        "order-refunded-en-1440",
+        "demo-zh-1440",
+        "demo-en-390",
+    )
+)
+
+
+@asynccontextmanager
+async def visiting(browser: Browser, url: str, lang: str, width: int) -> AsyncIterator[Visitor]:
+    """Open a window with cookies of its own; at the end nothing may have gone wrong in it."""
+    context = await browser.new_context(viewport={"width": width, "height": HEIGHTS[width]})
+    try:
+        visitor = Visitor(await context.new_page(), url, lang, width)
+        yield visitor
+        assert visitor.faults == []
+    finally:
+        await context.close()

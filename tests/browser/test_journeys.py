@@ -27,6 +27,7 @@ PAY, SUPPLY = ".mz-badges .mz-badge:first-child", ".mz-badges .mz-badge:last-chi
 WORDS: dict[str, dict[str, str]] = {
     "zh": {
         "awaiting": "待支付",
+        "in_hand": "¥100.00 还在您手里。",
         "paid": "已支付",
         "processing": "供应商处理中",
         "arrived": "到账成功",
@@ -37,6 +38,7 @@ WORDS: dict[str, dict[str, str]] = {
     },
     "en": {
         "awaiting": "Awaiting payment",
+        "in_hand": "¥100.00 is still with you.",
         "paid": "Paid",
         "processing": "Supplier processing",
         "arrived": "Delivered",
@@ -54,6 +56,7 @@ async def order_by_hand(house: House, visitor: Visitor) -> tuple[str, str]:
     """Place an order through the pages up to the QR code; returns its number and the payment's."""
     order_id = await visitor.place("phone-100", "13800138000", "buyer@example.com")
     await visitor.sees(PAY, WORDS[visitor.lang]["awaiting"])
+    await visitor.sees("#sentence", WORDS[visitor.lang]["in_hand"])
     await expect(visitor.page.locator(".mz-qr-box svg")).to_be_visible(timeout=WAIT_MS)
     panel = (await house.page(order_id)).payment
     assert panel is not None

@@ -163,7 +163,7 @@ def _sentence(
     return Sentence(
         code=_sentence_code(order, payment, attempt, refund),
         amount_fen=order.price_fen,
-        place=order.holder,
+        place="" if order.holder == "payer" else order.holder,  # the buyer's own hands are no place of ours
         party=party,
         next_actor=order.next_actor,
         due_at=max(due, now) if due is not None else None,

@@ -17,7 +17,6 @@ import aiohttp
 import pytest
 from crash_house import CrashHouse, open_crash_house
 
-from conftest import TEST_SETTINGS
 from mingzhang.app.embedded import EmbeddedPostgres
 from mingzhang.kit.migrations import migrate
 
@@ -128,7 +127,7 @@ async def test_a_crash_before_sending_stays_unknown(
 async def test_the_database_dies_under_running_orders(tmp_path: Path) -> None:
     """SIGKILL of PostgreSQL, and a buyer who pays meanwhile: the product stays up, reconnects, loses nothing."""
     folder = Path(tempfile.mkdtemp(prefix="mingzhang-crash-"))
-    server = EmbeddedPostgres(folder, TEST_SETTINGS)
+    server = EmbeddedPostgres(folder, {"shared_buffers": "32MB", "max_connections": "60"})
     try:
         dsn = await asyncio.to_thread(server.start)
         await migrate(dsn)

@@ -20,6 +20,7 @@ from mingzhang.app import demo as supervisor
 from mingzhang.app import logging as logs
 from mingzhang.app import staff as staff_store
 from mingzhang.app.audit import run_audit
+from mingzhang.app.check import Check, Faults, run_check
 from mingzhang.app.desk import open_desk
 from mingzhang.app.http import create_app
 from mingzhang.app.settings import Settings
@@ -161,9 +162,27 @@ def demo(
     port: Annotated[int, typer.Option(help="where the pages are", min=0, max=65_535)] = 8000,
     data_dir: Annotated[Path, typer.Option(help="kept from start to start")] = Path(".data/demo"),
     orders: Annotated[int, typer.Option(help="orders placed after the start", min=0, max=1000)] = 30,
+    check: Annotated[int, typer.Option(help="drive this many orders, audit, stop", min=0, max=100_000)] = 0,
+    faults: Annotated[Faults, typer.Option(help="with --check: what goes wrong")] = Faults.DEFAULT,
+    seed: Annotated[int, typer.Option(help="with --check: the plan's seed")] = 1,
+    as_json: Annotated[bool, typer.Option("--json", help="with --check: one JSON object")] = False,
 ) -> None:
     """The whole platform with simulated outside parties, on this machine only."""
+    if check:
+        raise typer.Exit(run_check(Check(orders=check, seed=seed, faults=faults), as_json))
     raise typer.Exit(asyncio.run(supervisor.run_demo(data_dir, port, orders)))
+
+
+@app.command()
+def simulate(
+    orders: Annotated[int, typer.Option(help="how many orders", min=1, max=100_000)],
+    seed: Annotated[int, typer.Option(help="the plan's seed")] = 1,
+    buckets: Annotated[int, typer.Option(help="buckets the orders are spread over", min=1)] = 1,
+    faults: Annotated[Faults, typer.Option(help="what goes wrong")] = Faults.DEFAULT,
+    as_json: Annotated[bool, typer.Option("--json", help="one JSON object")] = False,
+) -> None:
+    """Drive a seeded plan through a platform of its own and audit it; exit 1 when the books do not agree."""
+    raise typer.Exit(run_check(Check(orders=orders, seed=seed, faults=faults, buckets=buckets), as_json))
 
 
 def _settings() -> Settings:

@@ -14,6 +14,7 @@ import socket
 import subprocess
 import sys
 import time
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, Final
 
@@ -157,8 +158,20 @@ async def begin_anew(dsn: str) -> None:
 class Demo:
     """The processes of one demo. `start` brings all up, `watch` keeps them up, `stop` ends them."""
 
-    def __init__(self, folder: Path, port: int) -> None:
+    def __init__(
+        self,
+        folder: Path,
+        port: int,
+        *,
+        settings: Mapping[str, str] | None = None,
+        simulators: Sequence[str] = (),
+        console: Console | None = None,
+    ) -> None:
+        """``settings``: more MINGZHANG_* values by lower-case name; ``simulators``: more of their options."""
         self.folder = folder.absolute()
+        self._more = dict(settings or {})
+        self._simulators = tuple(simulators)
+        self._console = console or out
         self.port = port or free_port()
         self.base_url = f"http://127.0.0.1:{self.port}"
         self.environ: dict[str, str] = {}
@@ -168,22 +181,22 @@ class Demo:
     async def start(self) -> None:
         """Numbered steps, each said when it begins."""
         self.folder.mkdir(parents=True, exist_ok=True)
-        _say(1, "数据库 · database")
+        self._say(1, "数据库 · database")
         dsn = await asyncio.to_thread(self._database.start)
-        _say(2, "表结构 · migrations")
+        self._say(2, "表结构 · migrations")
         await begin_anew(dsn)
         await migrate(dsn)
-        _say(3, "密钥 · keys")
+        self._say(3, "密钥 · keys")
         keys = self.folder / "keys"
         await asyncio.to_thread(ensure_keys, keys)
         clock = new_clock()
-        _say(4, "模拟支付宝与福禄 · simulated Alipay and 福禄")
+        self._say(4, "模拟支付宝与福禄 · simulated Alipay and 福禄")
         ready = await self._start_simulators(keys, clock)
         self.environ = self._settings_for(dsn, keys, clock, ready)
         _keep_private(self.folder / ENV_FILE, json.dumps(self.environ).encode())
-        _say(5, "示例店铺 · sample shop")
+        self._say(5, "示例店铺 · sample shop")
         await _set_up_shop(Settings.from_env(self.environ))
-        _say(6, "网页与后台 · web and worker")
+        self._say(6, "网页与后台 · web and worker")
         environ = {**os.environ, **self.environ}
         for role in ("web", "worker"):
             command = [
@@ -196,6 +209,9 @@ class Demo:
             ]
             self._add(Child(role, command, environ, self.folder))
         await self._until_ready()
+
+    def _say(self, number: int, text: str) -> None:
+        self._console.print(f"[{number}/6] {text}", markup=False, highlight=False)
 
     def _add(self, child: Child) -> Child:
         child.start()
@@ -210,6 +226,7 @@ class Demo:
         command += ["--fulu-notify-url", f"{self.base_url}/hooks/suppliers/fulu", "--no-account-suffixes"]
         for name in ("alipay", "fulu", "control"):  # the same ports when it is started again
             command += [f"--{name}-port", str(free_port())]
+        command += self._simulators
         # Two virtual minutes, two real seconds: short enough to wait for and long enough to see.
         child = self._add(
             Child("simulators", [*command, "--fulu-delay-s", "120"], dict(os.environ), self.folder)
@@ -243,6 +260,7 @@ class Demo:
             "control_url": ready["control"],
             "worker_pid_file": str(self.folder / WORKER_PID),
             "call_timeout_s": "3",
+            **self._more,
         }
         return {f"MINGZHANG_{name.upper()}": text for name, text in values.items()}
 
@@ -272,14 +290,14 @@ class Demo:
             except TimeoutError:
                 continue
 
+    async def stop_product(self) -> None:
+        """End web and worker only: the database and the outside parties' books can still be read."""
+        await asyncio.gather(*(child.stop() for child in self._children if child.name != "simulators"))
+
     async def stop(self) -> None:
         """End what was started, the database last."""
         await asyncio.gather(*(child.stop() for child in self._children))
         await asyncio.to_thread(self._database.stop)
-
-
-def _say(number: int, text: str) -> None:
-    out.print(f"[{number}/6] {text}", markup=False, highlight=False)
 
 
 async def _set_up_shop(settings: Settings) -> None:

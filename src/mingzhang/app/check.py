@@ -1,0 +1,233 @@
+"""A checked run: a platform of its own, a seeded plan of orders and faults, and at the end both audits (R12)."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import os
+import shutil
+import sys
+import tempfile
+import time
+from collections import Counter
+from enum import StrEnum
+from pathlib import Path
+from typing import Any, Final
+
+import aiohttp
+import asyncpg
+import msgspec
+from rich.console import Console
+
+from mingzhang.app.audit import run_audit
+from mingzhang.app.check_buyers import Buyers
+from mingzhang.app.demo import SPEED, Demo
+from mingzhang.app.desk import open_desk
+from mingzhang.app.settings import Settings
+from mingzhang.kit.clock import clock_from_spec
+from mingzhang.kit.database import connect
+from mingzhang.kit.sql import load
+
+SQL = load("mingzhang.app", "check")
+ENDS: Final = ("arrived", "refunded", "waiting_for_person", "closed")
+WAIT_S: Final = 90.0  # real; every order may add a little to it
+WAIT_PER_ORDER_S: Final = 0.3
+LOOK_S: Final = 0.5
+CALM_S: Final = 2.0  # real; all orders at an end for this long is the end
+PREFUND_PER_ORDER_FEN: Final = 10_000
+PREFUND_MIN_FEN: Final = 100_000_000
+progress = Console(stderr=True)
+
+
+class Faults(StrEnum):
+    """What goes wrong: the simulators' plan of that name."""
+
+    DEFAULT = "default"
+    NONE = "none"
+
+
+class Check(msgspec.Struct, frozen=True, kw_only=True):
+    """What to run."""
+
+    orders: int
+    seed: int = 1
+    faults: Faults = Faults.DEFAULT
+    buckets: int = 1
+
+
+class Verdict(msgspec.Struct, frozen=True, kw_only=True):
+    """How it ended. Amounts in fen, ``seconds`` real; ``audit`` is "ok" or what is wrong, line by line."""
+
+    orders: int
+    arrived: int
+    refunded: int
+    waiting_for_person: int
+    closed: int
+    lost_fen: int
+    double_topups: int
+    audit: str | list[str]
+    predicted: dict[str, int]
+    seconds: float
+
+    @property
+    def ok(self) -> bool:
+        """Every count as predicted, nothing lost, nothing topped up twice, no finding."""
+        counts = {end: getattr(self, end) for end in ENDS}
+        return (
+            counts == self.predicted and not self.lost_fen and not self.double_topups and self.audit == "ok"
+        )
+
+
+def run_check(check: Check, as_json: bool) -> int:
+    """Run it and print the verdict on standard output; the exit code is 0 only when everything agrees."""
+    verdict = asyncio.run(_run(check))
+    if as_json:
+        sys.stdout.write(msgspec.json.encode(verdict).decode() + "\n")
+    else:
+        for name, value in msgspec.to_builtins(verdict).items():
+            sys.stdout.write(f"{name}: {value}\n")
+        sys.stdout.write("ok\n" if verdict.ok else "FAILED\n")
+    return 0 if verdict.ok else 1
+
+
+async def _run(check: Check) -> Verdict:
+    folder = Path(tempfile.mkdtemp(prefix="mingzhang-check-"))
+    prefund = max(PREFUND_MIN_FEN, check.orders * PREFUND_PER_ORDER_FEN)
+    demo = Demo(
+        folder,
+        0,
+        settings={"buckets": str(check.buckets)},
+        simulators=("--seed", str(check.seed), "--supplier-balance-fen", str(prefund)),
+        console=progress,
+    )
+    try:
+        await demo.start()
+        return await _drive_and_audit(demo, check)
+    finally:
+        await demo.stop()
+        await asyncio.to_thread(shutil.rmtree, folder, ignore_errors=True)
+
+
+async def _drive_and_audit(demo: Demo, check: Check) -> Verdict:
+    started = time.monotonic()
+    settings = Settings.from_env(demo.environ)
+    async with aiohttp.ClientSession(timeout=aiohttp.ClientTimeout(total=30)) as http:
+        query = {"seed": str(check.seed), "orders": str(check.orders)}
+        plan = await _get(http, f"{settings.control_url}/scenarios/{check.faults.value}", query)
+        clock = clock_from_spec(settings.clock)
+        buyers = Buyers(http, settings.base_url, settings.control_url, clock, check.seed)
+        acts = [buyers.act(row, SPEED) for row in plan["orders"]]
+        ends, findings = await _until_all_ended(settings.database_url, buyers, acts, check.orders)
+        await demo.stop_product()
+        books = await _get(http, f"{settings.control_url}/books")
+    told = await _outside_audit(settings.database_url, books)
+    findings += [f"not accounted for: {json.dumps(each)}" for each in told["differences"]]
+    findings += _surprises(plan["orders"], buyers.ids, ends)
+    findings += await _own_audit(settings)
+    counts = Counter(ends.values())
+    return Verdict(
+        orders=len(ends),
+        arrived=counts["arrived"],
+        refunded=counts["refunded"],
+        waiting_for_person=counts["waiting_for_person"],
+        closed=counts["closed"],
+        lost_fen=told["lost_fen"],
+        double_topups=told["double_topups"],
+        audit=findings or "ok",
+        predicted=plan["predicted"],
+        seconds=round(time.monotonic() - started, 1),
+    )
+
+
+async def _get(http: aiohttp.ClientSession, url: str, query: dict[str, str] | None = None) -> dict[str, Any]:
+    async with http.get(url, params=query) as answer:
+        answer.raise_for_status()
+        told: dict[str, Any] = await answer.json()
+        return told
+
+
+async def _until_all_ended(
+    dsn: str, buyers: Buyers, acts: list[Any], orders: int
+) -> tuple[dict[str, str], list[str]]:
+    """Let the buyers act and wait for every order, within a limit; the ends by order, and what went wrong."""
+    tasks = [asyncio.create_task(act) for act in acts]
+    connection = await connect(dsn)
+    give_up = time.monotonic() + WAIT_S + WAIT_PER_ORDER_S * orders
+    calm_since, seen, ends = time.monotonic(), {"": ""}, dict[str, str]()
+    try:
+        while time.monotonic() < give_up:
+            ends = await _read_ends(connection, buyers)
+            if ends != seen:
+                calm_since, seen = time.monotonic(), ends
+                _tell(ends)
+            acted = all(task.done() for task in tasks)
+            if acted and "open" not in ends.values() and time.monotonic() - calm_since >= CALM_S:
+                break
+            await asyncio.sleep(LOOK_S)
+    finally:
+        await connection.close()
+        for task in tasks:
+            task.cancel()
+        results = await asyncio.gather(*tasks, return_exceptions=True)
+    findings = [f"buyer: {error!r}" for error in results if isinstance(error, BaseException)]
+    findings += [
+        f"order {order_id} came to no end in time" for order_id, end in ends.items() if end == "open"
+    ]
+    return ends, findings
+
+
+async def _read_ends(connection: asyncpg.Connection, buyers: Buyers) -> dict[str, str]:
+    rows = await connection.fetch(SQL.list_ends)
+    return {
+        row["order_id"]: end_of(row["state"], row["next_actor"], row["order_id"] in buyers.paid)
+        for row in rows
+    }
+
+
+def end_of(state: str, next_actor: str, paid: bool) -> str:
+    """One of ENDS, else "open". A closed order whose buyer has paid is not at its end: the money will come."""
+    if state == "closed":
+        return "open" if paid else "closed"
+    if state == "needs_person" or (state == "supplying" and next_actor in ("buyer", "person")):
+        return "waiting_for_person"
+    return {"delivered": "arrived", "refunded": "refunded"}.get(state, "open")
+
+
+def _tell(ends: dict[str, str]) -> None:
+    counts = Counter(ends.values())
+    text = " · ".join(f"{name} {counts[name]}" for name in (*ENDS, "open") if counts[name])
+    progress.print(text or "…", markup=False, highlight=False)
+
+
+def _surprises(rows: list[dict[str, Any]], ids: dict[int, str], ends: dict[str, str]) -> list[str]:
+    """Orders that did not end as predicted, even when the counts happen to agree."""
+    found = []
+    for row in rows:
+        order_id = ids.get(row["index"], "")
+        end = ends.get(order_id, "missing")
+        if end != row["expected"]:
+            found.append(f"order {order_id} ({row['recipe']}): {end}, predicted {row['expected']}")
+    return found
+
+
+async def _outside_audit(dsn: str, books: dict[str, Any]) -> dict[str, Any]:
+    """The auditor is a program of its own that shares no code with us."""
+    process = await asyncio.create_subprocess_exec(
+        sys.executable,
+        "-m",
+        "auditor",
+        stdin=asyncio.subprocess.PIPE,
+        stdout=asyncio.subprocess.PIPE,
+        env={**os.environ, "AUDITOR_DATABASE_URL": dsn},
+    )
+    answer, _ = await process.communicate(json.dumps(books).encode())
+    told: dict[str, Any] = json.loads(answer)
+    return told
+
+
+async def _own_audit(settings: Settings) -> list[str]:
+    desk = await open_desk(settings)
+    try:
+        return (await run_audit(desk.ctx, full=True)).findings
+    finally:
+        await desk.aclose()

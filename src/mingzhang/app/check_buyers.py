@@ -1,0 +1,100 @@
+"""The buyers of a checked run: they do what the plan says, over the API and the simulated cashier only."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Mapping
+from datetime import datetime
+from typing import Any, Final
+
+import aiohttp
+
+from mingzhang.kit.clock import Clock
+
+AT_ONCE_MAX: Final = 16
+TRIES_MAX: Final = 20
+PAUSE_S: Final = 0.25  # real seconds between tries
+AFTER_EXPIRY_S: Final = 5.0  # virtual seconds past the payment window
+PRODUCTS: Final = {"mobile": "phone-100", "direct": "qq-10", "card": "card-100"}
+
+
+class BuyerError(RuntimeError):
+    """A buyer could not do what the plan says: the call and what was answered."""
+
+
+def account_of(kind: str, seed: int, index: int) -> str:
+    """An account of its own for every order, so that a double top-up cannot hide behind another order's."""
+    number = (seed * 7919 + index) % 10_000_000
+    return {"mobile": f"1380{number:07d}", "direct": f"6{number:08d}"}.get(kind, "")
+
+
+class Buyers:
+    """All buyers of one plan. ``ids``: order number by plan index; ``paid``: orders whose buyer has paid."""
+
+    def __init__(
+        self, http: aiohttp.ClientSession, base_url: str, control: str, clock: Clock, seed: int
+    ) -> None:
+        self.ids: dict[int, str] = {}
+        self.paid: set[str] = set()
+        self._http, self._base_url, self._control, self._clock, self._seed = (
+            http,
+            base_url,
+            control,
+            clock,
+            seed,
+        )
+        self._slots = asyncio.Semaphore(AT_ONCE_MAX)
+
+    async def act(self, row: Mapping[str, Any], speed: float) -> None:
+        """One order's buyer, from placing to the last step. Raises BuyerError."""
+        async with self._slots:
+            placed = await self._place(row)
+            order_id = str(placed["order_id"])
+            self.ids[row["index"]] = order_id
+            if row["faults"]:
+                await self._call(f"{self._control}/faults", {"order": order_id, "faults": row["faults"]})
+            panel = await self._call(
+                f"{self._base_url}/api/v1/orders/{order_id}/payments",
+                {},
+                {"Authorization": f"Bearer {placed['token']}"},
+            )
+        if row["buyer"]["when"] == "after_expiry":
+            expires = datetime.fromisoformat(panel["expires_at"])
+            left = (expires - self._clock.now()).total_seconds() + AFTER_EXPIRY_S
+            await asyncio.sleep(max(0.0, left) / speed)
+        for step in row["buyer"]["steps"]:
+            async with self._slots:
+                told = await self._call(
+                    f"{self._control}/buyers/pay", {**step, "out_trade_no": panel["payment_no"]}
+                )
+            if told["result"] in ("paid", "already_paid"):
+                self.paid.add(order_id)
+            elif step["outcome"] == "pay":
+                raise BuyerError(f"order {order_id}: the buyer could not pay: {told['result']}")
+
+    async def _place(self, row: Mapping[str, Any]) -> dict[str, Any]:
+        body = {
+            "product_id": PRODUCTS[row["kind"]],
+            "quantity": 1,
+            "account": account_of(row["kind"], self._seed, row["index"]),
+            "contact": f"buyer{row['index']}@example.com",
+        }
+        headers = {"Idempotency-Key": f"check-{self._seed}-{row['index']:06d}", "X-Client": "check"}
+        return await self._call(f"{self._base_url}/api/v1/orders", body, headers)
+
+    async def _call(self, url: str, body: object, headers: Mapping[str, str] | None = None) -> dict[str, Any]:
+        """POST until it is answered; what is out of service (503) or cut off is tried again."""
+        last = ""
+        for _ in range(TRIES_MAX):
+            try:
+                async with self._http.post(url, json=body, headers=headers) as answer:
+                    if answer.status < 300:
+                        told: dict[str, Any] = await answer.json()
+                        return told
+                    last = f"{answer.status} {(await answer.text())[:300]}"
+                    if answer.status != 503:
+                        break
+            except (aiohttp.ClientError, TimeoutError) as error:
+                last = type(error).__name__
+            await asyncio.sleep(PAUSE_S)
+        raise BuyerError(f"{url}: {last}")

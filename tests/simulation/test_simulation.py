@@ -1,0 +1,38 @@
+"""Seeded plans through a whole platform of separate processes: every order ends as predicted, no fen is lost."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from typing import Any
+
+import pytest
+
+PROGRAM = (sys.executable, "-c", "from mingzhang.app.cli import main; main()")
+
+
+def run(*arguments: str) -> tuple[int, dict[str, Any], str]:
+    """Exit code, the one line of JSON, and what was said on the way."""
+    done = subprocess.run(
+        [*PROGRAM, *arguments, "--json"], check=False, capture_output=True, text=True, timeout=110
+    )
+    assert done.stdout.count("\n") == 1, done.stderr[-3000:]
+    return done.returncode, json.loads(done.stdout), done.stderr
+
+
+def check(code: int, told: dict[str, Any], said: str, orders: int) -> None:
+    predicted = told["predicted"]
+    assert {name: told[name] for name in predicted} == predicted, (told, said[-1500:])
+    assert told["orders"] == orders == sum(predicted.values())
+    assert (told["lost_fen"], told["double_topups"], told["audit"], code) == (0, 0, "ok", 0), told
+
+
+@pytest.mark.slow
+def test_twenty_orders_with_the_usual_faults() -> None:
+    check(*run("demo", "--check", "20", "--faults", "default", "--seed", "7"), 20)
+
+
+@pytest.mark.slow
+def test_twenty_orders_spread_over_eight_buckets() -> None:
+    check(*run("simulate", "--seed", "7", "--orders", "20", "--buckets", "8"), 20)

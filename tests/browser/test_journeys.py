@@ -17,9 +17,6 @@ from house import House, open_house
 
 pytestmark = [
     pytest.mark.browser,
-    # What the web framework says about how our handlers declare parameters; nothing a browser can see.
-    pytest.mark.filterwarnings("ignore::litestar.exceptions.LitestarDeprecationWarning"),
-    pytest.mark.filterwarnings("ignore:Deprecated 'header' parameter:DeprecationWarning"),
 ]
 
 SPEED = 30.0

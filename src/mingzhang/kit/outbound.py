@@ -8,6 +8,7 @@ for what the outside does. Timeouts are always real seconds, also when the shop 
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from enum import StrEnum
 from typing import Final
 
@@ -65,13 +66,23 @@ class Outbound:
         self._connections_max = connections_max
         self._session: aiohttp.ClientSession | None = None
 
-    async def post(self, url: str, body: bytes, content_type: str, timeout_s: float) -> Answer | Silence:
+    async def post(
+        self,
+        url: str,
+        body: bytes,
+        content_type: str,
+        timeout_s: float,
+        headers: Mapping[str, str] | None = None,
+    ) -> Answer | Silence:
         """POST `body` and read the whole answer within `timeout_s` real seconds."""
-        return await self._call("POST", url, body, {"Content-Type": content_type}, timeout_s)
+        sent = {"Content-Type": content_type, **(headers or {})}
+        return await self._call("POST", url, body, sent, timeout_s)
 
-    async def get(self, url: str, timeout_s: float) -> Answer | Silence:
+    async def get(
+        self, url: str, timeout_s: float, headers: Mapping[str, str] | None = None
+    ) -> Answer | Silence:
         """GET `url` and read the whole answer within `timeout_s` real seconds."""
-        return await self._call("GET", url, None, {}, timeout_s)
+        return await self._call("GET", url, None, dict(headers or {}), timeout_s)
 
     async def aclose(self) -> None:
         """Close every connection; a later call opens new ones."""

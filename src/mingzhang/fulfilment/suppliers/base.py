@@ -75,6 +75,7 @@ class Card(msgspec.Struct, frozen=True):
 class SupplyAnswer(msgspec.Struct, frozen=True, kw_only=True):
     """One attempt's state. ``cost_fen``: charged in all, when it says. ``serial``: 运营商流水号.
 
+    ``credited_fen``: how much of the charge came back, when it says; a part of it tells of row 10 or a loss.
     ``feedback``: the supplier's own words, allow-listed fields only (R40), safe to show to the buyer.
     """
 
@@ -84,6 +85,7 @@ class SupplyAnswer(msgspec.Struct, frozen=True, kw_only=True):
     text: str = ""
     supplier_order_id: str = ""
     cost_fen: int | None = None
+    credited_fen: int | None = None
     serial: str = ""
     cards: tuple[Card, ...] = ()
     finished_at: datetime | None = None

@@ -5,7 +5,7 @@ GET  /scenarios · /scenarios/{name}?seed=&orders=[&late_s=]
 POST /faults {"order"|"next","faults":[…]} · PUT /rates {"alipay.notify_lost":0.1}
 POST /buyers/pay {"out_trade_no"|"qr_code"|"pay_url","outcome","pay_twice","late","delay_s"}
 POST /decide {"order","outcome":"success|failed|silent","reason"}
-PUT  /party/{alipay|fulu}/down {"down":bool} · /alipay/merchant-key · /fulu/notify-url {"url"}
+PUT  /party/{party}/down {"down":bool} · /alipay/merchant-key · /fulu/notify-url {"url"}
 PUT  /fulu/balance {"fen"}
 POST /alipay/settle · /alipay/float {"fen"}
 """
@@ -13,15 +13,15 @@ POST /alipay/settle · /alipay/float {"fen"}
 from __future__ import annotations
 
 import json
-from collections.abc import Awaitable, Callable
-from typing import Any
+from collections.abc import Awaitable, Callable, Sequence
+from typing import Any, Protocol
 
 from aiohttp import web
 
 from simulators import catalogue, scenarios
-from simulators.alipay.cashier import OUTCOMES, Cashier, Result
+from simulators.alipay.cashier import OUTCOMES, Cashier
 from simulators.alipay.methods import RefusedError
-from simulators.alipay.model import AlipayParty, FullError, Offer
+from simulators.alipay.model import AlipayParty, FullError
 from simulators.faults import Fault, UnknownFaultError
 from simulators.fulu.model import PROCESSING, FuluParty, Order
 from simulators.fulu.outcomes import BY_SUFFIX
@@ -30,6 +30,41 @@ from simulators.keys import read_public
 from simulators.world import World
 
 MAX_DELAY_S = 30 * 86400.0
+
+
+class Numbered(Protocol):
+    """A trade, as far as a buyer's receipt tells it."""
+
+    @property
+    def trade_no(self) -> str: ...
+
+
+class Offered(Protocol):
+    """What a buyer may pay; ``amount_fen`` is the merchant's price."""
+
+    @property
+    def out_trade_no(self) -> str: ...
+
+    @property
+    def amount_fen(self) -> int: ...
+
+
+class Done(Protocol):
+    """What came of a buyer's action: paid, already_paid, insufficient, cancelled, closed, and the trades."""
+
+    @property
+    def result(self) -> str: ...
+
+    @property
+    def trades(self) -> Sequence[Numbered]: ...
+
+
+class Paying(Protocol):
+    """A channel's cashier: finds its own offers (None for a stranger's) and lets the buyer act on them."""
+
+    def offer_by(self, *, out_trade_no: str = "", qr_code: str = "", pay_url: str = "") -> Any | None: ...
+
+    def act(self, offer: Any, outcome: str, *, late: bool = False, twice: bool = False) -> Done: ...
 
 
 class BadRequestError(Exception):
@@ -68,6 +103,12 @@ class Control:
         self.cashier = cashier
         self.fulu = fulu
         self.worker = worker
+        # Further parties join here (server.py): their books by name, and every cashier a buyer may pay at.
+        self.books_of: dict[str, Callable[[str], dict[str, object]]] = {
+            "alipay": alipay.books,
+            "fulu": fulu.books,
+        }
+        self.cashiers: list[Paying] = [cashier]
 
     def routes(self) -> list[web.RouteDef]:
         return [
@@ -98,9 +139,8 @@ class Control:
 
     async def books(self, request: web.Request) -> web.Response:
         prefix, party = request.query.get("order", ""), request.query.get("party", "")
-        parties = {"alipay": self.alipay.books, "fulu": self.fulu.books}
         return web.json_response(
-            {name: book(prefix) for name, book in parties.items() if party in ("", name)}
+            {name: book(prefix) for name, book in self.books_of.items() if party in ("", name)}
         )
 
     # -- faults
@@ -153,11 +193,8 @@ class Control:
         outcome = str(body.get("outcome", "pay"))
         if outcome not in OUTCOMES:
             raise BadRequestError("unknown_outcome")
-        offer = self.cashier.offer_by(
-            **{key: str(body.get(key) or "") for key in ("out_trade_no", "qr_code", "pay_url")}
-        )
-        if offer is None:
-            raise BadRequestError("no_such_offer", 404)
+        named = {key: str(body.get(key) or "") for key in ("out_trade_no", "qr_code", "pay_url")}
+        cashier, offer = self._offer_by(named)
         late, twice = bool(body.get("late")), bool(body.get("pay_twice"))
         delay = body.get("delay_s", 0)
         if not isinstance(delay, (int, float)) or not 0 <= delay <= MAX_DELAY_S:
@@ -165,11 +202,19 @@ class Control:
         if delay:
 
             async def act_later() -> None:
-                self.cashier.act(offer, outcome, late=late, twice=twice)
+                cashier.act(offer, outcome, late=late, twice=twice)
 
             self.world.after(delay, act_later)
             return web.json_response({"result": "scheduled", "out_trade_no": offer.out_trade_no})
-        return web.json_response(_told(offer, self.cashier.act(offer, outcome, late=late, twice=twice)))
+        return web.json_response(_told(offer, cashier.act(offer, outcome, late=late, twice=twice)))
+
+    def _offer_by(self, named: dict[str, str]) -> tuple[Paying, Offered]:
+        """The first cashier that knows the number or the address."""
+        for cashier in self.cashiers:
+            offer = cashier.offer_by(**named)
+            if offer is not None:
+                return cashier, offer
+        raise BadRequestError("no_such_offer", 404)
 
     async def decide(self, request: web.Request) -> web.Response:
         body = await _object(request)
@@ -231,7 +276,7 @@ class Control:
         return web.json_response({"balance_fen": wanted})
 
 
-def _told(offer: Offer, done: Result) -> dict[str, Any]:
+def _told(offer: Offered, done: Done) -> dict[str, Any]:
     first = done.trades[0] if done.trades else None
     return {
         "result": done.result,

@@ -14,6 +14,7 @@ from datetime import UTC, datetime, timedelta, timezone
 import aiohttp
 from aiohttp import web
 from aiohttp.typedefs import Handler, Middleware
+from yarl import URL
 
 from simulators.faults import Faults
 
@@ -139,16 +140,26 @@ class World:
         self, url: str, *, form: dict[str, str] | None = None, json_bytes: bytes | None = None
     ) -> str | None:
         """POST a notification; the answer's text on HTTP 200, else None (refused, lost, timed out)."""
+        headers = {"Content-Type": "application/json; charset=utf-8"} if json_bytes is not None else None
+        return await self._call("POST", url, form or json_bytes, headers)
+
+    async def get(self, url: str) -> str | None:
+        """GET a notification address as it stands, already encoded; otherwise as ``post``."""
+        return await self._call("GET", url, None, None)
+
+    async def _call(
+        self, method: str, url: str, data: dict[str, str] | bytes | None, headers: dict[str, str] | None
+    ) -> str | None:
         if self._session is None:
             self._session = aiohttp.ClientSession(
                 timeout=aiohttp.ClientTimeout(total=NOTIFY_TIMEOUT_S),
                 connector=aiohttp.TCPConnector(limit=64),
                 trust_env=False,
             )
-        headers = {"Content-Type": "application/json; charset=utf-8"} if json_bytes is not None else None
         async with self._sending:
             try:
-                async with self._session.post(url, data=form or json_bytes, headers=headers) as answer:
+                target = URL(url, encoded=True)
+                async with self._session.request(method, target, data=data, headers=headers) as answer:
                     text = (await answer.content.read(4096)).decode("utf-8", "replace")
                     return text if answer.status == 200 else None
             except (aiohttp.ClientError, TimeoutError, ValueError):

@@ -7,7 +7,7 @@ outside does: a timeout, an HTTP 500 or a bad signature is an answer with ``outc
 
 from datetime import datetime
 from enum import StrEnum
-from typing import Protocol
+from typing import Protocol, runtime_checkable
 
 import msgspec
 
@@ -49,7 +49,10 @@ class RefundState(StrEnum):
 
 
 class PaymentRequest(msgspec.Struct, frozen=True, kw_only=True):
-    """What to open. ``method``: ``qr`` (当面付), ``page``, ``wap``. ``payment_no``: ours, ≤ 32 characters."""
+    """What to open. ``method``: ``qr`` (当面付), ``page``, ``wap``. ``payment_no``: ours, ≤ 32 characters.
+
+    ``client_ip``: the buyer's address, for channels that ask for it; empty where it is not known.
+    """
 
     payment_no: str
     amount_fen: int
@@ -58,6 +61,7 @@ class PaymentRequest(msgspec.Struct, frozen=True, kw_only=True):
     expires_at: datetime
     notify_url: str
     return_url: str = ""
+    client_ip: str = ""
 
 
 class OpenAnswer(msgspec.Struct, frozen=True, kw_only=True):
@@ -74,15 +78,27 @@ class TradeAnswer(msgspec.Struct, frozen=True, kw_only=True):
     """One trade's state. ``transaction_id``: the channel's own number (交易号). Amounts in fen.
 
     ``buyer_mask``: the payer as the channel masks it (for example ``138****1234``), or empty.
+    ``payment_no``: our number as the channel has it, where the question was not asked by it.
     """
 
     state: TradeState
     outcome: Outcome = Outcome.OK
+    payment_no: str = ""
     transaction_id: str = ""
     amount_fen: int = 0
     refunded_fen: int = 0
     paid_at: datetime | None = None
     buyer_mask: str = ""
+    code: str = ""
+    text: str = ""
+    messages: tuple[Message, ...] = ()
+
+
+class TradesAnswer(msgspec.Struct, frozen=True, kw_only=True):
+    """One page of the channel's own list, newest first; ``trades`` carry no messages of their own."""
+
+    outcome: Outcome
+    trades: tuple[TradeAnswer, ...] = ()
     code: str = ""
     text: str = ""
     messages: tuple[Message, ...] = ()
@@ -174,4 +190,22 @@ class Channel(Protocol):
 
     async def aclose(self) -> None:
         """Free connections."""
+        ...
+
+
+@runtime_checkable
+class AsksByTransaction(Protocol):
+    """A channel that can be asked by its own number (交易号): for claims, and for a further payment on one number."""
+
+    async def query_transaction(self, transaction_id: str) -> TradeAnswer:
+        """Ask for one trade by the channel's number; the answer's ``payment_no`` says whose it is."""
+        ...
+
+
+@runtime_checkable
+class ListsTrades(Protocol):
+    """A channel with a list of its own: for the day-end pass (R10)."""
+
+    async def list_trades(self, offset: int, limit: int) -> TradesAnswer:
+        """Paid trades, newest first; fewer than `limit` rows means the end of the list."""
         ...

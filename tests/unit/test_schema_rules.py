@@ -32,10 +32,10 @@ ORDER_OWNED = (
 )
 # Who may write which table: a slice writes its own and no other.
 OWNERS = {
-    "evidence": {"evidence", "fact", "inbox", "conflict", "number"},
+    "evidence": {"evidence", "fact", "inbox", "conflict", "number", "applied"},
     "ledger": {"leg"},
     "catalogue": {"product", "rule_version"},
-    "orders": {"placement", "orders", "event", "bucket"},
+    "orders": {"orders", "event"},
     "payments": {"payment", "suspense"},
     "fulfilment": {"supply_attempt", "delivered_card"},
     "refunds": {"refund"},

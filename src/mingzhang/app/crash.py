@@ -1,6 +1,7 @@
 """Die at a named point, for crash tests (failures.md): nothing happens unless the environment asks for it.
 
-Points: ``intent_to_call``, ``call_to_outcome``, ``commit_to_reply``, ``fact_to_apply``.
+Points: ``intent_to_call``, ``call_to_outcome``, ``commit_to_reply``, ``fact_to_apply``, ``mid_bisect``,
+``batch_half_applied``.
 """
 
 import os
@@ -11,7 +12,16 @@ from typing import Final
 from mingzhang.kit.errors import Kind, Problem
 
 VARIABLE: Final = "MINGZHANG_CRASH_POINT"
-POINTS: Final = frozenset({"intent_to_call", "call_to_outcome", "commit_to_reply", "fact_to_apply"})
+POINTS: Final = frozenset(
+    {
+        "intent_to_call",
+        "call_to_outcome",
+        "commit_to_reply",
+        "fact_to_apply",
+        "mid_bisect",
+        "batch_half_applied",
+    }
+)
 
 
 def crash_point_from_env(environ: Mapping[str, str]) -> Callable[[str], None]:

@@ -19,7 +19,7 @@ from mingzhang.fulfilment.suppliers.base import Supplier
 from mingzhang.kit.clock import Clock
 from mingzhang.kit.database import connect, open_pool, transaction
 from mingzhang.kit.errors import Kind, Problem
-from mingzhang.kit.ids import bucket_of, is_order_id, new_id
+from mingzhang.kit.ids import bucket_of, is_order_id, new_id, order_of_number
 from mingzhang.kit.outbound import Outbound
 from mingzhang.kit.sql import load
 from mingzhang.ledger import postings
@@ -70,15 +70,11 @@ class Desk:
 
     async def place(self, client: str, key: str, request: PlaceRequest) -> Placed:
         """Place an order, once per (client, key)."""
-        ctx = self.ctx
-        return await place_order(
-            ctx.pool, ctx.vault, ctx.rng, ctx.now(), client, key, request, buckets=self.settings.buckets
-        )
+        return await place_order(self.ctx, client, key, request, buckets=self.settings.buckets)
 
     async def check(self, request: PlaceRequest) -> None:
         """Refuse what placing would refuse, before the buyer confirms (R16)."""
-        async with self.pool.acquire() as conn:
-            await check_request(conn, request)
+        await check_request(self.ctx, request)
 
     async def open_payment(
         self, order_id: str, channel: str = "alipay", method: str = "qr", return_url: str = ""
@@ -135,12 +131,18 @@ class Desk:
     async def find(self, number: str, contact: str) -> str:
         """The order behind any number the buyer may hold (F12); raises `not_found_or_wrong_contact` alike."""
         number = "".join(number.split())[:64]
-        async with self.pool.acquire() as conn:
-            rows = await conn.fetch(evidence.SQL.find_number, number)
-        for row in rows:
-            if await self.check_contact(row["order_id"], contact):
-                return str(row["order_id"])
+        for order_id in await self._behind(number):
+            if await self.check_contact(order_id, contact):
+                return order_id
         raise Problem("not_found_or_wrong_contact", Kind.NOT_FOUND)
+
+    async def _behind(self, number: str) -> list[str]:
+        """The orders a number names: our own numbers carry the order's, outside ones were remembered."""
+        try:
+            return [order_of_number(number.upper())]
+        except Problem:
+            async with self.pool.acquire() as conn:
+                return [str(row["order_id"]) for row in await conn.fetch(evidence.SQL.find_number, number)]
 
     async def choose(self, order_id: str, choice: str) -> None:
         """The buyer's choice while the supplier is silent: refund or wait."""
@@ -269,6 +271,7 @@ class Desk:
             await catalogue.add_rules(conn, wiring.sample_rules(), self.ctx.now())
             for product in wiring.sample_products():
                 await catalogue.add_product(conn, product)
+        self.ctx.catalogue.forget()
 
     async def book_opening_balances(self) -> None:
         """Row 1: each supplier's prefund as it stands, once, citing the supplier's own answer."""
@@ -296,6 +299,8 @@ class Desk:
         for supplier in self.suppliers.values():
             await supplier.aclose()
         await self._http.aclose()
+        await self.ctx.batch.close()
+        await self.ctx.reader.close()
         await self.pool.close()
 
 

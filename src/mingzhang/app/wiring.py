@@ -8,6 +8,7 @@ import asyncpg
 
 from mingzhang.app.crash import crash_point_from_env
 from mingzhang.app.settings import Settings
+from mingzhang.catalogue.cache import CatalogueCache
 from mingzhang.catalogue.store import Product, Rules
 from mingzhang.fulfilment.suppliers.base import Supplier
 from mingzhang.fulfilment.suppliers.fulu import Fulu, FuluSettings
@@ -15,6 +16,7 @@ from mingzhang.kit.clock import clock_from_spec
 from mingzhang.kit.outbound import Outbound
 from mingzhang.kit.vault import Vault
 from mingzhang.orders import pay, supply
+from mingzhang.orders.batch import BatchReader, OrderBatch
 from mingzhang.orders.context import Context
 from mingzhang.payments.channels.alipay import Alipay, AlipaySettings
 from mingzhang.payments.channels.base import Channel
@@ -55,8 +57,12 @@ def build_context(settings: Settings, pool: asyncpg.Pool, http: Outbound) -> Con
             timeout_s=settings.call_timeout_s,
         )
         suppliers["fulu"] = Fulu(fulu, http, clock)
+    crash_point = crash_point_from_env(os.environ)
     return Context(
         pool=pool,
+        batch=OrderBatch(pool, crash_point),
+        reader=BatchReader(pool),
+        catalogue=CatalogueCache(pool),
         clock=clock,
         rng=random.SystemRandom(),
         vault=Vault(settings.secret_key),
@@ -66,7 +72,7 @@ def build_context(settings: Settings, pool: asyncpg.Pool, http: Outbound) -> Con
         base_url=settings.base_url,
         worker_name=f"{os.uname().nodename}:{os.getpid()}",
         lease_s=settings.call_timeout_s * 3,
-        crash_point=crash_point_from_env(os.environ),
+        crash_point=crash_point,
     )
 
 

@@ -86,6 +86,8 @@ class Worker:
         for fact in waiting:
             try:
                 await APPLY[fact.kind](ctx, fact)
+                async with ctx.pool.acquire() as conn:
+                    await evidence.complete(conn, fact)
             except asyncpg.PostgresConnectionError:
                 raise
             except Exception as error:

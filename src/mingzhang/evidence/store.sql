@@ -33,9 +33,19 @@ WHERE bucket = $1 AND (party, kind, external_id) IN (
   ORDER BY due_at LIMIT $3 FOR UPDATE SKIP LOCKED)
 RETURNING party, kind, external_id, bucket, subject, content, evidence_id, known_at, asked
 
+-- name: insert_applied
+-- Apply a fact once: nothing returned means that it was applied before.
+INSERT INTO applied (bucket, key, request_hash, result, applied_at) VALUES ($1, $2, $3, 'done', $4)
+ON CONFLICT (bucket, key) DO NOTHING RETURNING key
+
 -- name: finish_inbox
--- The fact was applied in this transaction; one row means that nobody did it before.
-DELETE FROM inbox WHERE party = $1 AND kind = $2 AND external_id = $3 RETURNING external_id
+-- The fact was applied: its row has done its work.
+DELETE FROM inbox WHERE party = $1 AND kind = $2 AND external_id = $3
+
+-- name: record_batch
+-- What many steps have to say to tables that are nobody's own bucket, in one call.
+SELECT step_key, step_result, step_order FROM record_batch(
+  $1::placement_row[], $2::evidence_row[], $3::fact_row[], $4::number_row[], $5::inbox_key[])
 
 -- name: postpone_inbox
 -- Applying failed: try again later, and keep why.
@@ -49,10 +59,6 @@ INSERT INTO number (value, kind, bucket, order_id) VALUES ($1, $2, $3, $4) ON CO
 -- name: find_number
 -- Orders that know a number.
 SELECT kind, bucket, order_id FROM number WHERE value = $1 LIMIT 20
-
--- name: list_numbers
--- Every number of an order.
-SELECT kind, value FROM number WHERE order_id = $1 AND value = ANY ($2::text[]) LIMIT 50
 
 -- name: read_evidence_heads
 -- Hash, party, standing and time of some messages, for the timeline.

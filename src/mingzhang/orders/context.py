@@ -7,9 +7,11 @@ from random import Random
 
 import asyncpg
 
+from mingzhang.catalogue.cache import CatalogueCache
 from mingzhang.fulfilment.suppliers.base import Supplier
 from mingzhang.kit.clock import Clock
 from mingzhang.kit.vault import Vault
+from mingzhang.orders.batch import BatchReader, OrderBatch
 from mingzhang.orders.store import Turn
 from mingzhang.payments.channels.base import Channel
 
@@ -27,6 +29,9 @@ class Context:
     """`lease_s`: how long a claimed row is nobody else's, real seconds. `crash_point` is for crash tests only."""
 
     pool: asyncpg.Pool
+    batch: OrderBatch
+    reader: BatchReader
+    catalogue: CatalogueCache
     clock: Clock
     rng: Random
     vault: Vault
@@ -41,6 +46,10 @@ class Context:
     def now(self) -> datetime:
         """The product's time, aware UTC."""
         return self.clock.now()
+
+    def soon(self) -> datetime:
+        """A real second from now: when a worker applies what the batch did not."""
+        return self.clock.now() + timedelta(seconds=self.clock.speed)
 
     def lease_end(self) -> datetime:
         """Until when a row claimed now is ours: the lease is real time, the row's clock may run faster."""

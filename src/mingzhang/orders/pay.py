@@ -3,18 +3,21 @@
 from datetime import datetime, timedelta
 from typing import Any
 
+import msgspec
+
 from mingzhang.evidence import store as evidence
 from mingzhang.evidence.messages import Direction, HttpMessage, Message, Reply, Standing
 from mingzhang.evidence.store import Fact, Waiting
 from mingzhang.fulfilment import store as fulfilment
 from mingzhang.kit.database import transaction
 from mingzhang.kit.errors import Kind, Problem
-from mingzhang.kit.ids import attempt_number, new_suspense_id, order_of_number, payment_number
+from mingzhang.kit.ids import attempt_number, new_id, new_suspense_id, order_of_number, payment_number
 from mingzhang.ledger import postings
 from mingzhang.ledger import store as ledger
+from mingzhang.orders.batch import DONE, Step, fact_parts, message_rows
 from mingzhang.orders.context import Context
 from mingzhang.orders.states import DISPATCH_MAX_S, PERSON_MAX_S
-from mingzhang.orders.store import Turn, open_turn
+from mingzhang.orders.store import Order, Turn, open_turn
 from mingzhang.payments import store as payments
 from mingzhang.payments.channels.base import (
     Notify,
@@ -40,6 +43,73 @@ async def open_payment(
     """
     if channel not in ctx.channels or method not in {"qr", "page", "wap"}:
         raise Problem("unknown_channel", Kind.INVALID)
+    order = await ctx.reader.order(order_id)
+    if order is None:
+        raise Problem("unknown_order", Kind.NOT_FOUND)
+    intent = await intend_payment(ctx, order, channel, method)
+    if intent.state == "open":
+        return intent
+    ctx.crash_point("intent_to_call")
+    answer = await ctx.channels[channel].open(
+        PaymentRequest(
+            payment_no=intent.payment_no,
+            amount_fen=intent.amount_fen,
+            subject=order.title_zh,
+            method=method,
+            expires_at=intent.expires_at,
+            notify_url=f"{ctx.base_url}/hooks/channels/{channel}",
+            return_url=return_url,
+        )
+    )
+    ctx.crash_point("call_to_outcome")
+    return await record_opening(ctx, intent, answer)
+
+
+async def intend_payment(ctx: Context, order: Order, channel: str, method: str) -> Payment:
+    """The intent on record, by the batch when it is the order's first; or the payment that is open."""
+    now, order_id = ctx.now(), order.order_id
+    payment_no = payment_number(order_id, 1)
+    due = next_question(0, order.expires_at, now)
+    step = Step(
+        kind="open",
+        key=f"open:{payment_no}:{new_id(now, ctx.rng)}",
+        request_hash=evidence.request_hash(payment_no),
+        order_id=order_id,
+        row=(order_id, payment_no, channel, method, due, now),
+    )
+    if (await ctx.batch.submit(step)).result != DONE:
+        return await _intend_again(ctx, order_id, channel, method)
+    return _intent(order, payment_no, 1, channel, method, due=due, now=now)
+
+
+def _intent(
+    order: Order, payment_no: str, n: int, channel: str, method: str, *, due: datetime | None, now: datetime
+) -> Payment:
+    return Payment(
+        bucket=order.bucket,
+        payment_no=payment_no,
+        order_id=order.order_id,
+        n=n,
+        channel=channel,
+        method=method,
+        amount_fen=order.price_fen,
+        state="intent",
+        url="",
+        transaction_id="",
+        paid_fen=0,
+        buyer_mask="",
+        asked=0,
+        asked_at=None,
+        due_at=due,
+        deadline_at=order.expires_at,
+        opened_at=now,
+        expires_at=order.expires_at,
+        paid_at=None,
+    )
+
+
+async def _intend_again(ctx: Context, order_id: str, channel: str, method: str) -> Payment:
+    """Under the order's lock: refuse, give the open payment, or record one more intent."""
     now = ctx.now()
     async with transaction(ctx.pool) as conn:
         turn = await open_turn(conn, order_id, now, ctx.rng)
@@ -52,14 +122,15 @@ async def open_payment(
                 return payment
         if len(before) >= ATTEMPTS_MAX:
             raise Problem("too_many_payments", Kind.TOO_MANY)
-        payment_no = payment_number(order_id, len(before) + 1)
+        n = len(before) + 1
+        payment_no = payment_number(order_id, n)
         due = next_question(0, order.expires_at, now)
         await conn.execute(
             payments.SQL.insert_payment,
             order.bucket,
             payment_no,
             order_id,
-            len(before) + 1,
+            n,
             channel,
             method,
             order.price_fen,
@@ -67,65 +138,101 @@ async def open_payment(
             now,
             order.expires_at,
         )
-        await evidence.remember(conn, order_id, "payment", payment_no)
         turn.event("payment_opened", channel=channel)
         await turn.finish()
-        subject = order.title_zh
-    ctx.crash_point("intent_to_call")
-    answer = await ctx.channels[channel].open(
-        PaymentRequest(
-            payment_no=payment_no,
-            amount_fen=order.price_fen,
-            subject=subject,
-            method=method,
-            expires_at=order.expires_at,
-            notify_url=f"{ctx.base_url}/hooks/channels/{channel}",
-            return_url=return_url,
-        )
-    )
-    ctx.crash_point("call_to_outcome")
-    return await _record_opening(ctx, order_id, payment_no, answer)
+    return _intent(order, payment_no, n, channel, method, due=due, now=now)
 
 
-async def _record_opening(ctx: Context, order_id: str, payment_no: str, answer: OpenAnswer) -> Payment:
+async def record_opening(ctx: Context, intent: Payment, answer: OpenAnswer) -> Payment:
     state = {Outcome.OK: "open", Outcome.REFUSED: "failed"}.get(answer.outcome, "intent")
-    async with transaction(ctx.pool) as conn:
-        turn = await open_turn(conn, order_id, ctx.now(), ctx.rng)
-        await evidence.keep_all(conn, ctx.rng, ctx.now(), answer.messages)
-        await conn.execute(
-            payments.SQL.set_opened, turn.order.bucket, payment_no, state, answer.url, answer.code
-        )
-        await turn.finish()
-        payment = await read_payment(conn, payment_no)
-    if payment is None or answer.outcome in {Outcome.UNKNOWN, Outcome.NOT_SENT}:
+    now = ctx.now()
+    evidence_ids = [new_id(now, ctx.rng) for _ in answer.messages]
+    step = Step(
+        kind="opened",
+        key=f"opened:{intent.payment_no}:{new_id(now, ctx.rng)}",
+        order_id=intent.order_id,
+        row=(intent.order_id, intent.payment_no, state, answer.url, answer.code),
+        evidence=message_rows(evidence_ids, answer.messages, now),
+    )
+    stands = (await ctx.batch.submit(step)).result
+    if answer.outcome in {Outcome.UNKNOWN, Outcome.NOT_SENT}:
         raise Problem("channel_unavailable", Kind.UNAVAILABLE, answer.code)
-    if payment.state == "failed":
+    if stands == "failed":
         raise Problem("channel_refused", Kind.CONFLICT, answer.code)
-    return payment
+    return msgspec.structs.replace(intent, state=stands, url=answer.url)
 
 
 async def receive_notify(ctx: Context, channel: str, http: HttpMessage) -> Reply:
-    """A notify (支付回调): evidence and fact committed, then acknowledged; a due row applies it (R4).
+    """A notify (支付回调): evidence and fact committed and applied if plain, then acknowledged (R4).
 
-    Forged, foreign and mistaken ones are kept, get the channel's negative answer, and move nothing (F4, F5).
+    What is not plain is applied by its due row. Forged, foreign and mistaken ones are kept, get the channel's
+    negative answer, and move nothing (F4, F5).
     """
     adapter = ctx.channels[channel]
     notify = adapter.read_notify(http)
-    async with transaction(ctx.pool) as conn:
-        now = ctx.now()
-        payment = await _payment_named(conn, notify.payment_no)
-        refusal = notify.refusal or _refuse(notify, payment, channel)
-        message = notify.message
-        if refusal:
-            message = _marked(message, refusal)
-        evidence_id = await evidence.keep(conn, ctx.rng, now, message)
-        if not refusal and payment is not None and notify.state is TradeState.PAID:
-            await evidence.state_fact(conn, paid_fact(payment, notify), evidence_id, now)
-        elif payment is not None and not notify.refusal:
-            # It may still be a hint that there is news: ask the channel soon.
-            await conn.execute(payments.SQL.set_due, payment.bucket, payment.order_id, now)
-    ctx.crash_point("commit_to_reply")
+    payment = await _payment_named(ctx, notify.payment_no)
+    refusal = notify.refusal or _refuse(notify, payment, channel)
+    message = _marked(notify.message, refusal) if refusal else notify.message
+    if payment is None or notify.refusal:
+        await _keep(ctx, message)
+    elif not refusal and notify.state is TradeState.PAID:
+        await learn_paid(ctx, payment, notify)
+    else:
+        # It may still be a hint that there is news: ask the channel soon.
+        async with transaction(ctx.pool) as conn:
+            await evidence.keep(conn, ctx.rng, ctx.now(), message)
+            await conn.execute(payments.SQL.set_due, payment.bucket, payment.order_id, ctx.now())
     return adapter.acknowledge(not refusal)
+
+
+async def _keep(ctx: Context, message: Message) -> None:
+    """Evidence that moves nothing."""
+    now = ctx.now()
+    evidence_id = new_id(now, ctx.rng)
+    row = evidence.evidence_row(message, evidence_id, now)
+    await ctx.batch.submit(Step(kind="", key=evidence_id, order_id=evidence_id, evidence=(row,)))
+
+
+async def learn_paid(ctx: Context, payment: Payment, notify: Notify) -> None:
+    """Record the message and its fact; in the same flush the plain case is applied."""
+    now, fact = ctx.now(), paid_fact(payment, notify)
+    evidence_id = new_id(now, ctx.rng)
+    step = _paid_step(
+        payment.order_id, fact.key, fact.external_id, fact.party, fact.content, evidence_id, now
+    )
+    parts = fact_parts(fact, [evidence_id], [notify.message], now, ctx.soon())
+    await ctx.batch.submit(msgspec.structs.replace(step, **parts))
+
+
+def _paid_step(
+    order_id: str,
+    key: str,
+    transaction_id: str,
+    channel: str,
+    content: dict[str, Any],
+    evidence_id: str,
+    now: datetime,
+) -> Step:
+    confirm = now + timedelta(seconds=CONFIRM_S[0])
+    return Step(
+        kind="paid",
+        key=key,
+        request_hash=evidence.request_hash(evidence_id),
+        order_id=order_id,
+        row=(
+            order_id,
+            channel,
+            transaction_id,
+            content["payment_no"],
+            content["amount_fen"],
+            content["buyer_mask"],
+            attempt_number(order_id, 1),
+            evidence_id,
+            confirm,
+            now + timedelta(seconds=DISPATCH_MAX_S),
+            now,
+        ),
+    )
 
 
 def _marked(message: Message, refusal: str) -> Message:
@@ -142,10 +249,12 @@ def _marked(message: Message, refusal: str) -> Message:
     )
 
 
-async def _payment_named(conn: Any, payment_no: str) -> Payment | None:
+async def _payment_named(ctx: Context, payment_no: str) -> Payment | None:
     try:
-        return await read_payment(conn, payment_no)
-    except Problem:
+        return await ctx.reader.payment(order_of_number(payment_no), payment_no)
+    except Problem as problem:
+        if problem.code != "unknown_order":
+            raise
         return None
 
 
@@ -171,6 +280,7 @@ def paid_fact(payment: Payment, said: Notify | TradeAnswer) -> Fact:
             "amount_fen": said.amount_fen,
             "buyer_mask": said.buyer_mask,
         },
+        numbers=(("transaction", said.transaction_id),),
     )
 
 
@@ -277,13 +387,17 @@ async def _contradict(turn: Turn, payment: Payment, evidence_id: str) -> None:
 
 async def apply_paid(ctx: Context, waiting: Waiting) -> None:
     """Book the money and plan the supply, once (row 3). Money that is not the order's goes to suspense (row 3b)."""
+    ctx.crash_point("fact_to_apply")
+    content, now = waiting.content, ctx.now()
+    plain = _paid_step(
+        waiting.subject, waiting.key, waiting.external_id, waiting.party, content, waiting.evidence_id, now
+    )
+    if (await ctx.batch.submit(plain)).result == DONE:
+        return
     async with transaction(ctx.pool) as conn:
         turn = await open_turn(conn, waiting.subject, ctx.now(), ctx.rng)
-        if not await evidence.finish(conn, waiting):
+        if not await evidence.begin(conn, waiting, turn.now):
             return
-        ctx.crash_point("fact_to_apply")
-        content = waiting.content
-        await evidence.remember(conn, waiting.subject, "transaction", waiting.external_id)
         payment = await read_payment(conn, content["payment_no"])
         mine = payment is not None and content["amount_fen"] == turn.order.price_fen
         if not mine or turn.order.paid_at is not None:
@@ -333,7 +447,6 @@ async def _book_payment(turn: Turn, waiting: Waiting) -> None:
         now,
         deadline,
     )
-    await evidence.remember(turn.conn, order.order_id, "attempt", attempt_no)
 
 
 async def _suspend(turn: Turn, waiting: Waiting, cause: str) -> None:

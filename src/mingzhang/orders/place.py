@@ -2,20 +2,17 @@
 
 import hashlib
 from datetime import datetime, timedelta
-from random import Random
 
-import asyncpg
 import msgspec
 
 from mingzhang.catalogue.accounts import clean_account, clean_contact, mask
-from mingzhang.catalogue.store import Product, read_product, read_rules
-from mingzhang.evidence import store as evidence
-from mingzhang.kit.database import transaction
+from mingzhang.catalogue.store import Product, Rules
 from mingzhang.kit.errors import Kind, Problem
 from mingzhang.kit.ids import new_order_id
 from mingzhang.kit.vault import Vault
+from mingzhang.orders.batch import Step
+from mingzhang.orders.context import Context
 from mingzhang.orders.states import PAYMENT_WINDOW_S
-from mingzhang.orders.store import SQL
 
 
 class PlaceRequest(msgspec.Struct, frozen=True, kw_only=True):
@@ -38,102 +35,79 @@ class Placed(msgspec.Struct, frozen=True, kw_only=True):
 
 class _Checked(msgspec.Struct, frozen=True):
     product: Product
+    rules: Rules
     quantity: int
     account: str
     contact: str
+    language: str
 
 
-async def check_request(conn: asyncpg.Connection, request: PlaceRequest) -> _Checked:
+async def check_request(ctx: Context, request: PlaceRequest) -> _Checked:
     """Ordered refusals: unknown_product, bad_quantity, bad_account, bad_contact."""
-    product = await read_product(conn, request.product_id)
+    product, rules = await ctx.catalogue.product(request.product_id, ctx.now())
     if not 1 <= request.quantity <= product.max_quantity:
         raise Problem("bad_quantity", Kind.INVALID, params={"field": "quantity", "max": product.max_quantity})
     account = clean_account(product.account_template, request.account)
-    return _Checked(product, request.quantity, account, clean_contact(request.contact))
+    language = "en" if request.language == "en" else "zh"
+    return _Checked(product, rules, request.quantity, account, clean_contact(request.contact), language)
 
 
-async def place_order(
-    pool: asyncpg.Pool,
-    vault: Vault,
-    rng: Random,
-    now: datetime,
-    client: str,
-    key: str,
-    request: PlaceRequest,
-    *,
-    buckets: int,
-) -> Placed:
-    """Place once per (client, key). The same key with other input raises `key_reused`."""
+async def place_order(ctx: Context, client: str, key: str, request: PlaceRequest, *, buckets: int) -> Placed:
+    """Place once per (client, key). The same key with other input raises `key_reused`.
+
+    The placement is recorded before the order is written, so that a retry creates that same order (rule 13).
+    """
     if not 8 <= len(key) <= 128 or len(client) > 128:
         raise Problem("bad_idempotency_key", Kind.INVALID)
     digest = hashlib.sha256(msgspec.json.encode(request)).digest()
-    async with transaction(pool) as conn:
-        checked = await check_request(conn, request)
-        order_id, bucket = await _fix_id(conn, rng, now, client, key, digest, buckets)
-    async with transaction(pool) as conn:
-        fresh = await _insert(conn, vault, now, order_id, bucket, checked, request.language)
-    return Placed(order_id=order_id, token=vault.token(order_id), repeated=not fresh)
-
-
-async def _fix_id(
-    conn: asyncpg.Connection,
-    rng: Random,
-    now: datetime,
-    client: str,
-    key: str,
-    digest: bytes,
-    buckets: int,
-) -> tuple[str, int]:
-    bucket = rng.randrange(buckets)
-    order_id = new_order_id(bucket, now, rng)
-    if await conn.fetchval(SQL.insert_placement, client, key, digest, bucket, order_id, now) is not None:
-        await conn.execute(SQL.insert_bucket, bucket, now)
-        return order_id, bucket
-    row = await conn.fetchrow(SQL.read_placement, client, key)
-    if row["request_hash"] != digest:
+    now, bucket = ctx.now(), ctx.rng.randrange(buckets)
+    checked = await check_request(ctx, request)
+    order_id = new_order_id(bucket, now, ctx.rng)
+    placement = (client, key, digest, bucket, order_id, now)
+    done = await ctx.batch.submit(_step(ctx.vault, now, order_id, checked, placement))
+    if done.result == "key_reused":
         raise Problem("key_reused", Kind.CONFLICT)
-    return row["order_id"], row["bucket"]
+    repeated = done.result == "repeat"
+    if repeated:
+        order_id = done.order_id
+        if await ctx.reader.order(order_id) is None:  # a crash came between the placement and its order
+            await ctx.batch.submit(_step(ctx.vault, now, order_id, checked, None))
+            repeated = False
+    return Placed(order_id=order_id, token=ctx.vault.token(order_id), repeated=repeated)
 
 
-async def _insert(
-    conn: asyncpg.Connection,
-    vault: Vault,
-    now: datetime,
-    order_id: str,
-    bucket: int,
-    checked: _Checked,
-    language: str,
-) -> bool:
-    product, rules = checked.product, await read_rules(conn, now)
-    fresh = await conn.fetchval(
-        SQL.insert_order,
-        bucket,
-        order_id,
-        product.product_id,
-        product.kind,
-        product.title_zh,
-        product.title_en,
-        checked.quantity,
-        product.face_value_fen,
-        product.price_fen * checked.quantity,
-        product.cost_fen * checked.quantity,
-        product.supplier,
-        product.supplier_product,
-        rules.version,
-        product.promise_s,
-        mask(checked.account),
-        vault.seal(checked.account),
-        vault.fingerprint(checked.account),
-        mask(checked.contact),
-        vault.seal(checked.contact),
-        vault.fingerprint(checked.contact),
-        vault.fingerprint(vault.token(order_id)),
-        "en" if language == "en" else "zh",
-        now,
-        now + timedelta(seconds=PAYMENT_WINDOW_S),
+def _step(
+    vault: Vault, now: datetime, order_id: str, checked: _Checked, placement: tuple[object, ...] | None
+) -> Step:
+    product, quantity = checked.product, checked.quantity
+    return Step(
+        kind="place",
+        key=order_id,
+        order_id=order_id,
+        placement=placement,
+        row=(
+            order_id,
+            product.product_id,
+            product.kind,
+            product.title_zh,
+            product.title_en,
+            quantity,
+            product.face_value_fen,
+            product.price_fen * quantity,
+            product.cost_fen * quantity,
+            product.supplier,
+            product.supplier_product,
+            checked.rules.version,
+            product.promise_s,
+            mask(checked.account),
+            vault.seal(checked.account),
+            vault.fingerprint(checked.account),
+            mask(checked.contact),
+            vault.seal(checked.contact),
+            vault.fingerprint(checked.contact),
+            vault.fingerprint(vault.token(order_id)),
+            checked.language,
+            now,
+            now + timedelta(seconds=PAYMENT_WINDOW_S),
+        ),
     )
-    if fresh is None:
-        return False
-    await conn.execute(SQL.insert_events, bucket, order_id, now, [1], ["placed"], [""], [{}])
-    await evidence.remember(conn, order_id, "order", order_id)
-    return True

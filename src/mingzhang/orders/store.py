@@ -56,10 +56,15 @@ class Order(msgspec.Struct, kw_only=True):
     finished_at: datetime | None
 
 
+def order_of_row(row: asyncpg.Record) -> Order:
+    """An order from its whole row."""
+    return Order(**{name: row[name] for name in Order.__struct_fields__})
+
+
 def _order(row: asyncpg.Record | None) -> Order:
     if row is None:
         raise Problem("unknown_order", Kind.NOT_FOUND)
-    return Order(**{name: row[name] for name in Order.__struct_fields__})
+    return order_of_row(row)
 
 
 class Turn:

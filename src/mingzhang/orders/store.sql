@@ -1,25 +1,7 @@
--- name: insert_placement
--- Fix order id and bucket for (client, key) before the order exists (scale rule 13).
-INSERT INTO placement (client, key, request_hash, bucket, order_id, placed_at) VALUES ($1, $2, $3, $4, $5, $6)
-ON CONFLICT (client, key) DO NOTHING RETURNING order_id
-
--- name: read_placement
--- What an earlier request with the same key asked and got.
-SELECT request_hash, bucket, order_id FROM placement WHERE client = $1 AND key = $2
-
--- name: insert_order
--- Place an order; nothing returned means that an earlier try placed it.
-INSERT INTO orders (bucket, order_id, state, seq, product_id, kind, title_zh, title_en, quantity, face_value_fen,
-  price_fen, cost_fen, supplier, supplier_product, rule_version, promise_s, account_mask, account_enc, account_hash,
-  contact_mask, contact_enc, contact_hash, token_hash, language, holder, next_actor, due_at, deadline_at, placed_at,
-  expires_at)
-VALUES ($1, $2, 'awaiting_payment', 1, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18, $19,
-  $20, $21, $22, 'payer', 'buyer', $24, $24, $23, $24)
-ON CONFLICT (bucket, order_id) DO NOTHING RETURNING order_id
-
--- name: insert_bucket
--- Remember that a bucket has been used.
-INSERT INTO bucket (bucket, opened_at) VALUES ($1, $2) ON CONFLICT DO NOTHING
+-- name: apply_batch
+-- The plain steps of many orders of one bucket, in one transaction: a result for each key it could do.
+SELECT step_key, step_result FROM apply_batch($1, $2, $3, $4, $5::place_step[], $6::open_step[], $7::opened_step[],
+  $8::paid_step[], $9::send_step[], $10::heard_step[], $11::delivered_step[])
 
 -- name: list_buckets
 -- Every bucket ever used.
@@ -32,6 +14,10 @@ SELECT * FROM orders WHERE bucket = $1 AND order_id = $2 FOR UPDATE
 -- name: read_order
 -- One order as it stands.
 SELECT * FROM orders WHERE bucket = $1 AND order_id = $2
+
+-- name: read_orders
+-- Some orders of one bucket as they stand.
+SELECT * FROM orders WHERE bucket = $1 AND order_id = ANY ($2::text[])
 
 -- name: update_order
 -- Write what a turn changed; the lock is held.

@@ -7,6 +7,8 @@ Unknown is a state: it is asked about by the same number, never sent again and n
 from datetime import timedelta
 from typing import Any
 
+import msgspec
+
 from mingzhang.evidence import store as evidence
 from mingzhang.evidence.messages import HttpMessage, Reply
 from mingzhang.evidence.store import Fact, Waiting
@@ -16,10 +18,11 @@ from mingzhang.fulfilment.store import Attempt, find_attempt, list_attempts
 from mingzhang.fulfilment.suppliers.base import GoodsKind, SupplyAnswer, SupplyRequest, SupplyState
 from mingzhang.kit.database import transaction
 from mingzhang.kit.errors import Kind, Problem
-from mingzhang.kit.ids import order_of_number
+from mingzhang.kit.ids import new_id, order_of_number
 from mingzhang.ledger import postings
 from mingzhang.ledger.moves import Refused
 from mingzhang.ledger.places import RESERVED, attempt_party
+from mingzhang.orders.batch import DONE, Step, fact_parts, message_rows
 from mingzhang.orders.context import Context
 from mingzhang.orders.states import CHOICE_MAX_S, PERSON_MAX_S
 from mingzhang.orders.store import SQL, Order, Turn, open_turn
@@ -47,11 +50,51 @@ async def work_attempt(ctx: Context, attempt_no: str) -> None:
 
 async def _dispatch(ctx: Context, attempt: Attempt) -> None:
     """Row 4 and the intent, commit, then the call."""
+    order = await ctx.reader.order(attempt.order_id)
+    if order is None:
+        return
+    sending = await intend_supply(ctx, order, attempt) or await _intend_again(ctx, attempt)
+    if sending is None:
+        return
+    ctx.crash_point("intent_to_call")
+    answer = await ctx.suppliers[attempt.supplier].submit(
+        SupplyRequest(
+            attempt_no=attempt.attempt_no,
+            kind=GoodsKind(attempt.kind),
+            supplier_product=attempt.supplier_product,
+            quantity=attempt.quantity,
+            account=ctx.vault.open(order.account_enc),
+            face_value_fen=order.face_value_fen,
+            safe_cost_fen=attempt.cost_fen,
+        )
+    )
+    ctx.crash_point("call_to_outcome")
+    await _record(ctx, sending, answer)
+
+
+async def intend_supply(ctx: Context, order: Order, attempt: Attempt) -> Attempt | None:
+    """The plain case by the batch: the attempt as it stands afterwards, or None."""
+    now = ctx.now()
+    deadline = now + timedelta(seconds=order.promise_s)
+    step = Step(
+        kind="send",
+        key=f"send:{attempt.attempt_no}:{new_id(now, ctx.rng)}",
+        request_hash=evidence.request_hash(attempt.attempt_no),
+        order_id=order.order_id,
+        row=(order.order_id, attempt.attempt_no, deadline, ctx.lease_end(), now),
+    )
+    if order.state != "paid" or (await ctx.batch.submit(step)).result != DONE:
+        return None
+    return msgspec.structs.replace(attempt, state="sending", deadline_at=deadline)
+
+
+async def _intend_again(ctx: Context, attempt: Attempt) -> Attempt | None:
+    """Under the order's lock: None when it may not go out (now)."""
     async with transaction(ctx.pool) as conn:
         turn = await open_turn(conn, attempt.order_id, ctx.now(), ctx.rng)
         order = turn.order
         if order.state not in {"paid", "supplying"}:
-            return
+            return None
         deadline = turn.now + timedelta(seconds=order.promise_s)
         lease = ctx.lease_end()
         fresh = await conn.fetchval(
@@ -63,10 +106,8 @@ async def _dispatch(ctx: Context, attempt: Attempt) -> None:
             deadline,
             lease,
         )
-        if fresh is None:
-            return
-        if not await _reserve(turn, attempt):
-            return
+        if fresh is None or not await _reserve(turn, attempt):
+            return None
         turn.event("sent", supplier=attempt.supplier)
         turn.move(
             "supplying",
@@ -75,22 +116,8 @@ async def _dispatch(ctx: Context, attempt: Attempt) -> None:
             due_at=deadline,
             deadline_at=deadline,
         )
-        account = ctx.vault.open(order.account_enc)
         await turn.finish()
-    ctx.crash_point("intent_to_call")
-    answer = await ctx.suppliers[attempt.supplier].submit(
-        SupplyRequest(
-            attempt_no=attempt.attempt_no,
-            kind=GoodsKind(attempt.kind),
-            supplier_product=attempt.supplier_product,
-            quantity=attempt.quantity,
-            account=account,
-            face_value_fen=order.face_value_fen,
-            safe_cost_fen=attempt.cost_fen,
-        )
-    )
-    ctx.crash_point("call_to_outcome")
-    await _record(ctx, attempt, answer)
+    return msgspec.structs.replace(attempt, state="sending", deadline_at=deadline)
 
 
 async def _reserve(turn: Turn, attempt: Attempt) -> bool:
@@ -119,10 +146,19 @@ async def _reserve(turn: Turn, attempt: Attempt) -> bool:
 
 async def _record(ctx: Context, attempt: Attempt, answer: SupplyAnswer) -> None:
     """Keep what the supplier said. A last word becomes a fact with its inbox row; the rest moves the clock."""
+    if answer.messages and answer.state is SupplyState.PROCESSING:
+        kept = await hear(ctx, attempt, answer)
+    elif answer.messages and answer.state is SupplyState.SUCCEEDED and not answer.cards:
+        await learn_delivered(ctx, attempt, answer)
+        return
+    else:
+        kept = ""
+    if kept is None:
+        return
     async with transaction(ctx.pool) as conn:
         turn = await open_turn(conn, attempt.order_id, ctx.now(), ctx.rng)
         fresh = await find_attempt(conn, attempt.order_id, attempt.attempt_no)
-        evidence_id = await evidence.keep_all(conn, ctx.rng, turn.now, answer.messages)
+        evidence_id = kept or await evidence.keep_all(conn, ctx.rng, turn.now, answer.messages)
         if fresh is None or fresh.state not in fulfilment.OPEN:
             return
         if answer.state in LAST_WORDS:
@@ -131,25 +167,85 @@ async def _record(ctx: Context, attempt: Attempt, answer: SupplyAnswer) -> None:
         await turn.finish()
 
 
-async def _state_last_word(
-    ctx: Context, turn: Turn, attempt: Attempt, answer: SupplyAnswer, evidence_id: str
-) -> None:
-    cards = [ctx.vault.seal(f"{card.number}\n{card.password}").hex() for card in answer.cards]
-    content: dict[str, Any] = {
-        "attempt_no": attempt.attempt_no,
-        "state": answer.state.value,
-        "reason": answer.reason.value if answer.reason else "",
-        "cost_fen": answer.cost_fen,
-        "code": answer.code,
-    }
-    fact = Fact(
+async def hear(ctx: Context, attempt: Attempt, answer: SupplyAnswer) -> str | None:
+    """The plain case by the batch: None when that was all, else the id of the evidence that it kept."""
+    now = ctx.now()
+    evidence_ids = [new_id(now, ctx.rng) for _ in answer.messages]
+    due = next_poll(attempt.asked, attempt.deadline_at or now, now)
+    step = Step(
+        kind="heard",
+        key=f"heard:{evidence_ids[-1]}",
+        order_id=attempt.order_id,
+        row=(
+            attempt.order_id,
+            attempt.attempt_no,
+            answer.code,
+            answer.supplier_order_id,
+            msgspec.json.encode(answer.feedback).decode(),
+            evidence_ids[-1],
+            due,
+            now,
+        ),
+        evidence=message_rows(evidence_ids, answer.messages, now),
+    )
+    return None if (await ctx.batch.submit(step)).result == DONE else evidence_ids[-1]
+
+
+async def learn_delivered(ctx: Context, attempt: Attempt, answer: SupplyAnswer) -> None:
+    """Success without codes: the fact is recorded, and in the same flush the plain case is applied (row 7).
+
+    What is not plain is applied by its due row.
+    """
+    now, fact = ctx.now(), _last_word(attempt, answer)
+    evidence_ids = [new_id(now, ctx.rng) for _ in answer.messages]
+    step = Step(
+        kind="delivered",
+        key=fact.key,
+        request_hash=evidence.request_hash(evidence_ids[-1]),
+        order_id=attempt.order_id,
+        row=(
+            attempt.order_id,
+            attempt.attempt_no,
+            answer.cost_fen,
+            answer.code,
+            answer.supplier_order_id,
+            answer.serial,
+            msgspec.json.encode(answer.feedback).decode(),
+            evidence_ids[-1],
+            now,
+        ),
+        **fact_parts(fact, evidence_ids, answer.messages, now, ctx.soon()),
+    )
+    await ctx.batch.submit(step)
+
+
+def _last_word(attempt: Attempt, answer: SupplyAnswer) -> Fact:
+    return Fact(
         party=attempt.supplier,
         kind=f"supply_{answer.state.value}",
         external_id=attempt.attempt_no,
         subject=attempt.order_id,
-        content=content,
+        content={
+            "attempt_no": attempt.attempt_no,
+            "state": answer.state.value,
+            "reason": answer.reason.value if answer.reason else "",
+            "cost_fen": answer.cost_fen,
+            "code": answer.code,
+        },
+        details={
+            "supplier_order_id": answer.supplier_order_id,
+            "serial": answer.serial,
+            "feedback": answer.feedback,
+        },
+        numbers=(("supplier", answer.supplier_order_id), ("serial", answer.serial)),
     )
-    if await evidence.state_fact(turn.conn, fact, evidence_id, turn.now) != "new":
+
+
+async def _state_last_word(
+    ctx: Context, turn: Turn, attempt: Attempt, answer: SupplyAnswer, evidence_id: str
+) -> None:
+    cards = [ctx.vault.seal(f"{card.number}\n{card.password}").hex() for card in answer.cards]
+    if await evidence.state_fact(turn.conn, _last_word(attempt, answer), evidence_id, turn.now) != "new":
         return
     for n, sealed in enumerate(cards, start=1):
         digest = ctx.vault.fingerprint(f"{answer.cards[n - 1].number}\n{answer.cards[n - 1].password}")
@@ -163,8 +259,6 @@ async def _state_last_word(
             digest,
             turn.now,
         )
-    await evidence.remember(turn.conn, attempt.order_id, "supplier", answer.supplier_order_id)
-    await evidence.remember(turn.conn, attempt.order_id, "serial", answer.serial)
 
 
 async def _wait_on(turn: Turn, attempt: Attempt, answer: SupplyAnswer, evidence_id: str) -> None:
@@ -232,12 +326,14 @@ async def apply_supply(ctx: Context, waiting: Waiting) -> None:
     """Book the supplier's last word, once (rows 7, 9, 18, 19)."""
     async with transaction(ctx.pool) as conn:
         turn = await open_turn(conn, waiting.subject, ctx.now(), ctx.rng)
-        if not await evidence.finish(conn, waiting):
+        if not await evidence.begin(conn, waiting, turn.now):
             return
         ctx.crash_point("fact_to_apply")
         attempt = await find_attempt(conn, waiting.subject, waiting.content["attempt_no"])
         if attempt is None:
             raise Problem("unknown_attempt", Kind.INTERNAL)
+        if attempt.state in fulfilment.OPEN:
+            await _close_attempt(turn, attempt, waiting.content)
         state = waiting.content["state"]
         if state == "succeeded":
             await _succeed(turn, attempt, waiting)
@@ -246,6 +342,22 @@ async def apply_supply(ctx: Context, waiting: Waiting) -> None:
         else:
             _needs_person(turn, "supplier_reversed", waiting.evidence_id)
         await turn.finish()
+
+
+async def _close_attempt(turn: Turn, attempt: Attempt, content: dict[str, Any]) -> None:
+    """The fact was recorded by the batch and is applied here: the attempt's row takes its last word now."""
+    await turn.conn.execute(
+        fulfilment.SQL.set_final,
+        attempt.bucket,
+        attempt.attempt_no,
+        content["state"],
+        content["reason"],
+        content["code"],
+        content.get("supplier_order_id", ""),
+        content.get("serial", ""),
+        {**attempt.feedback, **content.get("feedback", {})},
+        turn.now,
+    )
 
 
 def _reserved(balances: Any, attempt: Attempt) -> int:

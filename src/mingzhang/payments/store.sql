@@ -16,6 +16,12 @@ SELECT bucket, payment_no, order_id, n, channel, method, amount_fen, state, url,
   asked, asked_at, due_at, deadline_at, opened_at, expires_at, paid_at
 FROM payment WHERE bucket = $1 AND payment_no = $2
 
+-- name: read_payments
+-- Some payment attempts of one bucket by our numbers.
+SELECT bucket, payment_no, order_id, n, channel, method, amount_fen, state, url, transaction_id, paid_fen, buyer_mask,
+  asked, asked_at, due_at, deadline_at, opened_at, expires_at, paid_at
+FROM payment WHERE bucket = $1 AND payment_no = ANY ($2::text[])
+
 -- name: set_opened
 -- The channel opened it, or refused to.
 UPDATE payment SET state = $3, url = $4, code = $5, next_actor = 'buyer', lease_until = NULL

@@ -48,7 +48,6 @@ async def start_refund(turn: Turn, cause: str, evidence_id: str) -> None:
         now,
         deadline,
     )
-    await evidence.remember(turn.conn, order.order_id, "refund", refund_no)
     turn.event("refund_asked", "" if "#" in evidence_id else evidence_id, reason=cause, channel=paid.channel)
     turn.move("refunding", holder="channel", next_actor="shop", deadline_at=deadline)
 
@@ -186,7 +185,7 @@ async def apply_refund(ctx: Context, waiting: Waiting) -> None:
     """Book what the channel said of a refund, once (row 14)."""
     async with transaction(ctx.pool) as conn:
         turn = await open_turn(conn, waiting.subject, ctx.now(), ctx.rng)
-        if not await evidence.finish(conn, waiting):
+        if not await evidence.begin(conn, waiting, turn.now):
             return
         ctx.crash_point("fact_to_apply")
         refund = await find_refund(conn, waiting.subject, waiting.content["refund_no"])

@@ -1,0 +1,245 @@
+"""The hot path: the plain steps of many orders in one call (docs/architecture, decision 0005).
+
+A `Step` carries what it records for everybody (placement, evidence, fact, outside numbers) and one row for its
+order's bucket. A flush makes at most one recording call, then one applying call per bucket; each commits by
+itself (scale rule 14). A step that is not plain comes back as ``not_plain`` with nothing done in its bucket:
+the caller then goes the general way, with a `Turn`.
+"""
+
+from collections.abc import Callable, Mapping, Sequence
+from datetime import datetime
+from typing import Any, Final
+
+import asyncpg
+import msgspec
+
+from mingzhang.evidence import store as evidence
+from mingzhang.evidence.messages import Message
+from mingzhang.evidence.store import Fact
+from mingzhang.kit.batcher import Batcher, FlushReport
+from mingzhang.kit.ids import bucket_of
+from mingzhang.orders.store import SQL, Order, order_of_row
+from mingzhang.payments import store as payments
+from mingzhang.payments.store import Payment
+
+# The arrays of `apply_batch`, in its order.
+KINDS: Final = ("place", "open", "opened", "paid", "send", "heard", "delivered")
+# These take the order's lock; the others write rows that no other step of the order touches.
+LOCKING: Final = frozenset({"open", "paid", "send", "heard", "delivered"})
+DONE: Final = "done"
+NOT_PLAIN: Final = "not_plain"
+COMPLETIONS_MAX: Final = 1024
+
+
+class Step(msgspec.Struct, frozen=True, kw_only=True):
+    """One step of one order. ``kind``: one of `KINDS`, or empty when there is only something to record.
+
+    ``key``: unique for ever; ``request_hash`` set: remembered in `applied` under the key. ``row``: the database's
+    ``<kind>_step`` without its leading key (and hash).
+    """
+
+    kind: str
+    key: str
+    order_id: str
+    row: tuple[Any, ...] = ()
+    request_hash: bytes = b""
+    placement: tuple[Any, ...] | None = None
+    evidence: tuple[tuple[Any, ...], ...] = ()
+    fact: tuple[Any, ...] | None = None
+    numbers: tuple[tuple[str, str, int, str], ...] = ()
+
+    @property
+    def bucket(self) -> int:
+        """Where the order lives."""
+        return bucket_of(self.order_id)
+
+    @property
+    def order_key(self) -> str:
+        """Steps of one order keep their order."""
+        return self.order_id
+
+    @property
+    def needs_record(self) -> bool:
+        """Whether it takes part in the recording call."""
+        return self.placement is not None or bool(self.evidence) or self.fact is not None
+
+
+class Done(msgspec.Struct, frozen=True):
+    """What came of a step. ``result``: done, not_plain, recorded, same, conflict, repeat, key_reused, or a
+    payment's state. ``order_id``: of an earlier placing under the same key.
+    """
+
+    result: str
+    order_id: str = ""
+
+
+def fact_parts(
+    fact: Fact, evidence_ids: Sequence[str], messages: Sequence[Message], now: datetime, due_at: datetime
+) -> dict[str, Any]:
+    """The recorded part of a step: messages under their ids, and the fact cited by the last of them."""
+    return {
+        "evidence": message_rows(evidence_ids, messages, now),
+        "fact": evidence.fact_row(fact, evidence_ids[-1], now, due_at),
+        "numbers": tuple(evidence.number_rows(fact)),
+    }
+
+
+def message_rows(
+    evidence_ids: Sequence[str], messages: Sequence[Message], now: datetime
+) -> tuple[tuple[Any, ...], ...]:
+    """Messages as rows, each under its id."""
+    pairs = zip(messages, evidence_ids, strict=True)
+    return tuple(evidence.evidence_row(message, evidence_id, now) for message, evidence_id in pairs)
+
+
+class OrderBatch:
+    """Steps in, results out, after the commit. `close` before the pool is closed."""
+
+    def __init__(
+        self,
+        pool: asyncpg.Pool,
+        crash_point: Callable[[str], None] | None = None,
+        observe: Callable[[FlushReport], None] | None = None,
+    ) -> None:
+        self._batcher: Batcher[Step, Done] = Batcher(
+            self._apply, record=self._record, pool=pool, crash_point=self._reach, observe=observe
+        )
+        self._crash_point = crash_point
+        self._facts_at_stake = False
+        # Facts applied by this process whose inbox rows are still there.
+        self._applied: list[tuple[str, str, str]] = []
+
+    @property
+    def batcher(self) -> Batcher[Step, Done]:
+        """For the metrics."""
+        return self._batcher
+
+    async def submit(self, step: Step) -> Done:
+        """Wait until the step is committed; raises what `Batcher.submit` raises."""
+        return await self._batcher.submit(step)
+
+    async def close(self) -> None:
+        """Finish what was taken in."""
+        await self._batcher.close()
+
+    def _reach(self, point: str) -> None:
+        # Crash tests count the facts of an order, not everything that passes here.
+        if self._crash_point is not None and (
+            self._facts_at_stake or point in {"mid_bisect", "batch_half_applied"}
+        ):
+            self._crash_point(point)
+
+    async def _record(self, conn: asyncpg.Connection, steps: Sequence[Step]) -> Mapping[str, Done]:
+        self._facts_at_stake = any(step.fact for step in steps)
+        completions, self._applied = self._applied[:COMPLETIONS_MAX], self._applied[COMPLETIONS_MAX:]
+        try:
+            rows = await conn.fetch(
+                evidence.SQL.record_batch,
+                [step.placement for step in steps if step.placement is not None],
+                [row for step in steps for row in step.evidence],
+                [step.fact for step in steps if step.fact is not None],
+                [row for step in steps for row in step.numbers],
+                completions,
+            )
+        except BaseException:
+            self._applied += completions
+            raise
+        return _recorded(steps, {row["step_key"]: row for row in rows})
+
+    async def _apply(
+        self, conn: asyncpg.Connection, bucket: int, steps: Sequence[Step]
+    ) -> Mapping[str, Done]:
+        self._facts_at_stake = any(step.fact for step in steps)
+        arrays: dict[str, list[tuple[Any, ...]]] = {kind: [] for kind in KINDS}
+        keyed = [step for step in steps if step.request_hash]
+        for step in steps:
+            head = (step.key, step.request_hash) if step.request_hash else (step.key,)
+            arrays[step.kind].append(head + step.row)
+        rows = await conn.fetch(
+            SQL.apply_batch,
+            bucket,
+            [step.order_id for step in steps if step.kind in LOCKING],
+            [step.key for step in keyed],
+            [step.request_hash for step in keyed],
+            *arrays.values(),
+        )
+        found = {row["step_key"]: Done(row["step_result"]) for row in rows}
+        self._applied += [
+            step.fact[:3]
+            for step in steps
+            if step.fact is not None and found.get(step.key, _NO).result == DONE
+        ]
+        return {step.key: found.get(step.key, _NO) for step in steps}
+
+
+_NO: Final = Done(NOT_PLAIN)
+
+
+def _recorded(steps: Sequence[Step], rows: Mapping[str, asyncpg.Record]) -> dict[str, Done]:
+    """What recording alone answers: everything but new placements and new facts, which go on to be applied."""
+    answers = {}
+    for step in steps:
+        if step.placement is not None:
+            row = rows[step.order_id]
+        elif step.fact is not None:
+            row = rows[step.fact[7]]
+        else:
+            if not step.kind:
+                answers[step.key] = Done("recorded")
+            continue
+        if row["step_result"] != "new" or not step.kind:
+            answers[step.key] = Done(row["step_result"], row["step_order"])
+    return answers
+
+
+class _Question(msgspec.Struct, frozen=True):
+    """One row to read. ``n`` keeps two readers of the same row apart."""
+
+    bucket: int
+    key: str
+    n: int
+
+    @property
+    def order_key(self) -> int:
+        return self.n
+
+
+class BatchReader:
+    """Reads orders and payments for many callers at a time; answers may be a moment old, as any read."""
+
+    def __init__(self, pool: asyncpg.Pool) -> None:
+        self._orders: Batcher[_Question, Order | None] = Batcher(_read_orders, pool=pool, connections=1)
+        self._payments: Batcher[_Question, Payment | None] = Batcher(_read_payments, pool=pool, connections=1)
+        self._n = 0
+
+    async def order(self, order_id: str) -> Order | None:
+        """One order, or None. Raises `unknown_order` for what is no order number."""
+        self._n += 1
+        return await self._orders.submit(_Question(bucket_of(order_id), order_id, self._n))
+
+    async def payment(self, order_id: str, payment_no: str) -> Payment | None:
+        """One payment of an order by our number, or None."""
+        self._n += 1
+        return await self._payments.submit(_Question(bucket_of(order_id), payment_no, self._n))
+
+    async def close(self) -> None:
+        """Finish what was asked."""
+        await self._orders.close()
+        await self._payments.close()
+
+
+async def _read_orders(
+    conn: asyncpg.Connection, bucket: int, asked: Sequence[_Question]
+) -> list[Order | None]:
+    rows = await conn.fetch(SQL.read_orders, bucket, list({question.key for question in asked}))
+    found = {row["order_id"]: row for row in rows}
+    # Every caller gets an order of its own, because a turn changes it in place.
+    return [order_of_row(found[question.key]) if question.key in found else None for question in asked]
+
+
+async def _read_payments(
+    conn: asyncpg.Connection, bucket: int, asked: Sequence[_Question]
+) -> list[Payment | None]:
+    rows = await conn.fetch(payments.SQL.read_payments, bucket, list({question.key for question in asked}))
+    found = {row["payment_no"]: Payment(**dict(row)) for row in rows}
+    return [found.get(question.key) for question in asked]

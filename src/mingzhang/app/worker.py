@@ -12,6 +12,7 @@ from mingzhang.evidence import store as evidence
 from mingzhang.fulfilment import store as fulfilment
 from mingzhang.kit.database import transaction
 from mingzhang.kit.errors import Problem
+from mingzhang.kit.statistics import keep_fresh
 from mingzhang.orders import pay, supply
 from mingzhang.orders import store as orders
 from mingzhang.orders.context import Context
@@ -58,7 +59,7 @@ class Worker:
             buckets = [row["bucket"] for row in await conn.fetch(orders.SQL.list_buckets)]
         taken = 0
         for bucket in buckets:
-            taken += await self._facts(bucket)
+            taken += await self.apply_facts(bucket)
             for claim, key, visit in ROUNDS:
                 rows = await self._claim(claim, bucket)
                 taken += len(rows)
@@ -77,7 +78,8 @@ class Worker:
             )
         return rows
 
-    async def _facts(self, bucket: int) -> int:
+    async def apply_facts(self, bucket: int) -> int:
+        """Apply the due facts of one bucket, then take them out of the inbox; returns how many were taken."""
         ctx = self._ctx
         async with transaction(ctx.pool) as conn:
             waiting = await evidence.claim(
@@ -128,6 +130,7 @@ async def run_worker(ctx: Context, stop: asyncio.Event) -> None:
     A database that is down makes orders wait; the loop goes on and resumes by itself.
     """
     worker = Worker(ctx)
+    statistics = asyncio.create_task(keep_fresh(ctx.pool, stop))
     while not stop.is_set():
         taken = 0
         try:
@@ -140,3 +143,4 @@ async def run_worker(ctx: Context, stop: asyncio.Event) -> None:
             except TimeoutError:
                 continue
     await worker.drain()
+    await statistics

@@ -29,6 +29,10 @@ UPDATE supply_attempt SET state = $3, reason = $4, code = $5, supplier_order_id 
   finished_at = $9, answered_at = $9, due_at = NULL, lease_until = NULL, next_actor = ''
 WHERE bucket = $1 AND attempt_no = $2
 
+-- name: count_question
+-- The question whose answer was the last word.
+UPDATE supply_attempt SET asked = asked + 1, asked_at = $3 WHERE bucket = $1 AND attempt_no = $2
+
 -- name: set_asked_now
 -- Ask now: a callback hinted at news, or somebody wants to know.
 UPDATE supply_attempt SET due_at = $3, lease_until = NULL

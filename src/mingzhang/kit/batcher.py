@@ -30,6 +30,7 @@ import asyncpg
 
 from mingzhang.kit.database import ACQUIRE_TIMEOUT_SECONDS
 from mingzhang.kit.errors import Kind, Problem
+from mingzhang.kit.ready_queue import ReadyQueue
 
 CONNECTIONS: Final = 2
 BATCH_MAX: Final = 256
@@ -168,6 +169,9 @@ class Batcher(Generic[Item, Result]):
 
     `one_per_order=False` is for an `execute` that applies several items of one order in the order given.
 
+    `group`: a flush takes items of one group only, that of the item which has waited longest; for an `execute`
+    whose cost is mostly by kind of item.
+
     `connect` is used when there is no `pool`. `observe` hears of every flush. `crash_point` is called with
     the name of each place where a kill must lose nothing: "fact_to_apply" (recorded, not executed),
     "mid_bisect" (one half answered, the other to come), "batch_half_applied" (between two buckets),
@@ -189,6 +193,7 @@ class Batcher(Generic[Item, Result]):
         batch_max: int = BATCH_MAX,
         queue_max: int = QUEUE_MAX,
         one_per_order: bool = True,
+        group: Callable[[Item], Hashable] | None = None,
         lost_retries_max: int = LOST_RETRIES_MAX,
         conflict_retries_max: int = CONFLICT_RETRIES_MAX,
         observe: Callable[[FlushReport], None] | None = None,
@@ -215,7 +220,9 @@ class Batcher(Generic[Item, Result]):
         self._lanes: list[asyncio.Task[None]] = []
         self._idle: deque[asyncio.Future[None]] = deque()
         # The first waiting item of every order that has none in flight; the others hang on it by `next`.
-        self._ready: deque[_Entry[Item, Result]] = deque()
+        self._ready: ReadyQueue[_Entry[Item, Result]] = ReadyQueue(
+            lambda entry: group(entry.item) if group is not None else None
+        )
         # The newest item of every order that waits or is in flight.
         self._tails: dict[Hashable, _Entry[Item, Result]] = {}
         self._queued = 0
@@ -312,9 +319,9 @@ class Batcher(Generic[Item, Result]):
     def _take(self) -> list[_Entry[Item, Result]]:
         """The next batch. Several of one order only where allowed, and never two with one key."""
         entries: list[_Entry[Item, Result]] = []
-        room = min(len(self._ready), self._batch_max) if self._one_per_order else self._batch_max
-        while room > 0 and self._ready:
-            entry = self._ready.popleft()
+        room = self._batch_max
+        self._ready.begin()
+        while room > 0 and (entry := self._ready.pop()) is not None:
             entries.append(entry)
             room -= 1
             if self._one_per_order:

@@ -4,7 +4,8 @@
 --
 -- `record_batch` writes what is not an order's own (scale rule 5, 13, 14): placements, evidence, facts with their inbox
 -- rows, outside numbers; and completes inbox rows whose facts were applied. `apply_batch` writes one bucket.
--- Sequential scans are off inside: a plan made while the tables were empty must not survive their growth.
+-- A plan made while the tables were empty must not survive their growth: so tables are reached by `= ANY (ids)` on
+-- their keys and hashed against the steps, and sequential scans, nested loops and merges are off inside.
 
 CREATE TYPE placement_row AS (
   client text, key text, request_hash bytea, bucket int, order_id text, at timestamptz);
@@ -45,13 +46,14 @@ CREATE FUNCTION record_batch(
   p_placements placement_row[], p_evidence evidence_row[], p_facts fact_row[], p_numbers number_row[],
   p_applied inbox_key[])
 RETURNS TABLE (step_key text, step_result text, step_order text) LANGUAGE plpgsql
-SET enable_seqscan = off SET enable_hashjoin = off SET enable_mergejoin = off AS $$
+SET enable_seqscan = off SET enable_nestloop = off SET enable_mergejoin = off AS $$
 DECLARE
   fresh fact_row[];
 BEGIN
   IF cardinality(p_applied) > 0 THEN
     DELETE FROM inbox i USING unnest(p_applied) d
-    WHERE i.party = d.party AND i.kind = d.kind AND i.external_id = d.external_id;
+    WHERE i.party = d.party AND i.kind = d.kind AND i.external_id = d.external_id
+      AND i.external_id = ANY (ARRAY(SELECT e.external_id FROM unnest(p_applied) e));
   END IF;
   IF cardinality(p_placements) > 0 THEN
     INSERT INTO placement (client, key, request_hash, bucket, order_id, placed_at)
@@ -66,7 +68,8 @@ BEGIN
     SELECT p.order_id,
       CASE WHEN q.order_id = p.order_id THEN 'new' WHEN q.request_hash = p.request_hash THEN 'repeat' ELSE 'key_reused' END,
       q.order_id
-    FROM unnest(p_placements) p JOIN placement q ON q.client = p.client AND q.key = p.key;
+    FROM unnest(p_placements) p CROSS JOIN LATERAL (
+      SELECT r.order_id, r.request_hash FROM placement r WHERE r.client = p.client AND r.key = p.key OFFSET 0) q;
   END IF;
   IF cardinality(p_evidence) > 0 THEN
     INSERT INTO evidence (evidence_id, party, kind, direction, standing, content_type, body, sha256, note,
@@ -82,26 +85,34 @@ BEGIN
   END IF;
   IF cardinality(p_facts) > 0 THEN
     -- A fact of an earlier try by this same call is no longer fresh: its inbox row may be gone already.
-    SELECT array_agg(f) INTO fresh FROM unnest(p_facts) f WHERE NOT EXISTS (
-      SELECT FROM fact k WHERE k.party = f.party AND k.kind = f.kind AND k.external_id = f.external_id);
+    SELECT array_agg(f) INTO fresh FROM unnest(p_facts) f LEFT JOIN LATERAL (
+      SELECT true AS known FROM fact r
+      WHERE r.party = f.party AND r.kind = f.kind AND r.external_id = f.external_id OFFSET 0) k ON true
+    WHERE k.known IS NULL;
     INSERT INTO fact (party, kind, external_id, bucket, subject, content, content_hash, evidence_id, known_at)
     SELECT f.party, f.kind, f.external_id, f.bucket, f.subject, f.content::jsonb, f.content_hash, f.evidence_id, f.at
     FROM unnest(fresh) f ORDER BY f.party, f.kind, f.external_id
     ON CONFLICT (party, kind, external_id) DO NOTHING;
     INSERT INTO inbox (party, kind, external_id, bucket, subject, content, evidence_id, known_at, due_at)
     SELECT f.party, f.kind, f.external_id, f.bucket, f.subject, f.content::jsonb, f.evidence_id, f.at, f.due_at
-    FROM unnest(fresh) f JOIN fact k ON k.party = f.party AND k.kind = f.kind AND k.external_id = f.external_id
-      AND k.evidence_id = f.evidence_id;
+    FROM unnest(fresh) f CROSS JOIN LATERAL (
+      SELECT r.evidence_id, r.content_hash FROM fact r
+      WHERE r.party = f.party AND r.kind = f.kind AND r.external_id = f.external_id OFFSET 0) k
+    WHERE k.evidence_id = f.evidence_id;
     INSERT INTO conflict (evidence_id, party, kind, external_id, bucket, subject, content, known_at)
     SELECT f.evidence_id, f.party, f.kind, f.external_id, f.bucket, f.subject, f.content::jsonb, f.at
-    FROM unnest(p_facts) f JOIN fact k ON k.party = f.party AND k.kind = f.kind AND k.external_id = f.external_id
+    FROM unnest(p_facts) f CROSS JOIN LATERAL (
+      SELECT r.evidence_id, r.content_hash FROM fact r
+      WHERE r.party = f.party AND r.kind = f.kind AND r.external_id = f.external_id OFFSET 0) k
     WHERE k.content_hash <> f.content_hash
     ON CONFLICT (evidence_id) DO NOTHING;
     RETURN QUERY
     SELECT f.evidence_id,
       CASE WHEN k.evidence_id = f.evidence_id THEN 'new' WHEN k.content_hash = f.content_hash THEN 'same' ELSE 'conflict' END,
       ''
-    FROM unnest(p_facts) f JOIN fact k ON k.party = f.party AND k.kind = f.kind AND k.external_id = f.external_id;
+    FROM unnest(p_facts) f CROSS JOIN LATERAL (
+      SELECT r.evidence_id, r.content_hash FROM fact r
+      WHERE r.party = f.party AND r.kind = f.kind AND r.external_id = f.external_id OFFSET 0) k;
   END IF;
 END $$;
 
@@ -109,10 +120,12 @@ END $$;
 CREATE FUNCTION place_orders(p_bucket int, p_steps place_step[])
 RETURNS TABLE (step_key text, step_result text) LANGUAGE plpgsql AS $$
 DECLARE
+  ids text[] := ARRAY(SELECT s.order_id FROM unnest(p_steps) s);
   fresh place_step[];
 BEGIN
   SELECT array_agg(s) INTO fresh FROM unnest(p_steps) s
-  WHERE NOT EXISTS (SELECT FROM orders o WHERE o.bucket = p_bucket AND o.order_id = s.order_id);
+  WHERE NOT EXISTS (
+    SELECT FROM orders o WHERE o.bucket = p_bucket AND o.order_id = ANY (ids) AND o.order_id = s.order_id);
   INSERT INTO orders (bucket, order_id, state, seq, product_id, kind, title_zh, title_en, quantity, face_value_fen,
     price_fen, cost_fen, supplier, supplier_product, rule_version, promise_s, account_mask, account_enc, account_hash,
     contact_mask, contact_enc, contact_hash, token_hash, language, holder, next_actor, due_at, deadline_at, placed_at,
@@ -132,22 +145,24 @@ END $$;
 CREATE FUNCTION open_payments(p_bucket int, p_steps open_step[])
 RETURNS TABLE (step_key text, step_result text) LANGUAGE plpgsql AS $$
 DECLARE
+  ids text[] := ARRAY(SELECT s.order_id FROM unnest(p_steps) s);
   plain open_step[];
 BEGIN
   SELECT array_agg(s) INTO plain FROM unnest(p_steps) s
-  JOIN orders o ON o.bucket = p_bucket AND o.order_id = s.order_id
+  JOIN orders o ON o.bucket = p_bucket AND o.order_id = ANY (ids) AND o.order_id = s.order_id
   WHERE o.state = 'awaiting_payment' AND s.at < o.expires_at
-    AND NOT EXISTS (SELECT FROM payment y WHERE y.bucket = p_bucket AND y.order_id = s.order_id);
+    AND NOT EXISTS (
+      SELECT FROM payment y WHERE y.bucket = p_bucket AND y.order_id = ANY (ids) AND y.order_id = s.order_id);
   INSERT INTO payment (bucket, payment_no, order_id, n, channel, method, amount_fen, state, holder, next_actor, due_at,
     deadline_at, opened_at, expires_at)
   SELECT p_bucket, s.payment_no, s.order_id, 1, s.channel, s.method, o.price_fen, 'intent', 'payer', 'channel',
     s.due_at, o.expires_at, s.at, o.expires_at
-  FROM unnest(plain) s JOIN orders o ON o.bucket = p_bucket AND o.order_id = s.order_id;
+  FROM unnest(plain) s JOIN orders o ON o.bucket = p_bucket AND o.order_id = ANY (ids) AND o.order_id = s.order_id;
   INSERT INTO event (bucket, order_id, seq, kind, at, data)
   SELECT p_bucket, s.order_id, o.seq + 1, 'payment_opened', s.at, jsonb_build_object('channel', s.channel)
-  FROM unnest(plain) s JOIN orders o ON o.bucket = p_bucket AND o.order_id = s.order_id;
+  FROM unnest(plain) s JOIN orders o ON o.bucket = p_bucket AND o.order_id = ANY (ids) AND o.order_id = s.order_id;
   UPDATE orders o SET seq = o.seq + 1, lease_until = NULL FROM unnest(plain) s
-  WHERE o.bucket = p_bucket AND o.order_id = s.order_id;
+  WHERE o.bucket = p_bucket AND o.order_id = ANY (ids) AND o.order_id = s.order_id;
   INSERT INTO applied (bucket, key, request_hash, result, applied_at)
   SELECT p_bucket, s.key, s.request_hash, 'done', s.at FROM unnest(plain) s;
   RETURN QUERY SELECT s.key, 'done' FROM unnest(plain) s;
@@ -155,45 +170,49 @@ END $$;
 
 CREATE FUNCTION record_openings(p_bucket int, p_steps opened_step[])
 RETURNS TABLE (step_key text, step_result text) LANGUAGE plpgsql AS $$
+DECLARE
+  numbers text[] := ARRAY(SELECT s.payment_no FROM unnest(p_steps) s);
 BEGIN
   UPDATE payment y SET state = s.state, url = s.url, code = s.code, next_actor = 'buyer', lease_until = NULL
   FROM unnest(p_steps) s
-  WHERE y.bucket = p_bucket AND y.payment_no = s.payment_no AND y.state = 'intent';
+  WHERE y.bucket = p_bucket AND y.payment_no = ANY (numbers) AND y.payment_no = s.payment_no AND y.state = 'intent';
   RETURN QUERY SELECT s.key, y.state FROM unnest(p_steps) s
-  JOIN payment y ON y.bucket = p_bucket AND y.payment_no = s.payment_no;
+  JOIN payment y ON y.bucket = p_bucket AND y.payment_no = ANY (numbers) AND y.payment_no = s.payment_no;
 END $$;
 
 -- Row 3 of the ledger, and the supply planned.
 CREATE FUNCTION apply_payments(p_bucket int, p_steps paid_step[])
 RETURNS TABLE (step_key text, step_result text) LANGUAGE plpgsql AS $$
 DECLARE
+  ids text[] := ARRAY(SELECT s.order_id FROM unnest(p_steps) s);
+  numbers text[] := ARRAY(SELECT s.payment_no FROM unnest(p_steps) s);
   plain paid_step[];
 BEGIN
   SELECT array_agg(s) INTO plain FROM unnest(p_steps) s
-  JOIN orders o ON o.bucket = p_bucket AND o.order_id = s.order_id
-  JOIN payment y ON y.bucket = p_bucket AND y.payment_no = s.payment_no
+  JOIN orders o ON o.bucket = p_bucket AND o.order_id = ANY (ids) AND o.order_id = s.order_id
+  JOIN payment y ON y.bucket = p_bucket AND y.payment_no = ANY (numbers) AND y.payment_no = s.payment_no
   WHERE o.state = 'awaiting_payment' AND o.paid_at IS NULL AND o.price_fen = s.amount_fen
     AND y.order_id = s.order_id AND y.channel = s.channel AND y.state IN ('intent', 'open');
   INSERT INTO event (bucket, order_id, seq, kind, at, evidence_id, data)
   SELECT p_bucket, s.order_id, o.seq + 1, 'paid', s.at, s.evidence_id, jsonb_build_object('channel', s.channel)
-  FROM unnest(plain) s JOIN orders o ON o.bucket = p_bucket AND o.order_id = s.order_id;
+  FROM unnest(plain) s JOIN orders o ON o.bucket = p_bucket AND o.order_id = ANY (ids) AND o.order_id = s.order_id;
   INSERT INTO leg (bucket, subject, seq, n, posting, place, party, owner, amount_fen, evidence_id, at)
   SELECT p_bucket, s.order_id, o.seq + 2, l.n, 'paid', l.place, CASE l.n WHEN 0 THEN '' ELSE s.channel END, 'o',
     l.sign * s.amount_fen, s.evidence_id, s.at
-  FROM unnest(plain) s JOIN orders o ON o.bucket = p_bucket AND o.order_id = s.order_id
+  FROM unnest(plain) s JOIN orders o ON o.bucket = p_bucket AND o.order_id = ANY (ids) AND o.order_id = s.order_id
   CROSS JOIN (VALUES (0::smallint, 'source.payer', -1), (1::smallint, 'channel', 1)) AS l (n, place, sign);
   INSERT INTO supply_attempt (bucket, attempt_no, order_id, n, supplier, supplier_product, kind, quantity, cost_fen,
     state, holder, next_actor, due_at, deadline_at, planned_at)
   SELECT p_bucket, s.attempt_no, s.order_id, 1, o.supplier, o.supplier_product, o.kind, o.quantity, o.cost_fen,
     'ready', s.channel, 'shop', s.at, s.dispatch_by, s.at
-  FROM unnest(plain) s JOIN orders o ON o.bucket = p_bucket AND o.order_id = s.order_id;
+  FROM unnest(plain) s JOIN orders o ON o.bucket = p_bucket AND o.order_id = ANY (ids) AND o.order_id = s.order_id;
   UPDATE payment y SET state = 'paid', transaction_id = s.transaction_id, paid_fen = s.amount_fen,
     buyer_mask = s.buyer_mask, paid_at = s.at, due_at = s.confirm_at, deadline_at = s.confirm_at, holder = y.channel,
     next_actor = 'shop', lease_until = NULL
-  FROM unnest(plain) s WHERE y.bucket = p_bucket AND y.payment_no = s.payment_no;
+  FROM unnest(plain) s WHERE y.bucket = p_bucket AND y.payment_no = ANY (numbers) AND y.payment_no = s.payment_no;
   UPDATE orders o SET state = 'paid', seq = o.seq + 2, holder = 'channel', next_actor = 'shop', due_at = NULL,
     deadline_at = s.dispatch_by, paid_at = s.at, lease_until = NULL
-  FROM unnest(plain) s WHERE o.bucket = p_bucket AND o.order_id = s.order_id;
+  FROM unnest(plain) s WHERE o.bucket = p_bucket AND o.order_id = ANY (ids) AND o.order_id = s.order_id;
   INSERT INTO applied (bucket, key, request_hash, result, applied_at)
   SELECT p_bucket, s.key, s.request_hash, 'done', s.at FROM unnest(plain) s;
   RETURN QUERY SELECT s.key, 'done' FROM unnest(plain) s;
@@ -203,11 +222,13 @@ END $$;
 CREATE FUNCTION dispatch_attempts(p_bucket int, p_steps send_step[])
 RETURNS TABLE (step_key text, step_result text) LANGUAGE plpgsql AS $$
 DECLARE
+  ids text[] := ARRAY(SELECT s.order_id FROM unnest(p_steps) s);
+  numbers text[] := ARRAY(SELECT s.attempt_no FROM unnest(p_steps) s);
   plain send_step[];
 BEGIN
   SELECT array_agg(s) INTO plain FROM unnest(p_steps) s
-  JOIN orders o ON o.bucket = p_bucket AND o.order_id = s.order_id
-  JOIN supply_attempt a ON a.bucket = p_bucket AND a.attempt_no = s.attempt_no
+  JOIN orders o ON o.bucket = p_bucket AND o.order_id = ANY (ids) AND o.order_id = s.order_id
+  JOIN supply_attempt a ON a.bucket = p_bucket AND a.attempt_no = ANY (numbers) AND a.attempt_no = s.attempt_no
   WHERE o.state = 'paid' AND a.order_id = s.order_id AND a.state = 'ready' AND a.n = 1
     AND a.cost_fen BETWEEN 1 AND o.price_fen
     AND (SELECT count(*) = 2 AND bool_and(l.posting = 'paid') FROM leg l
@@ -216,21 +237,22 @@ BEGIN
   SELECT p_bucket, s.order_id, o.seq + 1, l.n, 'dispatched', l.place,
     CASE l.n WHEN 2 THEN a.supplier WHEN 3 THEN a.supplier || '#1' ELSE k.party END, l.owner, l.sign * a.cost_fen,
     k.evidence_id, s.at
-  FROM unnest(plain) s JOIN orders o ON o.bucket = p_bucket AND o.order_id = s.order_id
-  JOIN supply_attempt a ON a.bucket = p_bucket AND a.attempt_no = s.attempt_no
-  JOIN leg k ON k.bucket = p_bucket AND k.subject = s.order_id AND k.place = 'channel'
+  FROM unnest(plain) s JOIN orders o ON o.bucket = p_bucket AND o.order_id = ANY (ids) AND o.order_id = s.order_id
+  JOIN supply_attempt a ON a.bucket = p_bucket AND a.attempt_no = ANY (numbers) AND a.attempt_no = s.attempt_no
+  JOIN leg k ON k.bucket = p_bucket AND k.subject = ANY (ids) AND k.subject = s.order_id AND k.place = 'channel'
+    AND k.amount_fen > 0
   CROSS JOIN (VALUES (0::smallint, 'channel', 'o', -1), (1::smallint, 'channel', 'L', 1),
     (2::smallint, 'supplier.free', 'F', -1), (3::smallint, 'supplier.reserved', 'o', 1)) AS l (n, place, owner, sign);
   INSERT INTO event (bucket, order_id, seq, kind, at, data)
   SELECT p_bucket, s.order_id, o.seq + 2, 'sent', s.at, jsonb_build_object('supplier', a.supplier)
-  FROM unnest(plain) s JOIN orders o ON o.bucket = p_bucket AND o.order_id = s.order_id
-  JOIN supply_attempt a ON a.bucket = p_bucket AND a.attempt_no = s.attempt_no;
+  FROM unnest(plain) s JOIN orders o ON o.bucket = p_bucket AND o.order_id = ANY (ids) AND o.order_id = s.order_id
+  JOIN supply_attempt a ON a.bucket = p_bucket AND a.attempt_no = ANY (numbers) AND a.attempt_no = s.attempt_no;
   UPDATE supply_attempt a SET state = 'sending', sent_at = s.at, due_at = s.at, deadline_at = s.deadline_at,
     holder = a.supplier, next_actor = 'supplier', lease_until = s.lease_until
-  FROM unnest(plain) s WHERE a.bucket = p_bucket AND a.attempt_no = s.attempt_no;
+  FROM unnest(plain) s WHERE a.bucket = p_bucket AND a.attempt_no = ANY (numbers) AND a.attempt_no = s.attempt_no;
   UPDATE orders o SET state = 'supplying', seq = o.seq + 2, holder = 'supplier.reserved', next_actor = 'supplier',
     due_at = s.deadline_at, deadline_at = s.deadline_at, lease_until = NULL
-  FROM unnest(plain) s WHERE o.bucket = p_bucket AND o.order_id = s.order_id;
+  FROM unnest(plain) s WHERE o.bucket = p_bucket AND o.order_id = ANY (ids) AND o.order_id = s.order_id;
   INSERT INTO applied (bucket, key, request_hash, result, applied_at)
   SELECT p_bucket, s.key, s.request_hash, 'done', s.at FROM unnest(plain) s;
   RETURN QUERY SELECT s.key, 'done' FROM unnest(plain) s;
@@ -240,25 +262,27 @@ END $$;
 CREATE FUNCTION hear_suppliers(p_bucket int, p_steps heard_step[])
 RETURNS TABLE (step_key text, step_result text) LANGUAGE plpgsql AS $$
 DECLARE
+  ids text[] := ARRAY(SELECT s.order_id FROM unnest(p_steps) s);
+  numbers text[] := ARRAY(SELECT s.attempt_no FROM unnest(p_steps) s);
   plain heard_step[];
   news heard_step[];
 BEGIN
   SELECT array_agg(s), array_agg(s) FILTER (WHERE a.state <> 'processing') INTO plain, news FROM unnest(p_steps) s
-  JOIN orders o ON o.bucket = p_bucket AND o.order_id = s.order_id
-  JOIN supply_attempt a ON a.bucket = p_bucket AND a.attempt_no = s.attempt_no
+  JOIN orders o ON o.bucket = p_bucket AND o.order_id = ANY (ids) AND o.order_id = s.order_id
+  JOIN supply_attempt a ON a.bucket = p_bucket AND a.attempt_no = ANY (numbers) AND a.attempt_no = s.attempt_no
   WHERE o.state = 'supplying' AND a.state IN ('sending', 'processing', 'unknown') AND s.due_at <= a.deadline_at;
   INSERT INTO event (bucket, order_id, seq, kind, at, evidence_id, data)
   SELECT p_bucket, s.order_id, o.seq + 1, 'supplier_processing', s.at, s.evidence_id,
     jsonb_build_object('supplier', a.supplier)
-  FROM unnest(news) s JOIN orders o ON o.bucket = p_bucket AND o.order_id = s.order_id
-  JOIN supply_attempt a ON a.bucket = p_bucket AND a.attempt_no = s.attempt_no;
+  FROM unnest(news) s JOIN orders o ON o.bucket = p_bucket AND o.order_id = ANY (ids) AND o.order_id = s.order_id
+  JOIN supply_attempt a ON a.bucket = p_bucket AND a.attempt_no = ANY (numbers) AND a.attempt_no = s.attempt_no;
   UPDATE orders o SET seq = o.seq + 1, lease_until = NULL FROM unnest(news) s
-  WHERE o.bucket = p_bucket AND o.order_id = s.order_id;
+  WHERE o.bucket = p_bucket AND o.order_id = ANY (ids) AND o.order_id = s.order_id;
   UPDATE supply_attempt a SET state = 'processing', code = s.code, asked = a.asked + 1, asked_at = s.at,
     answered_at = s.at, due_at = s.due_at, feedback = a.feedback || s.feedback::jsonb,
     supplier_order_id = CASE s.supplier_order_id WHEN '' THEN a.supplier_order_id ELSE s.supplier_order_id END,
     lease_until = NULL
-  FROM unnest(plain) s WHERE a.bucket = p_bucket AND a.attempt_no = s.attempt_no;
+  FROM unnest(plain) s WHERE a.bucket = p_bucket AND a.attempt_no = ANY (numbers) AND a.attempt_no = s.attempt_no;
   RETURN QUERY SELECT s.key, 'done' FROM unnest(plain) s;
 END $$;
 
@@ -266,11 +290,13 @@ END $$;
 CREATE FUNCTION apply_deliveries(p_bucket int, p_steps delivered_step[])
 RETURNS TABLE (step_key text, step_result text) LANGUAGE plpgsql AS $$
 DECLARE
+  ids text[] := ARRAY(SELECT s.order_id FROM unnest(p_steps) s);
+  numbers text[] := ARRAY(SELECT s.attempt_no FROM unnest(p_steps) s);
   plain delivered_step[];
 BEGIN
   SELECT array_agg(s) INTO plain FROM unnest(p_steps) s
-  JOIN orders o ON o.bucket = p_bucket AND o.order_id = s.order_id
-  JOIN supply_attempt a ON a.bucket = p_bucket AND a.attempt_no = s.attempt_no
+  JOIN orders o ON o.bucket = p_bucket AND o.order_id = ANY (ids) AND o.order_id = s.order_id
+  JOIN supply_attempt a ON a.bucket = p_bucket AND a.attempt_no = ANY (numbers) AND a.attempt_no = s.attempt_no
   WHERE o.state = 'supplying' AND a.order_id = s.order_id AND a.n = 1
     AND a.state IN ('sending', 'processing', 'unknown') AND coalesce(s.cost_fen, a.cost_fen) = a.cost_fen
     AND s.at <= a.deadline_at
@@ -278,21 +304,21 @@ BEGIN
          WHERE l.bucket = p_bucket AND l.subject = s.order_id);
   INSERT INTO event (bucket, order_id, seq, kind, at, evidence_id, data)
   SELECT p_bucket, s.order_id, o.seq + 1, 'delivered', s.at, s.evidence_id, jsonb_build_object('supplier', a.supplier)
-  FROM unnest(plain) s JOIN orders o ON o.bucket = p_bucket AND o.order_id = s.order_id
-  JOIN supply_attempt a ON a.bucket = p_bucket AND a.attempt_no = s.attempt_no;
+  FROM unnest(plain) s JOIN orders o ON o.bucket = p_bucket AND o.order_id = ANY (ids) AND o.order_id = s.order_id
+  JOIN supply_attempt a ON a.bucket = p_bucket AND a.attempt_no = ANY (numbers) AND a.attempt_no = s.attempt_no;
   INSERT INTO leg (bucket, subject, seq, n, posting, place, party, owner, amount_fen, evidence_id, at)
   SELECT p_bucket, s.order_id, o.seq + 2, l.n, 'supplier_succeeded', l.place, a.supplier || '#1', 'o',
     l.sign * a.cost_fen, s.evidence_id, s.at
-  FROM unnest(plain) s JOIN orders o ON o.bucket = p_bucket AND o.order_id = s.order_id
-  JOIN supply_attempt a ON a.bucket = p_bucket AND a.attempt_no = s.attempt_no
+  FROM unnest(plain) s JOIN orders o ON o.bucket = p_bucket AND o.order_id = ANY (ids) AND o.order_id = s.order_id
+  JOIN supply_attempt a ON a.bucket = p_bucket AND a.attempt_no = ANY (numbers) AND a.attempt_no = s.attempt_no
   CROSS JOIN (VALUES (0::smallint, 'supplier.reserved', -1), (1::smallint, 'supplier.settled', 1)) AS l (n, place, sign);
   UPDATE supply_attempt a SET state = 'succeeded', reason = '', code = s.code, asked = a.asked + 1, asked_at = s.at,
     answered_at = s.at, finished_at = s.at, due_at = NULL, next_actor = '', lease_until = NULL,
     supplier_order_id = s.supplier_order_id, serial = s.serial, feedback = a.feedback || s.feedback::jsonb
-  FROM unnest(plain) s WHERE a.bucket = p_bucket AND a.attempt_no = s.attempt_no;
+  FROM unnest(plain) s WHERE a.bucket = p_bucket AND a.attempt_no = ANY (numbers) AND a.attempt_no = s.attempt_no;
   UPDATE orders o SET state = 'delivered', reason = '', seq = o.seq + 2, holder = 'supplier.settled', next_actor = '',
     due_at = NULL, deadline_at = NULL, finished_at = s.at, lease_until = NULL
-  FROM unnest(plain) s WHERE o.bucket = p_bucket AND o.order_id = s.order_id;
+  FROM unnest(plain) s WHERE o.bucket = p_bucket AND o.order_id = ANY (ids) AND o.order_id = s.order_id;
   INSERT INTO applied (bucket, key, request_hash, result, applied_at)
   SELECT p_bucket, s.key, s.request_hash, 'done', s.at FROM unnest(plain) s;
   RETURN QUERY SELECT s.key, 'done' FROM unnest(plain) s;
@@ -304,7 +330,7 @@ CREATE FUNCTION apply_batch(
   p_bucket int, p_orders text[], p_keys text[], p_hashes bytea[], p_place place_step[], p_open open_step[],
   p_opened opened_step[], p_paid paid_step[], p_send send_step[], p_heard heard_step[], p_delivered delivered_step[])
 RETURNS TABLE (step_key text, step_result text) LANGUAGE plpgsql
-SET enable_seqscan = off SET enable_hashjoin = off SET enable_mergejoin = off AS $$
+SET enable_seqscan = off SET enable_nestloop = off SET enable_mergejoin = off AS $$
 DECLARE
   before text[];
 BEGIN

@@ -8,6 +8,7 @@ the caller then goes the general way, with a `Turn`.
 
 from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime
+from operator import attrgetter
 from typing import Any, Final
 
 import asyncpg
@@ -102,7 +103,12 @@ class OrderBatch:
         observe: Callable[[FlushReport], None] | None = None,
     ) -> None:
         self._batcher: Batcher[Step, Done] = Batcher(
-            self._apply, record=self._record, pool=pool, crash_point=self._reach, observe=observe
+            self._apply,
+            record=self._record,
+            pool=pool,
+            group=attrgetter("kind"),
+            crash_point=self._reach,
+            observe=observe,
         )
         self._crash_point = crash_point
         self._facts_at_stake = False

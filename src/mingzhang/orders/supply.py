@@ -45,7 +45,7 @@ async def work_attempt(ctx: Context, attempt_no: str) -> None:
         answer = await ctx.suppliers[attempt.supplier].query(
             attempt_no, GoodsKind(attempt.kind), attempt.quantity
         )
-        await _record(ctx, attempt, answer)
+        await record_answer(ctx, attempt, answer)
 
 
 async def _dispatch(ctx: Context, attempt: Attempt) -> None:
@@ -53,7 +53,7 @@ async def _dispatch(ctx: Context, attempt: Attempt) -> None:
     order = await ctx.reader.order(attempt.order_id)
     if order is None:
         return
-    sending = await intend_supply(ctx, order, attempt) or await _intend_again(ctx, attempt)
+    sending = await begin_supply(ctx, order, attempt)
     if sending is None:
         return
     ctx.crash_point("intent_to_call")
@@ -69,7 +69,12 @@ async def _dispatch(ctx: Context, attempt: Attempt) -> None:
         )
     )
     ctx.crash_point("call_to_outcome")
-    await _record(ctx, sending, answer)
+    await record_answer(ctx, sending, answer)
+
+
+async def begin_supply(ctx: Context, order: Order, attempt: Attempt) -> Attempt | None:
+    """Row 4 and the intent to send; None when it may not go out (now)."""
+    return await intend_supply(ctx, order, attempt) or await _intend_again(ctx, attempt)
 
 
 async def intend_supply(ctx: Context, order: Order, attempt: Attempt) -> Attempt | None:
@@ -144,7 +149,7 @@ async def _reserve(turn: Turn, attempt: Attempt) -> bool:
     return True
 
 
-async def _record(ctx: Context, attempt: Attempt, answer: SupplyAnswer) -> None:
+async def record_answer(ctx: Context, attempt: Attempt, answer: SupplyAnswer) -> None:
     """Keep what the supplier said. A last word becomes a fact with its inbox row; the rest moves the clock."""
     if answer.messages and answer.state is SupplyState.PROCESSING:
         kept = await hear(ctx, attempt, answer)
@@ -346,6 +351,7 @@ async def apply_supply(ctx: Context, waiting: Waiting) -> None:
 
 async def _close_attempt(turn: Turn, attempt: Attempt, content: dict[str, Any]) -> None:
     """The fact was recorded by the batch and is applied here: the attempt's row takes its last word now."""
+    await turn.conn.execute(fulfilment.SQL.count_question, attempt.bucket, attempt.attempt_no, turn.now)
     await turn.conn.execute(
         fulfilment.SQL.set_final,
         attempt.bucket,

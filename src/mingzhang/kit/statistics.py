@@ -1,0 +1,44 @@
+"""Keeps the planner's statistics in step with growth, where the server's own once-a-minute look comes too late.
+
+Tables that fill from nothing within seconds keep plans made for empty ones, and every step then costs more with
+every order (throughput ÷ 18 in a cold start followed by a bulk load). ANALYZE after each doubling ends that: it
+also makes every session plan anew.
+"""
+
+import asyncio
+
+import asyncpg
+import structlog
+
+LOOK_REAL_S = 2.0
+PAGES_MIN = 16  # below this any plan will do
+
+_GROWN = """
+SELECT c.relname FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace
+WHERE n.nspname = current_schema AND c.relkind = 'r' AND c.relname <> 'schema_migration'
+  AND pg_relation_size(c.oid) / current_setting('block_size')::bigint > greatest($1, 2 * c.relpages)
+ORDER BY c.relname
+"""
+log = structlog.get_logger()
+
+
+async def refresh(pool: asyncpg.Pool) -> list[str]:
+    """Analyze the tables that have doubled since they were last looked at; returns their names."""
+    async with pool.acquire() as conn:
+        names = [row["relname"] for row in await conn.fetch(_GROWN, PAGES_MIN)]
+        for name in names:
+            await conn.execute(f'ANALYZE "{name}"')
+    return names
+
+
+async def keep_fresh(pool: asyncpg.Pool, stop: asyncio.Event) -> None:
+    """Look every two real seconds until `stop`; a database that is away is looked at again."""
+    while not stop.is_set():
+        try:
+            await refresh(pool)
+        except (OSError, TimeoutError, asyncpg.PostgresError, asyncpg.InterfaceError) as error:
+            log.debug("statistics_not_refreshed", error=type(error).__name__)
+        try:
+            await asyncio.wait_for(stop.wait(), LOOK_REAL_S)
+        except TimeoutError:
+            continue

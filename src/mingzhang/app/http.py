@@ -13,13 +13,11 @@ from litestar.datastructures import CacheControlHeader, State
 from litestar.enums import ScopeType
 from litestar.exceptions import HTTPException
 from litestar.middleware import ASGIMiddleware
-from litestar.openapi import OpenAPIConfig
-from litestar.openapi.plugins import JsonRenderPlugin
 from litestar.static_files import create_static_files_router
 from litestar.types import ASGIApp, Message, Receive, Scope, Send
 
 from mingzhang import web
-from mingzhang.app import http_api, http_hooks, http_orders, http_pages, http_staff, metrics
+from mingzhang.app import http_api, http_docs, http_hooks, http_orders, http_pages, http_staff, metrics
 from mingzhang.app.desk import Desk
 from mingzhang.app.http_demo import HANDLERS as DEMO_HANDLERS
 from mingzhang.app.http_kit import PAGE_HEADERS, AnyRequest, desk_of, language, shop_of
@@ -28,7 +26,6 @@ from mingzhang.kit.errors import Kind, Problem
 from mingzhang.web import pages
 
 BODY_BYTES_MAX: Final = 256 * 1024
-VERSION: Final = "1.0.0"
 _DATABASE_AWAY: Final = (
     OSError,
     TimeoutError,
@@ -157,6 +154,7 @@ def create_app(desk: Desk) -> Litestar:
         *http_orders.HANDLERS,
         *http_staff.HANDLERS,
         http_api.ROUTER,
+        http_docs.docs,
         create_static_files_router(
             path="/static", directories=[static], cache_control=CacheControlHeader(max_age=300, public=True)
         ),
@@ -172,12 +170,7 @@ def create_app(desk: Desk) -> Litestar:
             HTTPException: on_http_exception,
             Exception: on_exception,
         },
-        openapi_config=OpenAPIConfig(
-            title="mingzhang",
-            version=VERSION,
-            path="/api/schema",
-            render_plugins=[JsonRenderPlugin(path=["/", "/openapi.json"])],
-        ),
+        openapi_config=http_docs.config(),
         request_max_body_size=BODY_BYTES_MAX,
         logging_config=None,
     )

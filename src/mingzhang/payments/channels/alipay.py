@@ -186,7 +186,7 @@ class Alipay:
             return _refund(called, RefundState.UNKNOWN, called.outcome)
         if text_of(called.fields, "fund_change") == "Y":
             return _refund(called, RefundState.ACCEPTED, Outcome.OK, request.amount_fen)
-        asked = await self.query_refund(request.payment_no, request.refund_no)
+        asked = await self.query_refund(request.payment_no, request.refund_no, request.transaction_id)
         messages = called.messages + asked.messages
         if asked.state in (RefundState.ARRIVED, RefundState.ACCEPTED):
             return msgspec.structs.replace(asked, messages=messages)
@@ -194,9 +194,11 @@ class Alipay:
             asked, state=RefundState.UNKNOWN, outcome=Outcome.UNKNOWN, messages=messages
         )
 
-    async def query_refund(self, payment_no: str, refund_no: str) -> RefundAnswer:
+    async def query_refund(self, payment_no: str, refund_no: str, transaction_id: str = "") -> RefundAnswer:
         """``alipay.trade.fastpay.refund.query``. Not found: none made; the same number may be sent again."""
         biz = {"out_trade_no": payment_no, "out_request_no": refund_no}
+        if transaction_id:  # Alipay goes by its own number then: two trades may bear ours
+            biz["trade_no"] = transaction_id
         called = await self._call("alipay.trade.fastpay.refund.query", biz)
         if called.outcome is Outcome.REFUSED and called.code == TRADE_NOT_EXIST:
             return _refund(called, RefundState.NOT_FOUND, Outcome.OK)

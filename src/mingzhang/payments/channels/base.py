@@ -186,8 +186,8 @@ class Channel(Protocol):
         """Give money back by the original path. The same ``refund_no`` never refunds twice."""
         ...
 
-    async def query_refund(self, payment_no: str, refund_no: str) -> RefundAnswer:
-        """Ask for one refund by our number (F14)."""
+    async def query_refund(self, payment_no: str, refund_no: str, transaction_id: str = "") -> RefundAnswer:
+        """Ask for one refund by our number (F14). `transaction_id`: which trade, where a number has two."""
         ...
 
     def read_notify(self, http: HttpMessage) -> Notify:

@@ -18,6 +18,8 @@ APPEND_ONLY = (
     "delivered_card",
     "staff_action",
     "audit_run",
+    "audit_checkpoint",
+    "audit_total",
 )
 ORDER_OWNED = (
     "orders",
@@ -39,7 +41,7 @@ OWNERS = {
     "payments": {"payment", "suspense"},
     "fulfilment": {"supply_attempt", "delivered_card"},
     "refunds": {"refund"},
-    "app": {"staff", "staff_session", "staff_action", "audit_run"},
+    "app": {"staff", "staff_session", "staff_action", "audit_run", "audit_checkpoint", "audit_total"},
 }
 WRITES = re.compile(r"\b(?:INSERT INTO|UPDATE|DELETE FROM)\s+([a-z_]+)", re.IGNORECASE)
 

@@ -83,7 +83,7 @@ class World:
         self.seed = seed
         self.clock = clock or Clock()
         self.faults = Faults(seed, order_prefix)
-        self.down: dict[str, bool] = {"alipay": False, "fulu": False}
+        self.down: dict[str, bool] = {"alipay": False, "fulu": False, "dtone": False, "kasushou": False}
         self.dropped = 0
         self._sequence = 0
         self._pending = 0

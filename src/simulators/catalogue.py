@@ -8,6 +8,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field, replace
 
+from simulators.dtone.entries import ROWS as DTONE_ROWS
+
 A, F, K = "alipay", "fulu", "kasushou"
 
 

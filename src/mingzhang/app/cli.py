@@ -31,6 +31,7 @@ from mingzhang.kit.errors import Problem
 from mingzhang.kit.migrations import migrate as run_migrations
 
 SHUTDOWN_S: Final = 3
+KILLS_MAX: Final = 100
 app = typer.Typer(no_args_is_help=True, add_completion=False, help="明账: every cent is at one named place.")
 staff_app = typer.Typer(no_args_is_help=True, help="Members of staff.")
 app.add_typer(staff_app, name="staff")
@@ -179,10 +180,14 @@ def simulate(
     seed: Annotated[int, typer.Option(help="the plan's seed")] = 1,
     buckets: Annotated[int, typer.Option(help="buckets the orders are spread over", min=1)] = 1,
     faults: Annotated[Faults, typer.Option(help="what goes wrong")] = Faults.DEFAULT,
+    kills: Annotated[
+        int, typer.Option(help="kill -9 worker, web or PostgreSQL this often", min=0, max=KILLS_MAX)
+    ] = 0,
     as_json: Annotated[bool, typer.Option("--json", help="one JSON object")] = False,
 ) -> None:
     """Drive a seeded plan through a platform of its own and audit it; exit 1 when the books do not agree."""
-    raise typer.Exit(run_check(Check(orders=orders, seed=seed, faults=faults, buckets=buckets), as_json))
+    check = Check(orders=orders, seed=seed, faults=faults, buckets=buckets, kills=kills)
+    raise typer.Exit(run_check(check, as_json))
 
 
 def _settings() -> Settings:

@@ -24,6 +24,7 @@ from cryptography.hazmat.primitives.asymmetric import rsa
 from mingzhang.evidence.messages import HttpMessage
 from mingzhang.fulfilment.suppliers.base import GoodsKind, Supplier, SupplyRequest
 from mingzhang.fulfilment.suppliers.fulu import Fulu, FuluSettings
+from mingzhang.fulfilment.suppliers.kasushou import Kasushou, KasushouSettings
 from mingzhang.kit.clock import Clock
 from mingzhang.kit.outbound import Outbound
 from mingzhang.payments.channels.alipay import Alipay, AlipaySettings
@@ -164,7 +165,10 @@ class ChannelRig(Rig):
 
 @dataclass
 class SupplierRig(Rig):
-    """One supplier. `hasty` gives up soon; `stranger` has another secret. `products`: one of each kind."""
+    """One supplier. `hasty` gives up soon; `stranger` has another secret. `products`: one of each kind.
+
+    `tells`: what the wire has a place for beside state and cost.
+    """
 
     supplier: Supplier
     hasty: Supplier
@@ -172,6 +176,7 @@ class SupplierRig(Rig):
     unreachable: Supplier
     products: Mapping[GoodsKind, SupplyRequest]
     secrets: tuple[str, ...]
+    tells: frozenset[str] = frozenset({"serial", "finished_at"})
 
     def request(self, order: str, kind: GoodsKind, **changes: object) -> SupplyRequest:
         return msgspec.structs.replace(self.products[kind], attempt_no=f"{order}T1", **changes)
@@ -317,6 +322,53 @@ async def fulu_rig(simulator: SimulatorProcess, clock: Clock) -> AsyncIterator[S
     await outbound.aclose()
 
 
+@asynccontextmanager
+async def kasushou_rig(simulator: SimulatorProcess, clock: Clock) -> AsyncIterator[SupplierRig]:
+    """卡速售."""
+    ready = simulator.ready["kasushou"]
+    replace = msgspec.structs.replace
+    outbound = Outbound()
+    mobile = SupplyRequest(
+        attempt_no="",
+        kind=GoodsKind.MOBILE,
+        supplier_product="1050",
+        quantity=1,
+        account="13800001234",
+        face_value_fen=5000,
+        safe_cost_fen=5000,
+    )
+    direct = replace(mobile, kind=GoodsKind.DIRECT, supplier_product="2010", quantity=2, account="88881234")
+    card = replace(mobile, kind=GoodsKind.CARD, supplier_product="3100", quantity=2, account="")
+    async with open_inbox() as inbox:
+        settings = KasushouSettings(**ready, callback_url=inbox.url, timeout_s=TIMEOUT_S)
+        suppliers = [
+            Kasushou(settings, outbound, clock),
+            Kasushou(replace(settings, timeout_s=HASTY_S), outbound, clock),
+            Kasushou(replace(settings, api_key="0" * 32), outbound, clock),
+            Kasushou(replace(settings, url="http://127.0.0.1:1"), outbound, clock),
+        ]
+        inbox.reply = suppliers[0].acknowledge
+        yield SupplierRig(
+            simulator=simulator,
+            clock=clock,
+            inbox=inbox,
+            party="kasushou",
+            faults={name: name for name in SUPPLIER_FAULTS},
+            supplier=suppliers[0],
+            hasty=suppliers[1],
+            stranger=suppliers[2],
+            unreachable=suppliers[3],
+            products={
+                GoodsKind.MOBILE: mobile,
+                GoodsKind.DIRECT: replace(direct, safe_cost_fen=2000),
+                GoodsKind.CARD: replace(card, safe_cost_fen=20000),
+            },
+            secrets=(settings.api_key,),
+            tells=frozenset(),
+        )
+    await outbound.aclose()
+
+
 Maker = Callable[[SimulatorProcess, Clock], AbstractAsyncContextManager[Any]]
 
 CHANNELS: dict[str, Maker] = {
@@ -324,4 +376,5 @@ CHANNELS: dict[str, Maker] = {
 }
 SUPPLIERS: dict[str, Maker] = {
     "fulu": fulu_rig,
+    "kasushou": kasushou_rig,
 }

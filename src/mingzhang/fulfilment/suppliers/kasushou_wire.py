@@ -150,13 +150,18 @@ def without_cards(body: bytes, *, genuine: bool = True) -> bytes:
 
 
 def _form(body: bytes) -> dict[str, str]:
-    """A form's fields, the last of each name, as PHP reads them. Raises ValueError."""
-    return dict(
-        parse_qsl(
-            body.decode(), keep_blank_values=True, strict_parsing=True, errors="strict",
-            max_num_fields=_FIELDS_MAX,
-        )
-    )  # fmt: skip
+    """A form's fields. Raises ValueError, also when one of them is named twice."""
+    pairs = parse_qsl(
+        body.decode(),
+        keep_blank_values=True,
+        strict_parsing=True,
+        errors="strict",
+        max_num_fields=_FIELDS_MAX,
+    )
+    fields = dict(pairs)
+    if len(fields) != len(pairs):
+        raise ValueError("a field is named twice")
+    return fields
 
 
 def _base(name: str) -> str:

@@ -20,7 +20,7 @@ from mingzhang import web
 from mingzhang.app import http_api, http_docs, http_hooks, http_orders, http_pages, http_staff, metrics
 from mingzhang.app.desk import Desk
 from mingzhang.app.http_demo import HANDLERS as DEMO_HANDLERS
-from mingzhang.app.http_kit import PAGE_HEADERS, AnyRequest, desk_of, language, shop_of
+from mingzhang.app.http_kit import PAGE_HEADERS, AnyRequest, desk_of, guess_limiter, language, shop_of
 from mingzhang.app.problems import PROBLEM_JSON, body_of, from_status, status_of
 from mingzhang.kit.errors import Kind, Problem
 from mingzhang.web import pages
@@ -36,6 +36,7 @@ _DATABASE_AWAY: Final = (
     asyncpg.AdminShutdownError,
     asyncpg.CrashShutdownError,
 )
+_UNREADABLE: Final = (UnicodeDecodeError, RecursionError)  # JSON that is no UTF-8, or nested without end
 log = structlog.get_logger()
 
 
@@ -134,6 +135,8 @@ def _where(error: HTTPException) -> str:
 
 def on_exception(request: AnyRequest, error: Exception) -> Response[Any]:
     """Whatever nobody expected: the database away is said as such, the rest is ours and logged."""
+    if isinstance(error, _UNREADABLE):
+        return _answer(request, Problem("invalid_request", Kind.INVALID, "the body cannot be read"), 400)
     if isinstance(error, _DATABASE_AWAY):
         log.warning("database_away", error=type(error).__name__)
         return _answer(request, Problem("database_down", Kind.UNAVAILABLE), 503)
@@ -163,7 +166,7 @@ def create_app(desk: Desk) -> Litestar:
         handlers += DEMO_HANDLERS
     return Litestar(
         route_handlers=handlers,
-        state=State({"desk": desk}),
+        state=State({"desk": desk, "guesses": guess_limiter()}),
         middleware=[Counted()],
         exception_handlers={
             Problem: on_problem,

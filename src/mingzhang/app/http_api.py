@@ -91,6 +91,8 @@ async def place_order(
     client: Annotated[str, HeaderParameter(name="X-Client", min_length=1, max_length=40)] = "guest",
 ) -> PlacedOrder:
     """Place an order. The same key and input give the same order; the same key with other input is refused."""
+    if len(request.headers.getall("idempotency-key")) > 1 or len(request.headers.getall("x-client", [])) > 1:
+        raise Problem("invalid_request", Kind.INVALID, "a header stands twice")
     texts = (idempotency_key, client, data.product_id, data.account, data.contact)
     if not all(text.isprintable() for text in texts):
         raise Problem("invalid_request", Kind.INVALID, "a text holds characters that cannot be printed")

@@ -9,6 +9,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field, replace
 
 from simulators.dtone.entries import ROWS as DTONE_ROWS
+from simulators.epay.faults import FAULTS as EPAY_FAULTS
 
 A, F, K = "alipay", "fulu", "kasushou"
 
@@ -224,6 +225,7 @@ _ENTRIES = (
     ),
     Entry(F, "slow", "响应缓慢", "every answer is late by s virtual seconds", {"s": 3, "times": 0}),
     *(Entry("dtone", *row) for row in DTONE_ROWS),
+    *(Entry("epay", *row) for row in EPAY_FAULTS),
 )
 
 _KASUSHOU = (

@@ -23,6 +23,7 @@ def parser() -> argparse.ArgumentParser:
     run.add_argument("--fulu-port", type=int, default=0)
     run.add_argument("--dtone-port", type=int, default=0)
     run.add_argument("--kasushou-port", type=int, default=0)
+    run.add_argument("--epay-port", type=int, default=0)
     run.add_argument("--control-port", type=int, default=0)
     run.add_argument("--seed", type=int, default=0)
     run.add_argument(
@@ -56,6 +57,7 @@ def main(arguments: list[str] | None = None) -> None:
         fulu_port=given.fulu_port,
         dtone_port=given.dtone_port,
         kasushou_port=given.kasushou_port,
+        epay_port=given.epay_port,
         control_port=given.control_port,
         seed=given.seed,
         clock=given.clock,

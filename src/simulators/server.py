@@ -24,6 +24,7 @@ from simulators.dtone.goods import CURRENCY as DTONE_CURRENCY
 from simulators.dtone.goods import FEN_PER_CENT
 from simulators.dtone.model import DtOneParty
 from simulators.dtone.work import Worker as DtOneWorker
+from simulators.epay.side import EpaySide
 from simulators.fulu.gateway import Gateway as FuluGateway
 from simulators.fulu.methods import Methods as FuluMethods
 from simulators.fulu.model import FuluParty
@@ -45,6 +46,7 @@ class Options:
     fulu_port: int = 0
     dtone_port: int = 0
     kasushou_port: int = 0
+    epay_port: int = 0
     control_port: int = 0
     seed: int = 0
     clock: Clock = field(default_factory=Clock)
@@ -77,6 +79,7 @@ class Simulators:
         self.kasushou = KasushouParty(
             self.world, options.supplier_balance_fen, options.fulu_delay_s, options.fulu_suffixes
         )
+        self.epay = EpaySide(self.world)
         self._runners: list[web.AppRunner] = []
         self._urls: dict[str, str] = {}
 
@@ -107,6 +110,9 @@ class Simulators:
         control.books_of["dtone"] = self.dtone.books
         control.suppliers["dtone"] = dtone
         await self._serve("dtone", options.dtone_port, DtOneGateway(self.dtone, dtone).routes())
+        self.epay.party.base_url = await self._serve("epay", options.epay_port, self.epay.routes())
+        control.books_of["epay"] = self.epay.party.books
+        control.cashiers.append(self.epay.cashier)
         await self._serve("control", options.control_port, control.routes())
 
     async def _serve_kasushou(self, control: Control) -> None:
@@ -144,6 +150,7 @@ class Simulators:
                 "app_key": self.fulu.app_key,
                 "app_secret": self.fulu.app_secret,
             },
+            "epay": self.epay.ready(),
             "kasushou": {
                 "url": self._urls["kasushou"],
                 "user_id": self.kasushou.user_id,

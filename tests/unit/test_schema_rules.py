@@ -31,6 +31,7 @@ ORDER_OWNED = (
     "delivered_card",
     "refund",
     "applied",
+    "notice",
 )
 # Who may write which table: a slice writes its own and no other.
 OWNERS = {
@@ -41,6 +42,7 @@ OWNERS = {
     "payments": {"payment", "suspense"},
     "fulfilment": {"supply_attempt", "delivered_card"},
     "refunds": {"refund"},
+    "notices": {"notice", "notice_route"},
     "app": {"staff", "staff_session", "staff_action", "audit_run", "audit_checkpoint", "audit_total"},
 }
 WRITES = re.compile(r"\b(?:INSERT INTO|UPDATE|DELETE FROM)\s+([a-z_]+)", re.IGNORECASE)
@@ -103,7 +105,9 @@ def test_statements_take_time_as_a_parameter_and_rest_on_no_lock_or_order(
         assert forbidden.lower() not in text.lower(), forbidden
 
 
-@pytest.mark.parametrize("statement", ["claim_orders", "claim_payments", "claim_attempts", "claim_refunds"])
+@pytest.mark.parametrize(
+    "statement", ["claim_orders", "claim_payments", "claim_attempts", "claim_refunds", "claim_notices"]
+)
 def test_due_work_is_claimed_per_bucket(statement: str) -> None:
     texts = [text for _, _, text in _sql_files() if f"-- name: {statement}" in text]
     assert len(texts) == 1

@@ -23,6 +23,7 @@ from cryptography.hazmat.primitives.asymmetric import rsa
 
 from mingzhang.evidence.messages import HttpMessage
 from mingzhang.fulfilment.suppliers.base import GoodsKind, Supplier, SupplyRequest
+from mingzhang.fulfilment.suppliers.dtone import DtOne, DtOneSettings
 from mingzhang.fulfilment.suppliers.fulu import Fulu, FuluSettings
 from mingzhang.fulfilment.suppliers.kasushou import Kasushou, KasushouSettings
 from mingzhang.kit.clock import Clock
@@ -369,12 +370,62 @@ async def kasushou_rig(simulator: SimulatorProcess, clock: Clock) -> AsyncIterat
     await outbound.aclose()
 
 
+@asynccontextmanager
+async def dtone_rig(simulator: SimulatorProcess, clock: Clock) -> AsyncIterator[SupplierRig]:
+    """DT One: one unit a transaction; a decline gives everything back; it can't hand one PIN to itself twice."""
+    ready = simulator.ready["dtone"]
+    replace = msgspec.structs.replace
+    outbound = Outbound()
+    mobile = SupplyRequest(
+        attempt_no="",
+        kind=GoodsKind.MOBILE,
+        supplier_product="61050",
+        quantity=1,
+        account="13800001234",
+        face_value_fen=5000,
+        safe_cost_fen=5000,
+    )
+    direct = replace(mobile, kind=GoodsKind.DIRECT, supplier_product="62010", account="88881234")
+    card = replace(mobile, kind=GoodsKind.CARD, supplier_product="63010", account="")
+    async with open_inbox() as inbox:
+        settings = DtOneSettings(**ready, callback_url=inbox.url, timeout_s=TIMEOUT_S)
+        suppliers = [
+            DtOne(settings, outbound, clock),
+            DtOne(replace(settings, timeout_s=HASTY_S), outbound, clock),
+            DtOne(replace(settings, api_secret="0" * 32), outbound, clock),
+            DtOne(replace(settings, url="http://127.0.0.1:1/v1"), outbound, clock),
+        ]
+        inbox.reply = suppliers[0].acknowledge
+        yield SupplierRig(
+            simulator=simulator,
+            clock=clock,
+            inbox=inbox,
+            party="dtone",
+            faults={
+                name: name for name in SUPPLIER_FAULTS if name not in ("partial_refund", "same_card_twice")
+            },
+            supplier=suppliers[0],
+            hasty=suppliers[1],
+            stranger=suppliers[2],
+            unreachable=suppliers[3],
+            products={
+                GoodsKind.MOBILE: mobile,
+                GoodsKind.DIRECT: replace(direct, safe_cost_fen=8000),
+                GoodsKind.CARD: replace(card, safe_cost_fen=8000),
+            },
+            secrets=(settings.api_secret,),
+            tells=frozenset({"serial"}),
+        )
+    await outbound.aclose()
+
+
 Maker = Callable[[SimulatorProcess, Clock], AbstractAsyncContextManager[Any]]
 
 CHANNELS: dict[str, Maker] = {
     "alipay": alipay_rig,
 }
 SUPPLIERS: dict[str, Maker] = {
+    "dtone": dtone_rig,
     "fulu": fulu_rig,
     "kasushou": kasushou_rig,
 }

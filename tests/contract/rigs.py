@@ -21,7 +21,7 @@ from aiohttp import web
 from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric import rsa
 
-from mingzhang.evidence.messages import HttpMessage
+from mingzhang.evidence.messages import HttpMessage, Standing
 from mingzhang.fulfilment.suppliers.base import GoodsKind, Supplier, SupplyRequest
 from mingzhang.fulfilment.suppliers.dtone import DtOne, DtOneSettings
 from mingzhang.fulfilment.suppliers.fulu import Fulu, FuluSettings
@@ -30,6 +30,7 @@ from mingzhang.kit.clock import Clock
 from mingzhang.kit.outbound import Outbound
 from mingzhang.payments.channels.alipay import Alipay, AlipaySettings
 from mingzhang.payments.channels.base import Channel, PaymentRequest
+from mingzhang.payments.channels.epay import Epay, EpaySettings
 from simulator_process import SimulatorProcess
 
 TIMEOUT_S = 15.0
@@ -85,7 +86,8 @@ class Inbox:
     async def take(self, request: web.Request) -> web.Response:
         headers = {name.lower(): value for name, value in request.headers.items()}
         body = await request.read()
-        self.came.append(HttpMessage(method="POST", query=request.query_string, headers=headers, body=body))
+        query = request.rel_url.raw_query_string
+        self.came.append(HttpMessage(method=request.method, query=query, headers=headers, body=body))
         assert self.reply is not None
         reply = self.reply(accepted=True)
         return web.Response(status=reply.status, body=reply.body, content_type=reply.content_type)
@@ -106,6 +108,7 @@ async def open_inbox() -> AsyncIterator[Inbox]:
     inbox = Inbox()
     app = web.Application()
     app.router.add_post("/in", inbox.take)
+    app.router.add_get("/in", inbox.take)
     runner = web.AppRunner(app)
     await runner.setup()
     site = web.TCPSite(runner, "127.0.0.1", 0)
@@ -138,9 +141,17 @@ class Rig:
         return (await self.simulator.books())[self.party]
 
 
+CHANNEL_WIRE = frozenset({"close", "partial_refund", "refund_notify", "refund_number", "signed"})
+"""What a channel's wire may have: a call that closes, refunds in parts, notifies of refunds, a refund number of
+the merchant's, and answers and notifies signed with a key of the channel's own."""
+
+
 @dataclass
 class ChannelRig(Rig):
-    """One channel. `hasty` gives up soon; `stranger` trusts another key: no answer's signature fits."""
+    """One channel. `hasty` gives up soon; `stranger` trusts another key: no answer's signature fits.
+
+    `has`: of `CHANNEL_WIRE`, what this wire has; a test that needs more is skipped, by name.
+    """
 
     channel: Channel
     hasty: Channel
@@ -151,6 +162,22 @@ class ChannelRig(Rig):
     pay: Callable[[str], Awaitable[Any]]  # the buyer pays by the opened url
     look: Callable[[str], Awaitable[Any]]  # the buyer scans or opens it without paying
     secrets: tuple[str, ...]
+    has: frozenset[str] = CHANNEL_WIRE
+
+    def need(self, *names: str) -> None:
+        """Skip the test when this wire lacks one of them."""
+        for name in names:
+            if name not in self.has:
+                pytest.skip(f"{self.party} has no {name}")
+
+    @property
+    def notify_standing(self) -> Standing:
+        """A true notify: verified only where nobody but the channel could have signed it."""
+        return Standing.VERIFIED if "signed" in self.has else Standing.HINT
+
+    @property
+    def answer_standing(self) -> Standing:
+        return Standing.VERIFIED if "signed" in self.has else Standing.ANSWER
 
     def request(self, order: str, method: str = "qr", amount_fen: int = 10005) -> PaymentRequest:
         return PaymentRequest(
@@ -264,6 +291,65 @@ async def alipay_rig(simulator: SimulatorProcess, clock: Clock) -> AsyncIterator
             pay=pay,
             look=look,
             secrets=(private.splitlines()[1],),
+        )
+    for channel in channels:
+        await channel.aclose()
+    await outbound.aclose()
+
+
+@asynccontextmanager
+async def epay_rig(simulator: SimulatorProcess, clock: Clock) -> AsyncIterator[ChannelRig]:
+    """易支付."""
+    ready = simulator.ready["epay"]
+    settings = EpaySettings(
+        base_url=ready["base_url"], pid=ready["pid"], key=ready["key"], timeout_s=TIMEOUT_S
+    )
+    replace = msgspec.structs.replace
+    outbound = Outbound()
+    channels = [
+        Epay(settings, outbound),
+        Epay(replace(settings, timeout_s=HASTY_S), outbound),
+        Epay(replace(settings, key="0" * 32), outbound),
+        Epay(replace(settings, base_url="http://127.0.0.1:1"), outbound),
+    ]
+
+    async def pay(url: str) -> Any:
+        return await simulator.tell("POST", "/buyers/pay", {"pay_url": url})
+
+    async def look(url: str) -> Any:
+        return await outbound.get(url, TIMEOUT_S)
+
+    async with open_inbox() as inbox:
+        inbox.reply = channels[0].acknowledge
+        yield ChannelRig(
+            simulator=simulator,
+            clock=clock,
+            inbox=inbox,
+            party="epay",
+            faults={
+                "open_timeout": "create_timeout",
+                "open_unknown": "create_unknown",
+                "query_unknown": "query_unknown",
+                "query_timeout": "query_timeout",
+                "refund_unknown_then_success": "refund_unknown_then_success",
+                "refund_timeout_executed": "refund_timeout_executed",
+                "refund_timeout_lost": "refund_timeout_lost",
+                "refund_refused": "refund_refused",
+                "notify_forged": "notify_forged",
+                "notify_wrong_app": "notify_wrong_app_id",
+                "notify_wrong_amount": "notify_wrong_amount",
+                "notify_duplicate": "notify_duplicate",
+            },
+            channel=channels[0],
+            hasty=channels[1],
+            stranger=channels[2],
+            unreachable=channels[3],
+            methods=("qr", "page", "wap"),
+            refusals={"notify_forged": "bad_signature", "notify_wrong_app": "wrong_app"},
+            pay=pay,
+            look=look,
+            secrets=(settings.key,),
+            has=frozenset(),
         )
     for channel in channels:
         await channel.aclose()
@@ -423,6 +509,7 @@ Maker = Callable[[SimulatorProcess, Clock], AbstractAsyncContextManager[Any]]
 
 CHANNELS: dict[str, Maker] = {
     "alipay": alipay_rig,
+    "epay": epay_rig,
 }
 SUPPLIERS: dict[str, Maker] = {
     "dtone": dtone_rig,

@@ -123,7 +123,8 @@ def test_cards_are_distinct_and_whole() -> None:
     one, other = {"card_no": "", "card_password": "a"}, {"card_no": "7", "card_password": "b"}
     assert read_cards([one, other, one]) == (Card("", "a"), Card("7", "b"))
     assert read_cards([{"card_no": None, "card_password": ""}, {}]) == ()
-    for none in (None, "x", {}, []):
+    nothing: tuple[object, ...] = (None, "x", {}, [])
+    for none in nothing:
         assert read_cards(none) == ()
     for wrong in (["x"], [{"card_no": 7, "card_password": "b"}]):
         assert read_cards(wrong) is None

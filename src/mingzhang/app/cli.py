@@ -23,8 +23,9 @@ from mingzhang.app.audit import run_audit
 from mingzhang.app.check import Check, Faults, run_check
 from mingzhang.app.desk import open_desk
 from mingzhang.app.http import create_app
+from mingzhang.app.http_worker import create_worker_app
 from mingzhang.app.settings import Settings
-from mingzhang.app.worker import run_worker
+from mingzhang.app.worker import Pulse, run_worker
 from mingzhang.kit.clock import clock_from_spec
 from mingzhang.kit.database import open_pool
 from mingzhang.kit.errors import Problem
@@ -63,9 +64,14 @@ async def _serve(settings: Settings, role: Role) -> None:
     try:
         async with asyncio.TaskGroup() as group:
             if role is not Role.WEB:
-                group.create_task(run_worker(desk.ctx, stop))
+                pulse = Pulse()
+                group.create_task(run_worker(desk.ctx, stop, pulse))
+                if settings.worker_port:
+                    group.create_task(
+                        _serve_http(create_worker_app(pulse), settings.host, settings.worker_port, stop)
+                    )
             if role is not Role.WORKER:
-                group.create_task(_serve_web(desk, settings, stop))
+                group.create_task(_serve_http(create_app(desk), settings.host, settings.port, stop))
     finally:
         await desk.aclose()
 
@@ -77,11 +83,11 @@ class _Server(uvicorn.Server):
         """None."""
 
 
-async def _serve_web(desk: Any, settings: Settings, stop: asyncio.Event) -> None:
+async def _serve_http(http_app: Any, host: str, port: int, stop: asyncio.Event) -> None:
     config = uvicorn.Config(
-        create_app(desk),
-        host=settings.host,
-        port=settings.port,
+        http_app,
+        host=host,
+        port=port,
         log_config=None,
         access_log=False,
         server_header=False,

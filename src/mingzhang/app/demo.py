@@ -258,6 +258,7 @@ class Demo:
             "secret_key_file": str(keys / "secret.hex"),
             "base_url": self.base_url,
             "port": str(self.port),
+            "worker_port": str(free_port()),
             "clock": clock,
             "demo": "1",
             "alipay_gateway": alipay["gateway"],

@@ -20,6 +20,7 @@ from mingzhang.kit.clock import Clock
 from mingzhang.kit.database import connect, open_pool, transaction
 from mingzhang.kit.errors import Kind, Problem
 from mingzhang.kit.ids import bucket_of, is_order_id, new_id
+from mingzhang.kit.migrations import pending_on
 from mingzhang.kit.outbound import Outbound
 from mingzhang.kit.sql import load
 from mingzhang.ledger import postings
@@ -255,13 +256,15 @@ class Desk:
         async with self._bell:
             self._bell.notify_all()
 
-    async def ready(self) -> bool:
-        """Whether the database answers."""
+    async def lacking(self) -> str:
+        """What must come before traffic: `database`, `migrations` (behind or ahead of this code), or nothing."""
         try:
             async with self.pool.acquire(timeout=2) as conn:
-                return bool(await conn.fetchval("SELECT true"))
+                return "migrations" if await pending_on(conn) else ""
+        except Problem:
+            return "migrations"
         except (OSError, TimeoutError, asyncpg.PostgresError, asyncpg.InterfaceError):
-            return False
+            return "database"
 
     async def set_up_sample_shop(self) -> None:
         """Sample products and rules, for the demo and for tests; what exists stays."""

@@ -70,20 +70,20 @@ def health() -> str:
 
 @get("/readyz", include_in_schema=False)
 async def readiness(request: AnyRequest) -> Response[Any]:
-    """The database answers and is up to date; until then no traffic."""
-    try:
-        ready = await desk_of(request).ready()
-    except (Problem, *_DATABASE_AWAY):
-        ready = False
+    """The database answers and has exactly this code's migrations; until then no traffic."""
+    lacking = await desk_of(request).lacking()
     return Response(
-        "ready" if ready else "not ready", status_code=200 if ready else 503, media_type="text/plain"
+        f"not ready: {lacking}" if lacking else "ready",
+        status_code=503 if lacking else 200,
+        media_type="text/plain",
+        headers={"Cache-Control": "no-store"},
     )
 
 
 @get("/metrics", include_in_schema=False, sync_to_thread=False)
 def prometheus() -> Response[bytes]:
     """Counters in Prometheus' text format."""
-    return Response(metrics.exposition(), media_type="text/plain; version=0.0.4")
+    return Response(metrics.exposition(), media_type=metrics.MEDIA_TYPE)
 
 
 def _wants_json(request: AnyRequest) -> bool:

@@ -1,12 +1,14 @@
 """The worker: no queue, the row is the job. It visits what is due, bucket by bucket, and asks nobody's leave."""
 
 import asyncio
+import time
 from collections.abc import Awaitable, Callable
 from datetime import timedelta
 
 import asyncpg
 import structlog
 
+from mingzhang.app import metrics
 from mingzhang.app.wiring import APPLY
 from mingzhang.evidence import store as evidence
 from mingzhang.fulfilment import store as fulfilment
@@ -41,6 +43,23 @@ ROUNDS: tuple[tuple[str, str, Visit], ...] = (
     (refund_store.SQL.claim_refunds, "refund_no", refunds.work_refund),
     (orders.SQL.claim_orders, "order_id", _ring),
 )
+
+
+class Pulse:
+    """Signs of life of one worker: when it last looked for due rows, and whether the database answered then."""
+
+    def __init__(self) -> None:
+        self._looked = time.monotonic()
+        self.database = False
+
+    def beat(self, *, database: bool) -> None:
+        """It looked just now."""
+        self._looked, self.database = time.monotonic(), database
+        metrics.LOOKS.labels("done" if database else "database_away").inc()
+
+    def age_s(self) -> float:
+        """Real seconds since it last looked."""
+        return time.monotonic() - self._looked
 
 
 class Worker:
@@ -108,10 +127,13 @@ class Worker:
     async def _visit(self, visit: Visit, key: str) -> None:
         try:
             await visit(self._ctx, key)
+            metrics.VISITS.labels("done").inc()
         except Problem as problem:
             # The row keeps its lease and is visited again when that ends.
+            metrics.VISITS.labels("refused").inc()
             log.warning("visit_refused", key=key, code=problem.code)
         except Exception:
+            metrics.VISITS.labels("failed").inc()
             log.exception("visit_failed", key=key)
 
     async def drain(self) -> None:
@@ -120,17 +142,21 @@ class Worker:
             await asyncio.wait(set(self._tasks))
 
 
-async def run_worker(ctx: Context, stop: asyncio.Event) -> None:
+async def run_worker(ctx: Context, stop: asyncio.Event, pulse: Pulse | None = None) -> None:
     """Work until `stop`: look, and look again at once while there is something, else after a short pause.
 
     A database that is down makes orders wait; the loop goes on and resumes by itself.
     """
     worker = Worker(ctx)
+    pulse = pulse or Pulse()
     while not stop.is_set():
         taken = 0
         try:
             taken = await worker.round()
+            metrics.ROWS.inc(taken)
+            pulse.beat(database=True)
         except (OSError, asyncpg.PostgresError, asyncpg.InterfaceError, Problem) as error:
+            pulse.beat(database=False)
             log.warning("database_unavailable", error=type(error).__name__)
         if not taken:
             try:

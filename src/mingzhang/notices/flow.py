@@ -144,7 +144,9 @@ def _link(post: Post, audience: Audience, order_id: str) -> str:
     """Buyers get their order's page with its token in the fragment; others must sign in."""
     if audience is not Audience.BUYER:
         return f"{post.base_url}/staff/work"
-    return f"{post.base_url}/orders/{order_id}#t={post.vault.token(order_id)}" if is_order_id(order_id) else ""
+    return (
+        f"{post.base_url}/orders/{order_id}#t={post.vault.token(order_id)}" if is_order_id(order_id) else ""
+    )
 
 
 async def _sent(post: Post, bucket: int, row: asyncpg.Record, delivery: Delivery) -> None:

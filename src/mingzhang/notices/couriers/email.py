@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import ipaddress
+import re
 import ssl
 from email.headerregistry import Address
 from email.message import EmailMessage
@@ -21,6 +22,9 @@ from mingzhang.kit.errors import Kind, Problem
 from mingzhang.notices.couriers.base import Delivery, Letter, Outcome, answer_message
 
 _TLS: Final = frozenset({"starttls", "tls", "none"})
+_ATOM: Final = r"[A-Za-z0-9!#$%&'*+/=?^_`{|}~-]+"
+_NAME: Final = re.compile(rf"(?=.{{1,64}}\Z){_ATOM}(?:\.{_ATOM})*")  # RFC 5321's dot-string, in ASCII only
+_DOMAIN: Final = re.compile(r"(?:[A-Za-z0-9-]{1,63}\.)+[A-Za-z0-9-]{2,63}")
 
 
 class EmailSettings(msgspec.Struct, frozen=True, kw_only=True):
@@ -66,11 +70,10 @@ class Email:
 
     async def send(self, letter: Letter) -> Delivery:
         """Hand one mail to the server."""
-        try:
-            recipient = _ascii_domain(letter.address)
-            mail = self._write(letter, recipient)
-        except (ValueError, UnicodeError):
+        recipient = _clean(letter.address)
+        if not recipient:
             return Delivery(outcome=Outcome.REFUSED, code="bad_address")
+        mail = self._write(letter, recipient)
         attempt = _Attempt(self._client(), letter, mail, self._settings)
         try:
             async with asyncio.timeout(self._settings.timeout_s):
@@ -110,9 +113,14 @@ class Email:
         return mail.as_bytes()
 
 
-def _ascii_domain(address: str) -> str:
+def _clean(address: str) -> str:
+    """The address as it may stand in a command and a header, its domain in ASCII; empty when it is none."""
     name, _, domain = address.rpartition("@")
-    return f"{name}@{domain.encode('idna').decode('ascii')}"
+    try:
+        domain = domain.encode("idna").decode("ascii")
+    except UnicodeError:
+        return ""
+    return f"{name}@{domain}" if _NAME.fullmatch(name) and _DOMAIN.fullmatch(domain) else ""
 
 
 class _Attempt:
@@ -129,21 +137,18 @@ class _Attempt:
         client = self._client
         try:
             await client.connect()
-            options, encoding = ([], "ascii") if recipient.isascii() else (["SMTPUTF8"], "utf-8")
-            await client.mail(sender, options=options, encoding=encoding)
-            await client.rcpt(recipient, encoding=encoding)
+            await client.mail(sender)
+            await client.rcpt(recipient)
             self._data_begun = True
             answer = await client.data(self._mail)
-        except aiosmtplib.SMTPNotSupported:
-            return Delivery(outcome=Outcome.REFUSED, code="address_unsupported")
         except aiosmtplib.SMTPResponseException as error:
             return self._answered(error)
-        except (aiosmtplib.SMTPException, OSError) as error:
-            if isinstance(error, TimeoutError):
-                return self.broken("timed_out")
+        except TimeoutError:
+            return self.broken("timed_out")
+        except OSError:  # the library's broken connections are such errors too
             return self.broken("broken_off")
-        except ValueError:
-            return Delivery(outcome=Outcome.REFUSED, code="bad_address")
+        except aiosmtplib.SMTPException:  # no STARTTLS, no way to log in
+            return self.broken("unsupported")
         return self._delivery(Outcome.ACCEPTED, answer.code, answer.message)
 
     def _answered(self, error: aiosmtplib.SMTPResponseException) -> Delivery:

@@ -289,6 +289,6 @@ async def _outside_audit(dsn: str, books: dict[str, Any]) -> dict[str, Any]:
 async def _own_audit(settings: Settings) -> list[str]:
     desk = await open_desk(settings)
     try:
-        return (await run_audit(desk.ctx, full=True)).findings
+        return (await run_audit(desk.ctx, full=True)).lines
     finally:
         await desk.aclose()

@@ -124,14 +124,17 @@ def migrate() -> None:
 @app.command()
 def audit(
     full: Annotated[bool, typer.Option("--full", help="from the first row on")] = False,
+    ask: Annotated[
+        bool, typer.Option(help="ask outside parties again where state and money disagree")
+    ] = True,
     as_json: Annotated[bool, typer.Option("--json", help="one JSON object")] = False,
 ) -> None:
-    """Check every invariant; exit 1 when something is wrong, naming the rows."""
+    """Check every invariant since the last clean audit, or all; exit 1 when something is wrong, naming the rows."""
 
     async def work() -> Any:
         desk = await open_desk(_settings())
         try:
-            return await run_audit(desk.ctx, full)
+            return await run_audit(desk.ctx, full, ask=ask)
         finally:
             await desk.aclose()
 
@@ -139,10 +142,11 @@ def audit(
     if as_json:
         sys.stdout.write(msgspec.json.encode(report).decode() + "\n")
     else:
-        for finding in report.findings:
-            out.print(finding, markup=False)
+        for line in report.lines:
+            out.print(line, markup=False)
         out.print(
-            f"{'ok' if report.ok else 'FAILED'}: {report.orders} orders, {report.missing_fen} fen missing"
+            f"{'ok' if report.ok else 'FAILED'} ({report.scope}): {report.subjects} of {report.orders} orders "
+            f"and other subjects checked, {report.found} findings, {report.missing_fen} fen missing"
         )
     raise typer.Exit(0 if report.ok else 1)
 

@@ -19,7 +19,7 @@ from mingzhang.fulfilment.suppliers.base import Supplier
 from mingzhang.kit.clock import Clock
 from mingzhang.kit.database import connect, open_pool, transaction
 from mingzhang.kit.errors import Kind, Problem
-from mingzhang.kit.ids import bucket_of, is_order_id, new_id
+from mingzhang.kit.ids import bucket_of, is_order_id, new_id, order_of_number
 from mingzhang.kit.migrations import pending_on
 from mingzhang.kit.outbound import Outbound
 from mingzhang.kit.sql import load
@@ -191,10 +191,13 @@ class Desk:
         return items
 
     async def staff_action(self, name: str, kind: str, subject: str, action: str) -> None:
-        """The safe actions only: asking again. Nothing here marks anything paid or delivered."""
-        if kind != "order":
+        """The safe actions only: asking again. Nothing here marks anything paid or delivered.
+
+        Raises `unknown_action` for anything that `STAFF_ACTIONS` does not list, `unknown_order`.
+        """
+        if action not in STAFF_ACTIONS.get(kind, ()):
             raise Problem("unknown_action", Kind.INVALID)
-        order_id = subject[:19]
+        order_id = order_of_number(subject)
         ctx = self.ctx
         async with transaction(ctx.pool) as conn:
             turn = await orders.open_turn(conn, order_id, ctx.now(), ctx.rng)
@@ -205,12 +208,12 @@ class Desk:
                     await conn.execute(
                         fulfilment.SQL.set_asked_now, attempt.bucket, attempt.attempt_no, turn.now
                     )
-            else:
-                raise Problem("unknown_action", Kind.INVALID)
+            elif action == "ask_refund":
+                await conn.execute(refunds.SQL.set_asked_now, turn.order.bucket, subject, turn.now)
             turn.event("staff_asked", reason=action)
             await turn.finish()
             await conn.execute(
-                SQL.insert_action, new_id(turn.now, ctx.rng), name, action, order_id, "", turn.now
+                SQL.insert_action, new_id(turn.now, ctx.rng), name, action, subject, "", turn.now
             )
 
     async def wait_change(self, order_id: str, seq: int, timeout_s: float) -> int:
@@ -319,7 +322,12 @@ async def _card(conn: asyncpg.Connection, product: Product) -> ProductCard:
     )
 
 
-_ASK = {"order": ("ask_channel", "ask_supplier"), "refund": (), "suspense": ()}
+# What a member of staff may do to each kind of row of the work list: the page and the address know no other.
+STAFF_ACTIONS: Mapping[str, tuple[str, ...]] = {
+    "order": ("ask_channel", "ask_supplier"),
+    "refund": ("ask_refund",),
+    "suspense": (),
+}
 
 
 def _work(kind: str, subject: str, amount_fen: int, row: asyncpg.Record) -> WorkItem:
@@ -333,7 +341,7 @@ def _work(kind: str, subject: str, amount_fen: int, row: asyncpg.Record) -> Work
         next_actor=row["next_actor"],
         due_at=row["due_at"],
         deadline_at=row["deadline_at"],
-        actions=_ASK[kind],
+        actions=STAFF_ACTIONS[kind],
     )
 
 

@@ -377,8 +377,6 @@ WORK_ACTIONS: Final[Mapping[str, str]] = {
     "ask_channel": N_("向渠道查询"),
     "ask_supplier": N_("向供应商查询"),
     "ask_refund": N_("查询退款结果"),
-    "refund_at_risk": N_("退款（本店承担风险）"),
-    "refund_suspense": N_("退还这笔款项"),
 }
 WORK_GENERAL: Final = N_("待处理")
 

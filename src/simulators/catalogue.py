@@ -10,6 +10,7 @@ from dataclasses import dataclass, field, replace
 
 from simulators.dtone.entries import ROWS as DTONE_ROWS
 from simulators.epay.faults import FAULTS as EPAY_FAULTS
+from simulators.wechat.entries import ROWS as WECHAT_ROWS
 
 A, F, K = "alipay", "fulu", "kasushou"
 
@@ -226,6 +227,7 @@ _ENTRIES = (
     Entry(F, "slow", "响应缓慢", "every answer is late by s virtual seconds", {"s": 3, "times": 0}),
     *(Entry("dtone", *row) for row in DTONE_ROWS),
     *(Entry("epay", *row) for row in EPAY_FAULTS),
+    *(Entry("wechat", *row) for row in WECHAT_ROWS),
 )
 
 _KASUSHOU = (

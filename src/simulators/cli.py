@@ -24,6 +24,7 @@ def parser() -> argparse.ArgumentParser:
     run.add_argument("--dtone-port", type=int, default=0)
     run.add_argument("--kasushou-port", type=int, default=0)
     run.add_argument("--epay-port", type=int, default=0)
+    run.add_argument("--wechat-port", type=int, default=0)
     run.add_argument("--control-port", type=int, default=0)
     run.add_argument("--seed", type=int, default=0)
     run.add_argument(
@@ -58,6 +59,7 @@ def main(arguments: list[str] | None = None) -> None:
         dtone_port=given.dtone_port,
         kasushou_port=given.kasushou_port,
         epay_port=given.epay_port,
+        wechat_port=given.wechat_port,
         control_port=given.control_port,
         seed=given.seed,
         clock=given.clock,

@@ -34,6 +34,7 @@ from simulators.kasushou.methods import Methods as KasushouMethods
 from simulators.kasushou.model import KasushouParty
 from simulators.kasushou.work import Worker as KasushouWorker
 from simulators.keys import own_key, read_public
+from simulators.wechat.side import WechatSide
 from simulators.world import MAX_BODY_BYTES, Clock, World, outage
 
 
@@ -47,6 +48,7 @@ class Options:
     dtone_port: int = 0
     kasushou_port: int = 0
     epay_port: int = 0
+    wechat_port: int = 0
     control_port: int = 0
     seed: int = 0
     clock: Clock = field(default_factory=Clock)
@@ -80,6 +82,7 @@ class Simulators:
             self.world, options.supplier_balance_fen, options.fulu_delay_s, options.fulu_suffixes
         )
         self.epay = EpaySide(self.world)
+        self.wechat = WechatSide(self.world, options.keys_dir, options.merchant_public_key)
         self._runners: list[web.AppRunner] = []
         self._urls: dict[str, str] = {}
 
@@ -113,7 +116,12 @@ class Simulators:
         self.epay.party.base_url = await self._serve("epay", options.epay_port, self.epay.routes())
         control.books_of["epay"] = self.epay.party.books
         control.cashiers.append(self.epay.cashier)
-        await self._serve("control", options.control_port, control.routes())
+        self.wechat.party.base_url = await self._serve("wechat", options.wechat_port, self.wechat.routes())
+        control.books_of["wechat"] = self.wechat.party.books
+        control.cashiers.append(self.wechat.cashier)
+        await self._serve(
+            "control", options.control_port, [*control.routes(), *self.wechat.steering.routes()]
+        )
 
     async def _serve_kasushou(self, control: Control) -> None:
         worker = KasushouWorker(self.kasushou)
@@ -151,6 +159,7 @@ class Simulators:
                 "app_secret": self.fulu.app_secret,
             },
             "epay": self.epay.ready(),
+            "wechat": self.wechat.ready(),
             "kasushou": {
                 "url": self._urls["kasushou"],
                 "user_id": self.kasushou.user_id,

@@ -31,6 +31,7 @@ from mingzhang.kit.outbound import Outbound
 from mingzhang.payments.channels.alipay import Alipay, AlipaySettings
 from mingzhang.payments.channels.base import Channel, PaymentRequest
 from mingzhang.payments.channels.epay import Epay, EpaySettings
+from mingzhang.payments.channels.wechat import Wechat, WechatKey, WechatSettings
 from simulator_process import SimulatorProcess
 
 TIMEOUT_S = 15.0
@@ -141,9 +142,12 @@ class Rig:
         return (await self.simulator.books())[self.party]
 
 
-CHANNEL_WIRE = frozenset({"close", "partial_refund", "refund_notify", "refund_number", "signed"})
+CHANNEL_WIRE = frozenset(
+    {"close", "partial_refund", "refund_notify", "refund_number", "refunded_sum", "signed", "unopened_page"}
+)
 """What a channel's wire may have: a call that closes, refunds in parts, notifies of refunds, a refund number of
-the merchant's, and answers and notifies signed with a key of the channel's own."""
+the merchant's, a query that tells how much went back, answers and notifies signed with a key of the channel's
+own, and pages that make no trade before the buyer signs in."""
 
 
 @dataclass
@@ -188,6 +192,7 @@ class ChannelRig(Rig):
             expires_at=self.clock.now() + timedelta(hours=1),
             notify_url=self.inbox.url,
             return_url="http://127.0.0.1:9/back",
+            client_ip="127.0.0.1",
         )
 
 
@@ -208,6 +213,9 @@ class SupplierRig(Rig):
 
     def request(self, order: str, kind: GoodsKind, **changes: object) -> SupplyRequest:
         return msgspec.structs.replace(self.products[kind], attempt_no=f"{order}T1", **changes)
+
+
+Maker = Callable[[SimulatorProcess, Clock], AbstractAsyncContextManager[Any]]
 
 
 def _key_pair() -> tuple[str, str]:
@@ -295,6 +303,99 @@ async def alipay_rig(simulator: SimulatorProcess, clock: Clock) -> AsyncIterator
     for channel in channels:
         await channel.aclose()
     await outbound.aclose()
+
+
+def wechat_rig(signer: str) -> Maker:
+    """微信支付 in public-key or in certificate mode: the answers and notifies are signed with that key."""
+
+    @asynccontextmanager
+    async def rig(simulator: SimulatorProcess, clock: Clock) -> AsyncIterator[ChannelRig]:
+        ready = simulator.ready["wechat"]
+        private, public = _key_pair()
+        _, foreign = _key_pair()
+        await simulator.tell("PUT", "/wechat/merchant-key", {"key": public})
+        signing = await simulator.tell("PUT", "/wechat/signing", {"with": signer})
+        replace = msgspec.structs.replace
+        outbound = Outbound()
+        given = {
+            "certificates": signer == "certificate",
+            "platform_keys": tuple(WechatKey(**key) for key in ready["public_keys"])
+            if signer == "public_key"
+            else (),
+        }
+        async with open_inbox() as inbox:
+            settings = WechatSettings(
+                mchid=ready["mchid"],
+                app_id=ready["app_id"],
+                merchant_serial=ready["merchant_serial"],
+                merchant_private_key=private,
+                api_v3_keys=(ready["api_v3_key"],),
+                gateway=ready["gateway"],
+                refund_notify_url=inbox.url,
+                timeout_s=TIMEOUT_S,
+                **given,
+            )
+            trusted = {"platform_keys": (WechatKey(pem=foreign, serial=signing["serial"]),)}
+            channels = [
+                Wechat(settings, outbound, clock),
+                Wechat(replace(settings, timeout_s=HASTY_S), outbound, clock),
+                Wechat(replace(settings, certificates=False, **trusted), outbound, clock),
+                Wechat(replace(settings, gateway="http://127.0.0.1:1", **trusted), outbound, clock),
+            ]
+            for channel in channels[:2]:
+                await channel.refresh_keys()
+
+            async def pay(url: str) -> Any:
+                return await simulator.tell("POST", "/buyers/pay", {"pay_url": url})
+
+            async def look(url: str) -> Any:
+                return await outbound.get(url, TIMEOUT_S)
+
+            inbox.reply = channels[0].acknowledge
+            yield ChannelRig(
+                simulator=simulator,
+                clock=clock,
+                inbox=inbox,
+                party="wechat",
+                faults={
+                    "open_timeout": "create_timeout",
+                    "open_unknown": "create_unknown",
+                    "query_unknown": "query_unknown",
+                    "query_timeout": "query_timeout",
+                    "close_race_pay": "close_race_pay",
+                    "refund_unknown_then_success": "refund_unknown_then_success",
+                    "refund_timeout_executed": "refund_timeout_executed",
+                    "refund_timeout_lost": "refund_timeout_lost",
+                    "refund_refused": "refund_refused",
+                    "notify_forged": "notify_forged",
+                    "notify_wrong_app": "notify_wrong_app_id",
+                    "notify_wrong_seller": "notify_wrong_seller",
+                    "notify_stale": "notify_stale",
+                    "notify_wrong_amount": "notify_wrong_amount",
+                    "notify_refund_shaped": "notify_refund_shaped",
+                    "notify_duplicate": "notify_duplicate",
+                },
+                channel=channels[0],
+                hasty=channels[1],
+                stranger=channels[2],
+                unreachable=channels[3],
+                methods=("qr", "wap"),
+                refusals={
+                    "notify_forged": "bad_signature",
+                    "notify_wrong_app": "wrong_app",
+                    "notify_wrong_seller": "wrong_merchant",
+                    "notify_stale": "stale",
+                },
+                pay=pay,
+                look=look,
+                secrets=(private.splitlines()[1], ready["api_v3_key"]),
+                has=CHANNEL_WIRE - {"refunded_sum", "unopened_page"},
+            )
+        for channel in channels:
+            await channel.aclose()
+        await outbound.aclose()
+
+    return rig
 
 
 @asynccontextmanager
@@ -505,11 +606,11 @@ async def dtone_rig(simulator: SimulatorProcess, clock: Clock) -> AsyncIterator[
     await outbound.aclose()
 
 
-Maker = Callable[[SimulatorProcess, Clock], AbstractAsyncContextManager[Any]]
-
 CHANNELS: dict[str, Maker] = {
     "alipay": alipay_rig,
     "epay": epay_rig,
+    "wechat": wechat_rig("public_key"),
+    "wechat-certificate": wechat_rig("certificate"),
 }
 SUPPLIERS: dict[str, Maker] = {
     "dtone": dtone_rig,

@@ -258,6 +258,13 @@ _KASUSHOU = (
         "回调中的卡密被替换（不在签名内）",
         "a genuine callback whose unsigned cards are other ones",
     ),
+    Entry(
+        K,
+        "unpaid_at_first",
+        "刚受理时显示未支付（-1）",
+        "accepted and paid, but the first n queries still tell status -1",
+        {"times": 1},
+    ),
     Entry(K, "accepted_unpaid", "受理但未支付（-1）", "accepted, status -1: never paid", {}, "refunded"),
     Entry(
         K,

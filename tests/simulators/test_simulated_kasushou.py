@@ -269,6 +269,13 @@ async def test_an_accepted_order_may_never_be_paid(site: Site) -> None:
     assert (await site.books())["balance_fen"] == 100_000_000
 
 
+async def test_an_order_may_look_unpaid_for_an_instant(site: Site) -> None:
+    await site.fault("M2", "unpaid_at_first", times=2)
+    await site.buy("M2T1")
+    assert [(await site.info("M2T1"))[0]["status"] for _ in range(2)] == [-1, -1]
+    await site.until_status("M2T1", 3)
+
+
 async def test_too_few_cards_and_the_same_card_twice(site: Site) -> None:
     for order, name, cards, distinct in (("N1", "too_few_cards", 1, 1), ("N2", "same_card_twice", 2, 1)):
         await site.fault(order, name)

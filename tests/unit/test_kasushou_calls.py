@@ -34,7 +34,12 @@ from outside_party import OutsideParty, http, outside_party, refused_url
 KEY = "e3yw37fe2zhb4wb6p2zzmxerpr835pjy"
 NOW = datetime(2026, 3, 1, 4, tzinfo=UTC)
 SETTINGS = KasushouSettings(
-    url="http://x", user_id="10000", api_key=KEY, callback_url="http://shop/in/卡", timeout_s=2
+    url="http://x",
+    user_id="10000",
+    api_key=KEY,
+    callback_url="http://shop/in/卡",
+    timeout_s=2,
+    unpaid_recheck_s=0.01,
 )
 MOBILE = SupplyRequest(
     attempt_no="A1T1",
@@ -255,8 +260,25 @@ async def test_failed_after_acceptance(status: int | str, words: str, reason: Re
 
 async def test_never_paid_is_refused_for_our_balance() -> None:
     """Status -1: the site took the order and found our prefund short (R14, F10)."""
-    ended, _ = await ask(QUERY, told(status=-1, recharge_hints=""))
-    assert (ended.state, ended.reason) == (SupplyState.REFUSED, Reason.PREFUND_SHORT)
+    ended, party = await ask(QUERY, told(status=-1, recharge_hints=""))
+    assert (ended.state, ended.reason, ended.code) == (SupplyState.REFUSED, Reason.PREFUND_SHORT, "unpaid")
+    assert (len(party.bodies), len(ended.messages)) == (2, 4)
+
+
+@pytest.mark.parametrize(
+    ("second", "state"),
+    [
+        (told(status=2), SupplyState.PROCESSING),
+        (told(status=3), SupplyState.SUCCEEDED),
+        (None, SupplyState.UNKNOWN),
+        (reply(200, []), SupplyState.NOT_FOUND),
+    ],
+)
+async def test_unpaid_for_an_instant_is_not_failed(second: bytes | None, state: SupplyState) -> None:
+    """F9: an order is unpaid while the site makes it; who then buys elsewhere has bought twice."""
+    ended, _ = await ask(QUERY, told(status=-1, recharge_hints=""), second)
+    assert ended.state is state
+    assert ended.reason is None
 
 
 async def test_part_of_the_cost_back_waits_for_a_person() -> None:

@@ -199,7 +199,7 @@ R, V, S, U = SupplyState.REFUSED, SupplyState.REVERSED, SupplyState.SUCCEEDED, S
         (5, "2", None, "", 1, 0, R, "partial_credit"),
         (5, "2", "2", "售后处理", 1, 0, V, "200"),
         (5, "2", "2", "", 1, 1, V, "200"),  # it had handed out cards
-        (-1, "2", "0", "", 1, 0, R, "200"),
+        (-1, "2", "0", "", 1, 0, R, "unpaid"),
         (None, "2", "2", "", 1, 0, U, "status_unknown"),
     ],
 )

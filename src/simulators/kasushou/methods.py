@@ -8,7 +8,7 @@ from typing import Any
 from simulators.faults import number_of
 from simulators.kasushou import outcomes
 from simulators.kasushou.goods import CARD, PRODUCTS, Product
-from simulators.kasushou.model import SUCCESS, KasushouParty, Order
+from simulators.kasushou.model import STATUS_UNPAID, SUCCESS, KasushouParty, Order
 from simulators.kasushou.outcomes import AT_ACCEPTANCE, Refusal
 from simulators.kasushou.work import Worker
 from simulators.money import fen, yuan
@@ -105,11 +105,15 @@ class Methods:
             "external_orderno": order.external_orderno,
             "recharge_info": account if order.account else [],
             "recharge_hints": order.hints,
-            "status": self.party.status_of(order),
+            "status": self._status(order),
             "total_price": yuan(order.cost_fen),
             "has_back_money": yuan(order.credited_fen),
             "card_list": self._cards(order),
         }
+
+    def _status(self, order: Order) -> int:
+        late = self.party.fault(order.external_orderno, "unpaid_at_first", take=True) is not None
+        return STATUS_UNPAID if late else self.party.status_of(order)
 
     def _cards(self, order: Order) -> list[dict[str, str]]:
         if order.state != SUCCESS and not order.reversed:

@@ -7,6 +7,7 @@ never sent again (F9, F20). A callback is a hint, whatever its signature says. S
 
 from __future__ import annotations
 
+import asyncio
 import re
 from collections.abc import Mapping
 from decimal import Decimal
@@ -56,7 +57,8 @@ class KasushouSettings(msgspec.Struct, frozen=True, kw_only=True):
     ``name``: the party in ledger and evidence, one for each site. ``callback_url``: empty = none is asked for.
     ``account_field``: the key of the account in the site's order templates. ``safe_price_each``: whether the
     site compares the safe price with the price of one unit (else of the whole order; the vendor does not say,
-    and one unit errs to our side).
+    and one unit errs to our side). ``unpaid_recheck_s``: real seconds after which an order that was unpaid is
+    asked about again before it counts as failed: every order may be unpaid for the instant in which it is made.
     """
 
     url: str
@@ -67,6 +69,7 @@ class KasushouSettings(msgspec.Struct, frozen=True, kw_only=True):
     account_field: str = "recharge_account"
     safe_price_each: bool = True
     timeout_s: float = 10.0
+    unpaid_recheck_s: float = 5.0
 
     def __repr__(self) -> str:
         return f"KasushouSettings(url={self.url!r}, name={self.name!r}, keys hidden)"
@@ -132,10 +135,17 @@ class Kasushou:
 
     async def query(self, attempt_no: str, kind: GoodsKind, quantity: int = 1) -> SupplyAnswer:
         """``order/info`` over all days (the vendor looks back 30 by itself). No order told settles nothing."""
-        asked = {"day": 0, "external_orderno": attempt_no, "ordersn": ""}
         if not _NUMBER.fullmatch(attempt_no):
             raise Problem("supply_invalid", Kind.INVALID, f"no number of ours: {attempt_no!r}")
-        called = await self._call(_INFO, asked)
+        answer = await self._look(attempt_no, kind, quantity)
+        if answer.code != kasushou_codes.UNPAID:
+            return answer
+        await asyncio.sleep(self._settings.unpaid_recheck_s)
+        again = await self._look(attempt_no, kind, quantity)
+        return msgspec.structs.replace(again, messages=answer.messages + again.messages)
+
+    async def _look(self, attempt_no: str, kind: GoodsKind, quantity: int) -> SupplyAnswer:
+        called = await self._call(_INFO, {"day": 0, "external_orderno": attempt_no, "ordersn": ""})
         reply = called.reply
         if reply is None:
             return _unknown(called)

@@ -19,6 +19,9 @@ FAILED: Final = "400"
 PARTIAL_CREDIT: Final = "partial_credit"
 """Our code for an order that is over while only part of its cost came back, or none: a person must look."""
 
+UNPAID: Final = "unpaid"
+"""Our code for an order that the site took and has not paid from our balance."""
+
 WORDS_OF_STATUS: Final[dict[int, str]] = {
     -1: "未支付",
     1: "等待处理",
@@ -106,7 +109,7 @@ def end_of(
     if status in _WORKING:
         return End(state=SupplyState.PROCESSING)
     if status == _UNPAID:
-        return End(state=SupplyState.REFUSED, reason=reason_in(words) or Reason.PREFUND_SHORT)
+        return End(state=SupplyState.REFUSED, reason=reason_in(words) or Reason.PREFUND_SHORT, code=UNPAID)
     if status == _DONE and not back:
         return End(state=SupplyState.SUCCEEDED)
     if status != _DONE and status not in _GIVEN_BACK:

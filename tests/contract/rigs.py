@@ -450,7 +450,7 @@ async def epay_rig(simulator: SimulatorProcess, clock: Clock) -> AsyncIterator[C
             pay=pay,
             look=look,
             secrets=(settings.key,),
-            has=frozenset(),
+            has=frozenset({"refunded_sum", "unopened_page"}),
         )
     for channel in channels:
         await channel.aclose()

@@ -9,8 +9,9 @@ import sys
 from collections.abc import Coroutine
 from enum import StrEnum
 from pathlib import Path
-from typing import Annotated, Any, Final
+from typing import Annotated, Any, Final, NoReturn
 
+import asyncpg
 import msgspec
 import typer
 import uvicorn
@@ -154,10 +155,10 @@ def audit(
 @staff_app.command("add")
 def staff_add(name: str) -> None:
     """Add a member of staff, or give a new password."""
+    settings = _settings()
     password = typer.prompt("Password", hide_input=True, confirmation_prompt=True)
 
     async def work() -> None:
-        settings = _settings()
         pool = await open_pool(settings.database_url, 1, 1)
         try:
             await staff_store.add(pool, name, password, clock_from_spec(settings.clock).now())
@@ -214,5 +215,13 @@ def main() -> None:
     try:
         app()
     except Problem as problem:
-        sys.stderr.write(f"{problem}\n")
-        raise SystemExit(2) from None
+        _refuse(str(problem))
+    except asyncpg.UndefinedTableError:
+        _refuse("database_not_migrated: run `mingzhang migrate` first")
+    except (asyncpg.InvalidAuthorizationSpecificationError, asyncpg.InvalidCatalogNameError) as error:
+        _refuse(f"database_refused: {error}")
+
+
+def _refuse(line: str) -> NoReturn:
+    sys.stderr.write(f"{line}\n")
+    raise SystemExit(2) from None

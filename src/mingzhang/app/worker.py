@@ -52,9 +52,9 @@ class Pulse:
         self._looked = time.monotonic()
         self.database = False
 
-    def beat(self, *, database: bool) -> None:
-        """It looked just now."""
-        self._looked, self.database = time.monotonic(), database
+    def beat(self, *, database: bool, at: float | None = None) -> None:
+        """It looked just now, or `at` a moment of the monotonic clock."""
+        self._looked, self.database = time.monotonic() if at is None else at, database
         metrics.LOOKS.labels("done" if database else "database_away").inc()
 
     def age_s(self) -> float:

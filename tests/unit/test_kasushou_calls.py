@@ -376,6 +376,27 @@ async def test_goods_come_page_by_page() -> None:
     assert none is None
 
 
+async def test_a_template_says_what_an_order_needs() -> None:
+    row = {"type": "text", "name": "充值账号", "key": "recharge_account", "tip": "请填写"}
+    server = {"type": "select", "name": "区服", "key": "lblName1", "options": "a,b"}
+    (fields, messages), party = await ask(lambda site: site.template("1050"), reply(200, [row, server]))
+    assert party.bodies == [b'{"goods_id":"1050"}']
+    assert [(each.key, each.name, each.tip, each.kind) for each in fields] == [
+        ("recharge_account", "充值账号", "请填写", "text"),
+        ("lblName1", "区服", "", "select"),
+    ]
+    assert len(messages) == 2
+    for answer, said in (
+        (reply(200, []), ()),
+        (reply(200, ["x"]), None),
+        (reply(200, [{**row, "key": ""}]), None),
+        (reply(200, {}), None),
+        (no("商品不存在"), None),
+    ):
+        (template, _), _ = await ask(lambda site: site.template("1050"), answer)
+        assert template == said
+
+
 def hint(body: bytes, key: str = KEY) -> Any:
     site = Kasushou(msgspec.structs.replace(SETTINGS, api_key=key), Outbound(), ManualClock(NOW))
     headers = {"content-type": "application/x-www-form-urlencoded"}

@@ -215,6 +215,13 @@ def test_a_status_with_its_money(
     assert (end.state, end.code) == (state, code)
 
 
+def test_all_cards_there_are_a_success_whatever_came_back() -> None:
+    money = {"total": Decimal(2), "back": Decimal(1)}
+    for cards, state in ((2, S), (1, R)):
+        end = end_of(3, **money, words="", kind=GoodsKind.CARD, quantity=2, cards=cards)
+        assert end.state is state
+
+
 def test_only_listed_words_refuse() -> None:
     assert refusal_of("400", "系统错误") is None
     assert refusal_of("400", "商品库存不足，请勿重复提交") is None

@@ -28,9 +28,16 @@ from mingzhang.fulfilment.suppliers.base import (
     SupplyState,
 )
 from mingzhang.fulfilment.suppliers.fulu_wire import fen_charged, fen_free
+from mingzhang.fulfilment.suppliers.kasushou_goods import (
+    AccountField,
+    Goods,
+    read_goods,
+    read_template,
+    text_of,
+)
 from mingzhang.kit.clock import Clock
 from mingzhang.kit.errors import Kind, Problem
-from mingzhang.kit.money import Fen, format_yuan
+from mingzhang.kit.money import format_yuan
 from mingzhang.kit.outbound import ANSWER_BYTES_MAX, Answer, Outbound, Silence
 
 PARTY: Final = "kasushou"
@@ -39,13 +46,13 @@ _BUY: Final = "order/buy"
 _INFO: Final = "order/info"
 _USER: Final = "user/info"
 _GOODS: Final = "goods/list"
+_TEMPLATE: Final = "goods/attach"
 
 # The query takes several numbers parted by commas: one of ours must be one number.
 _NUMBER: Final = re.compile(r"[0-9A-Za-z_-]{1,32}")
 _TEXT_MAX: Final = 200
 _GOODS_A_PAGE: Final = 100
 _PAGES_MAX: Final = 50
-_ON_SALE: Final = 1
 
 _TURNED_AWAY: Final = 429
 _CARDS_MISSING: Final = "供应商已报成功，卡密尚未给全，继续查询"
@@ -76,18 +83,6 @@ class KasushouSettings(msgspec.Struct, frozen=True, kw_only=True):
 
     def __rich_repr__(self) -> list[tuple[str, str]]:
         return [("url", self.url), ("name", self.name)]
-
-
-class Goods(msgspec.Struct, frozen=True, kw_only=True):
-    """One product of the site's list. Costs are for finance, never for the buyer."""
-
-    product_id: str
-    name: str
-    face_value_fen: Fen | None
-    cost_fen: Fen | None
-    is_card: bool
-    on_sale: bool
-    stock: int
 
 
 class _Called(msgspec.Struct, frozen=True, kw_only=True):
@@ -184,10 +179,17 @@ class Kasushou:
             rows = data.get("list") if isinstance(data, dict) else None
             if not isinstance(rows, list):
                 return None, messages
-            found += [_goods(row) for row in rows[:_GOODS_A_PAGE] if isinstance(row, dict)]
+            found += read_goods(rows[:_GOODS_A_PAGE])
             if len(rows) < _GOODS_A_PAGE:
                 break
         return tuple(found), messages
+
+    async def template(
+        self, supplier_product: str
+    ) -> tuple[tuple[AccountField, ...] | None, tuple[Message, ...]]:
+        """``goods/attach``: what the site wants to know for an order; None when it did not say."""
+        called = await self._call(_TEMPLATE, {"goods_id": supplier_product})
+        return read_template(_data_of(called.reply)), called.messages
 
     def read_callback(self, http: HttpMessage) -> CallbackHint:
         """At most a hint (F4): the attempt to ask about. Pure; never raises."""
@@ -291,9 +293,9 @@ def _accepted(called: _Called, data: object, attempt_no: str) -> SupplyAnswer:
     return SupplyAnswer(
         state=SupplyState.PROCESSING,
         code=kasushou_codes.OK,
-        supplier_order_id=_text(data, "ordersn"),
+        supplier_order_id=text_of(data, "ordersn"),
         cost_fen=fen_charged(data.get("total_price")),
-        feedback={"order_id": _text(data, "ordersn")},
+        feedback={"order_id": text_of(data, "ordersn")},
         messages=called.messages,
     )
 
@@ -304,7 +306,7 @@ def _read_order(called: _Called, row: Mapping[str, Any], kind: GoodsKind, quanti
     total, back = _yuan(row.get("total_price")), _yuan(row.get("has_back_money"))
     read = kasushou_wire.read_cards(row.get("card_list"))
     cards = read or ()
-    words = kasushou_wire.hide_in(_text(row, "recharge_hints"), _card_texts(cards))
+    words = kasushou_wire.hide_in(text_of(row, "recharge_hints"), _card_texts(cards))
     end = kasushou_codes.end_of(
         status, total=total, back=back, words=words, kind=kind, quantity=quantity, cards=len(cards)
     )
@@ -314,7 +316,7 @@ def _read_order(called: _Called, row: Mapping[str, Any], kind: GoodsKind, quanti
         state, code, words = SupplyState.PROCESSING, "cards_missing", _CARDS_MISSING
     spent = total - back if state is SupplyState.SUCCEEDED and total is not None and back else total
     told = {
-        "order_id": _text(row, "ordersn"),
+        "order_id": text_of(row, "ordersn"),
         "order_state": kasushou_codes.WORDS_OF_STATUS.get(status, "") if status is not None else "",
         "recharge_description": words,
     }
@@ -347,19 +349,6 @@ def _data_of(reply: kasushou_wire.ReplyRead | None) -> Any:
     return reply.data if reply is not None and reply.code == kasushou_codes.OK else None
 
 
-def _goods(row: Mapping[str, Any]) -> Goods:
-    stock = row.get("stock_num")
-    return Goods(
-        product_id=str(row.get("id", ""))[:_TEXT_MAX],
-        name=_text(row, "goods_name"),
-        face_value_fen=fen_charged(row.get("face_value")),
-        cost_fen=fen_charged(row.get("goods_price")),
-        is_card=str(row.get("goods_type")) == "1",
-        on_sale=str(row.get("status")) == str(_ON_SALE),
-        stock=stock if isinstance(stock, int) and not isinstance(stock, bool) else 0,
-    )
-
-
 def _yuan(value: object) -> Decimal | None:
     """An exact amount in yuan, not below 0; None when it is none or beyond reason."""
     if isinstance(value, bool) or fen_charged(value) is None or not isinstance(value, int | str | Decimal):
@@ -369,8 +358,3 @@ def _yuan(value: object) -> Decimal | None:
 
 def _card_texts(cards: tuple[Card, ...]) -> tuple[str, ...]:
     return tuple(text for card in cards for text in (card.number, card.password) if text)
-
-
-def _text(fields: Mapping[str, Any], name: str) -> str:
-    value = fields.get(name)
-    return value[:_TEXT_MAX] if isinstance(value, str) else ""

@@ -26,7 +26,7 @@ from mingzhang.app.demo import SPEED, Demo
 from mingzhang.app.desk import open_desk
 from mingzhang.app.settings import Settings
 from mingzhang.kit.clock import clock_from_spec
-from mingzhang.kit.database import connect
+from mingzhang.kit.database import DATABASE_AWAY, connect
 from mingzhang.kit.sql import load
 
 SQL = load("mingzhang.app", "check")
@@ -39,7 +39,7 @@ PREFUND_PER_ORDER_FEN: Final = 10_000
 PREFUND_MIN_FEN: Final = 100_000_000
 KILLS_WITHIN_S: Final = 15.0  # real; most of what an order does lies in it
 SPREAD_S: Final = 10.0  # real; with kills the buyers come one after the other, so that every step is hit
-DATABASE_DOWN: Final = (OSError, asyncpg.PostgresError, asyncpg.InterfaceError)
+DATABASE_DOWN: Final = (*DATABASE_AWAY, asyncpg.PostgresError)
 progress = Console(stderr=True)
 
 
@@ -170,7 +170,7 @@ async def _drive(
         if watching is not None:
             await watching
     if check.kills:
-        findings += killer.findings(demo.restarts)
+        findings += [*killer.findings(demo.restarts), *demo.own_ends]
     return ends, findings
 
 

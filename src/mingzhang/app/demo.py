@@ -66,6 +66,7 @@ class Child:
         self._process: subprocess.Popen[bytes] | None = None
         self._deaths: list[float] = []
         self.restarts = 0
+        self.own_ends: list[str] = []  # exit code and last words of every end that was no SIGKILL
 
     def start(self) -> None:
         """Start it; its output goes to its log."""
@@ -95,12 +96,15 @@ class Child:
         if len(self._deaths) < 5:
             self._deaths.append(now)
             self.restarts += 1
+            if self._process is not None and self._process.returncode != -signal.SIGKILL:
+                self.own_ends.append(f"{self._process.returncode}: {self.last_words()}")
             self.start()
 
     def kill(self) -> None:
         """SIGKILL, for crash tests: nothing of it runs on, and `restart_if_dead` finds it dead."""
         if self._process is not None:
             self._process.kill()
+            self._process.wait()
 
     async def stop(self) -> None:
         """SIGTERM, and SIGKILL when it does not listen."""
@@ -321,8 +325,8 @@ class Demo:
 
     def kill(self, name: str) -> None:
         """kill -9 the process of that name, which `watch` then starts again. For crash tests."""
-        if name == DATABASE and (pid := self._database.pid) is not None:
-            os.kill(pid, signal.SIGKILL)
+        if name == DATABASE:
+            self._database.kill()
         for child in self._children:
             if child.name == name:
                 child.kill()
@@ -331,6 +335,11 @@ class Demo:
     def restarts(self) -> dict[str, int]:
         """How often `watch` has started each process again, by name."""
         return {DATABASE: self._database_restarts, **{child.name: child.restarts for child in self._children}}
+
+    @property
+    def own_ends(self) -> list[str]:
+        """Every end that nobody brought about: which process, its exit code and its last words."""
+        return [f"{child.name} ended with {end}" for child in self._children for end in child.own_ends]
 
     async def stop_product(self) -> None:
         """End web and worker only: the database and the outside parties' books can still be read."""

@@ -17,7 +17,7 @@ from mingzhang.evidence.messages import HttpMessage, Reply
 from mingzhang.fulfilment import store as fulfilment
 from mingzhang.fulfilment.suppliers.base import Supplier
 from mingzhang.kit.clock import Clock
-from mingzhang.kit.database import connect, open_pool, transaction
+from mingzhang.kit.database import DATABASE_AWAY, connect, open_pool, transaction
 from mingzhang.kit.errors import Kind, Problem
 from mingzhang.kit.ids import bucket_of, is_order_id, new_id, order_of_number
 from mingzhang.kit.migrations import pending_on
@@ -266,7 +266,7 @@ class Desk:
                 return "migrations" if await pending_on(conn) else ""
         except Problem:
             return "migrations"
-        except (OSError, TimeoutError, asyncpg.PostgresError, asyncpg.InterfaceError):
+        except (*DATABASE_AWAY, asyncpg.PostgresError):
             return "database"
 
     async def set_up_sample_shop(self) -> None:

@@ -6,7 +6,6 @@ import time
 from pathlib import Path
 from typing import Any, Final
 
-import asyncpg
 import structlog
 from litestar import Litestar, MediaType, Response, get
 from litestar.datastructures import CacheControlHeader, State
@@ -22,20 +21,11 @@ from mingzhang.app.desk import Desk
 from mingzhang.app.http_demo import HANDLERS as DEMO_HANDLERS
 from mingzhang.app.http_kit import PAGE_HEADERS, AnyRequest, desk_of, guess_limiter, language, shop_of
 from mingzhang.app.problems import PROBLEM_JSON, body_of, from_status, status_of
+from mingzhang.kit.database import DATABASE_AWAY
 from mingzhang.kit.errors import Kind, Problem
 from mingzhang.web import pages
 
 BODY_BYTES_MAX: Final = 256 * 1024
-_DATABASE_AWAY: Final = (
-    OSError,
-    TimeoutError,
-    asyncpg.PostgresConnectionError,
-    asyncpg.InterfaceError,
-    asyncpg.TooManyConnectionsError,
-    asyncpg.CannotConnectNowError,
-    asyncpg.AdminShutdownError,
-    asyncpg.CrashShutdownError,
-)
 _UNREADABLE: Final = (UnicodeDecodeError, RecursionError)  # JSON that is no UTF-8, or nested without end
 log = structlog.get_logger()
 
@@ -137,7 +127,7 @@ def on_exception(request: AnyRequest, error: Exception) -> Response[Any]:
     """Whatever nobody expected: the database away is said as such, the rest is ours and logged."""
     if isinstance(error, _UNREADABLE):
         return _answer(request, Problem("invalid_request", Kind.INVALID, "the body cannot be read"), 400)
-    if isinstance(error, _DATABASE_AWAY):
+    if isinstance(error, DATABASE_AWAY):
         log.warning("database_away", error=type(error).__name__)
         return _answer(request, Problem("database_down", Kind.UNAVAILABLE), 503)
     log.error("request_failed", path=metrics.area_of(request.scope["path"]), exc_info=error)

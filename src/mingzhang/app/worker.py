@@ -12,7 +12,7 @@ from mingzhang.app import metrics
 from mingzhang.app.wiring import APPLY
 from mingzhang.evidence import store as evidence
 from mingzhang.fulfilment import store as fulfilment
-from mingzhang.kit.database import transaction
+from mingzhang.kit.database import DATABASE_AWAY, transaction
 from mingzhang.kit.errors import Problem
 from mingzhang.orders import pay, supply
 from mingzhang.orders import store as orders
@@ -105,7 +105,7 @@ class Worker:
         for fact in waiting:
             try:
                 await APPLY[fact.kind](ctx, fact)
-            except asyncpg.PostgresConnectionError:
+            except (asyncpg.PostgresConnectionError, asyncpg.InternalClientError):
                 raise
             except Exception as error:
                 log.exception("fact_not_applied", kind=fact.kind, subject=fact.subject)
@@ -155,7 +155,7 @@ async def run_worker(ctx: Context, stop: asyncio.Event, pulse: Pulse | None = No
             taken = await worker.round()
             metrics.ROWS.inc(taken)
             pulse.beat(database=True)
-        except (OSError, asyncpg.PostgresError, asyncpg.InterfaceError, Problem) as error:
+        except (*DATABASE_AWAY, asyncpg.PostgresError, Problem) as error:
             pulse.beat(database=False)
             log.warning("database_unavailable", error=type(error).__name__)
         if not taken:

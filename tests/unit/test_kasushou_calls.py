@@ -295,6 +295,8 @@ async def test_taken_back_after_success() -> None:
     assert ended.state is SupplyState.REVERSED
     ended, _ = await ask(QUERY, told(**whole, card_list=CARDS[:1]))
     assert (ended.state, ended.cards) == (SupplyState.REVERSED, ())
+    ended, _ = await ask(QUERY, told(**whole, card_list=["in no known form"]))
+    assert ended.state is SupplyState.REVERSED
 
 
 async def test_what_came_back_after_success_lowers_the_cost() -> None:
@@ -333,6 +335,7 @@ async def test_cards_lag_run_short_or_come_twice(cards: object, state: SupplySta
     )
     assert ended.state is state
     assert (ended.code == "cards_missing") == (state is SupplyState.PROCESSING)
+    assert ended.feedback["recharge_description"].startswith("卡号")  # the supplier's own words (R40)
     if state is SupplyState.SUCCEEDED:
         assert ended.cards == (Card("NO-0", "secret-0"), Card("NO-1", "secret-1"))
         kept = repr(ended.messages) + repr(ended.feedback) + ended.text

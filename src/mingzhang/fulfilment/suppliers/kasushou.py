@@ -306,14 +306,21 @@ def _read_order(called: _Called, row: Mapping[str, Any], kind: GoodsKind, quanti
     total, back = _yuan(row.get("total_price")), _yuan(row.get("has_back_money"))
     read = kasushou_wire.read_cards(row.get("card_list"))
     cards = read or ()
-    words = kasushou_wire.hide_in(text_of(row, "recharge_hints"), _card_texts(cards))
+    hints = row.get("recharge_hints")
+    words = kasushou_wire.hide_in(hints, _card_texts(cards))[:_TEXT_MAX] if isinstance(hints, str) else ""
     end = kasushou_codes.end_of(
-        status, total=total, back=back, words=words, kind=kind, quantity=quantity, cards=len(cards)
+        status,
+        total=total,
+        back=back,
+        words=words,
+        kind=kind,
+        quantity=quantity,
+        cards=len(cards) if read is not None else 1,
     )
-    state, code = end.state, end.code
+    state, code, text = end.state, end.code, words
     if state is SupplyState.SUCCEEDED and kind is GoodsKind.CARD and len(cards) < max(quantity, 1):
         # Cards may lag behind the success; one card twice is one card (F7).
-        state, code, words = SupplyState.PROCESSING, "cards_missing", _CARDS_MISSING
+        state, code, text = SupplyState.PROCESSING, "cards_missing", _CARDS_MISSING
     spent = total - back if state is SupplyState.SUCCEEDED and total is not None and back else total
     told = {
         "order_id": text_of(row, "ordersn"),
@@ -324,12 +331,12 @@ def _read_order(called: _Called, row: Mapping[str, Any], kind: GoodsKind, quanti
         state=state,
         reason=end.reason,
         code=code,
-        text=words,
+        text=text,
         supplier_order_id=told["order_id"],
         cost_fen=fen_charged(spent),
         credited_fen=fen_charged(total) if back and total and back >= total else fen_free(back),
         cards=cards if state is SupplyState.SUCCEEDED and kind is GoodsKind.CARD else (),
-        feedback={name: text for name, text in told.items() if text},
+        feedback={name: said for name, said in told.items() if said},
         messages=called.messages,
     )
 

@@ -32,6 +32,7 @@ ORDER_OWNED = (
     "refund",
     "applied",
     "notice",
+    "approval",
 )
 # Who may write which table: a slice writes its own and no other.
 OWNERS = {
@@ -43,6 +44,7 @@ OWNERS = {
     "fulfilment": {"supply_attempt", "delivered_card"},
     "refunds": {"refund"},
     "notices": {"notice", "notice_route"},
+    "staff": {"staff", "staff_session", "staff_action", "approval"},
     "app": {"staff", "staff_session", "staff_action", "audit_run", "audit_checkpoint", "audit_total"},
 }
 WRITES = re.compile(r"\b(?:INSERT INTO|UPDATE|DELETE FROM)\s+([a-z_]+)", re.IGNORECASE)

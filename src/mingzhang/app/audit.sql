@@ -132,6 +132,10 @@ SELECT c.relname AS name, t.tgname AS trigger, t.tgenabled::text AS enabled, t.t
 FROM pg_trigger t JOIN pg_class c ON c.oid = t.tgrelid JOIN pg_proc p ON p.oid = t.tgfoid
 WHERE NOT t.tgisinternal AND t.tgqual IS NULL
 
+-- name: list_checks
+-- The check constraints that hold for every row.
+SELECT conrelid::regclass::text AS name, conname AS check FROM pg_constraint WHERE contype = 'c' AND convalidated
+
 -- name: read_replication_role
 -- Whether ordinary triggers fire at all by the server's or the role's settings.
 SELECT current_setting('session_replication_role')

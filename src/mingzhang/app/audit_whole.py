@@ -17,6 +17,7 @@ from mingzhang.ledger.places import Account
 _GUARD: Final = re.compile(
     r"CREATE TRIGGER (\w+) BEFORE UPDATE OR DELETE OR TRUNCATE ON (\w+)\s+EXECUTE FUNCTION refuse_change\(\)"
 )
+_CHECK: Final = re.compile(r"ALTER TABLE (leg) ADD CONSTRAINT (\w+) CHECK")
 _BODY: Final = re.compile(r"CREATE (?:OR REPLACE )?FUNCTION refuse_change\(\)[^$]*\$\$(.*?)\$\$", re.DOTALL)
 _GUARD_TYPE: Final = 2 | 8 | 16 | 32  # before, delete, update, truncate; once a statement
 _FIRES: Final = frozenset({"O", "A"})
@@ -109,7 +110,7 @@ async def whole_findings(conn: asyncpg.Connection, since: datetime) -> AsyncIter
 
 
 async def _guards(conn: asyncpg.Connection) -> list[Finding]:
-    """Every append-only trigger that the migrations make is there, enabled, and still refuses."""
+    """Every append-only trigger that the migrations make is there, enabled, and still refuses; the legs' checks too."""
     text = "\n".join(migration.text for migration in read_migrations())
     wanted = {(table, trigger) for trigger, table in _GUARD.findall(text)}
     body = _BODY.findall(text)[-1]
@@ -123,6 +124,9 @@ async def _guards(conn: asyncpg.Connection) -> list[Finding]:
             found.append(Finding(7, "guard_disabled", "", f"table={table} trigger={trigger}"))
         elif row["type"] != _GUARD_TYPE or row["body"] != body:
             found.append(Finding(7, "guard_altered", "", f"table={table} trigger={trigger}"))
+    checks = {(row["name"], row["check"]) for row in await conn.fetch(SQL.list_checks)}
+    for table, check in sorted(set(_CHECK.findall(text)) - checks):
+        found.append(Finding(7, "guard_missing", "", f"table={table} constraint={check}"))
     if await conn.fetchval(SQL.read_replication_role) != "origin":
         found.append(Finding(7, "guard_disabled", "", "session_replication_role"))
     return found

@@ -94,6 +94,13 @@ _ENTRIES = (
         None,
     ),
     Entry(A, "two_payments", "同一订单号两次付款", "the buyer's one action makes two trades on one number"),
+    Entry(
+        A,
+        "cert_unknown_serial",
+        "未知证书序列号的应答",
+        "an answer under a certificate nobody issued",
+        {"times": 1},
+    ),
     Entry(A, "bill_row_missing", "账单缺行", "the paid trade is missing in the bill", {"times": 0}),
     Entry(A, "slow", "响应缓慢", "every answer is late by s virtual seconds", {"s": 3, "times": 0}),
     Entry(

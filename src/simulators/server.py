@@ -14,6 +14,7 @@ from aiohttp import web
 
 from simulators.alipay.bill import Bills
 from simulators.alipay.cashier import Cashier
+from simulators.alipay.certs import CertControl
 from simulators.alipay.gateway import Gateway as AlipayGateway
 from simulators.alipay.methods import Methods as AlipayMethods
 from simulators.alipay.model import AlipayParty
@@ -119,9 +120,9 @@ class Simulators:
         self.wechat.party.base_url = await self._serve("wechat", options.wechat_port, self.wechat.routes())
         control.books_of["wechat"] = self.wechat.party.books
         control.cashiers.append(self.wechat.cashier)
-        await self._serve(
-            "control", options.control_port, [*control.routes(), *self.wechat.steering.routes()]
-        )
+        certificates = CertControl(self.alipay.authority)
+        steering = [*control.routes(), *self.wechat.steering.routes(), *certificates.routes()]
+        await self._serve("control", options.control_port, steering)
 
     async def _serve_kasushou(self, control: Control) -> None:
         worker = KasushouWorker(self.kasushou)

@@ -92,13 +92,15 @@ def read_cards(data: bytes, name: str) -> FileRead:
     rows, separator = _csv_rows(text) if ending == "csv" else _text_rows(text)
     cards: list[CardLine] = []
     bad: list[BadLine] = []
-    bad_count, columns = 0, (0, 1)
+    bad_count = 0
+    columns: tuple[int, int] | None = None
     for line, fields in rows:
         if line > LINES_MAX:
             raise Problem("file_too_large", Kind.TOO_LARGE, f"at most {LINES_MAX} lines")
-        if not cards and not bad and (named := _header(fields)) is not None:
-            columns = named
-            continue
+        if not cards and not bad and columns is None:
+            columns = _header(fields)
+            if columns is not None:
+                continue
         read = _card(line, fields, columns)
         if isinstance(read, CardLine):
             cards.append(read)
@@ -160,13 +162,14 @@ def _header(fields: list[str]) -> tuple[int, int] | None:
     return None if password < 0 else (number, password)
 
 
-def _card(line: int, fields: list[str], columns: tuple[int, int]) -> CardLine | BadLine:
-    if columns == (0, 1) and len(fields) > 2:
-        return BadLine(line, "too_many_fields")
-    if columns == (0, 1) and len(fields) == 1:
-        fields = ["", *fields]
-    number = fields[columns[0]] if 0 <= columns[0] < len(fields) else ""
-    password = fields[columns[1]] if columns[1] < len(fields) else ""
+def _card(line: int, fields: list[str], columns: tuple[int, int] | None) -> CardLine | BadLine:
+    if columns is None:
+        if len(fields) > 2:
+            return BadLine(line, "too_many_fields")
+        number, password = fields if len(fields) == 2 else ("", fields[0])
+    else:
+        number = fields[columns[0]] if 0 <= columns[0] < len(fields) else ""
+        password = fields[columns[1]] if columns[1] < len(fields) else ""
     if not password:
         return BadLine(line, "empty")
     if len(number) > FIELD_MAX or len(password) > FIELD_MAX:

@@ -13,6 +13,7 @@ from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from dataclasses import dataclass, field
 from datetime import timedelta
+from functools import partial
 from typing import Any
 
 import msgspec
@@ -29,6 +30,7 @@ from mingzhang.fulfilment.suppliers.kasushou import Kasushou, KasushouSettings
 from mingzhang.kit.clock import Clock
 from mingzhang.kit.outbound import Outbound
 from mingzhang.payments.channels.alipay import Alipay, AlipaySettings
+from mingzhang.payments.channels.alipay_cert import AlipayCertificates
 from mingzhang.payments.channels.base import Channel, PaymentRequest
 from mingzhang.payments.channels.epay import Epay, EpaySettings
 from mingzhang.payments.channels.wechat import Wechat, WechatKey, WechatSettings
@@ -230,8 +232,10 @@ def _key_pair() -> tuple[str, str]:
 
 
 @asynccontextmanager
-async def alipay_rig(simulator: SimulatorProcess, clock: Clock) -> AsyncIterator[ChannelRig]:
-    """支付宝."""
+async def alipay_rig(
+    simulator: SimulatorProcess, clock: Clock, *, certificates: bool = False
+) -> AsyncIterator[ChannelRig]:
+    """支付宝, by its public key or by certificates."""
     ready = simulator.ready["alipay"]
     private, public = _key_pair()
     _, foreign = _key_pair()
@@ -245,11 +249,20 @@ async def alipay_rig(simulator: SimulatorProcess, clock: Clock) -> AsyncIterator
         timeout_s=TIMEOUT_S,
     )
     replace = msgspec.structs.replace
+    stranger = replace(settings, alipay_public_key=foreign)
+    if certificates:
+        files = await simulator.tell("POST", "/alipay/certificates", {"key": public})
+        given = AlipayCertificates(
+            app_cert=files["app_cert"],
+            alipay_cert=files["alipay_cert"],
+            alipay_root_cert=files["alipay_root_cert"],
+        )
+        settings = replace(settings, alipay_public_key="", certificates=given)
     outbound = Outbound()
     channels = [
         Alipay(settings, outbound, clock),
         Alipay(replace(settings, timeout_s=HASTY_S), outbound, clock),
-        Alipay(replace(settings, alipay_public_key=foreign), outbound, clock),
+        Alipay(stranger, outbound, clock),
         Alipay(replace(settings, gateway="http://127.0.0.1:1/gateway.do"), outbound, clock),
     ]
 
@@ -608,6 +621,7 @@ async def dtone_rig(simulator: SimulatorProcess, clock: Clock) -> AsyncIterator[
 
 CHANNELS: dict[str, Maker] = {
     "alipay": alipay_rig,
+    "alipay-certificate": partial(alipay_rig, certificates=True),
     "epay": epay_rig,
     "wechat": wechat_rig("public_key"),
     "wechat-certificate": wechat_rig("certificate"),

@@ -43,6 +43,8 @@ _SUBJECT_MAX: Final = 127
 _REASON_MAX: Final = 80
 _URL_MAX: Final = 1024
 _TRANSACTION: Final = re.compile(r"[0-9]{16,32}")
+_NUMBER: Final = re.compile(r"[0-9A-Za-z_-]{1,32}")
+_REFUND_NUMBER: Final = re.compile(r"[0-9A-Za-z_-]{1,64}")
 _ALREADY_CLOSED: Final = "ORDER_CLOSED"
 
 _METHODS: Final = {  # our method → the path's end, and where the answer carries what the buyer needs
@@ -154,7 +156,7 @@ class Wechat:
 
     async def query(self, payment_no: str) -> TradeAnswer:
         """By ``out_trade_no``. ``refunded``: some of it, or all, went back; WeChat does not say how much."""
-        called = await self._ask(f"out-trade-no/{quote(payment_no, safe='')}")
+        called = await self._ask(f"out-trade-no/{_in_path(payment_no, _NUMBER)}")
         answer = self._read_trade(called)
         if answer.outcome is Outcome.OK and answer.payment_no not in ("", payment_no):
             return _trade(_doubted(called), TradeState.UNKNOWN, Outcome.UNKNOWN)
@@ -172,7 +174,7 @@ class Wechat:
 
     async def close(self, payment_no: str) -> CloseAnswer:
         """``ok``: WeChat took the order to close it. A query says what came of it: it also takes strange ones."""
-        target = f"/v3/pay/transactions/out-trade-no/{quote(payment_no, safe='')}/close"
+        target = f"/v3/pay/transactions/out-trade-no/{_in_path(payment_no, _NUMBER)}/close"
         called = await self._client.call("wechat.close", "POST", target, {"mchid": self._settings.mchid})
         closed = called.outcome is Outcome.REFUSED and called.code == _ALREADY_CLOSED
         return CloseAnswer(
@@ -222,7 +224,7 @@ class Wechat:
 
         ``accepted`` with code ABNORMAL: the buyer's card is dead, the money waits at WeChat for a person.
         """
-        target = f"/v3/refund/domestic/refunds/{quote(refund_no, safe='')}"
+        target = f"/v3/refund/domestic/refunds/{_in_path(refund_no, _REFUND_NUMBER)}"
         called = await self._client.call("wechat.refund_query", "GET", target)
         if called.outcome is Outcome.REFUSED and called.code in NOT_THERE:
             return _refund(called, RefundState.NOT_FOUND, Outcome.OK)
@@ -316,6 +318,13 @@ class Wechat:
             text=text_of(called.fields, "trade_state_desc")[:200],
             messages=called.messages,
         )
+
+
+def _in_path(number: str, form: re.Pattern[str]) -> str:
+    """A number of ours as part of a signed path: what would need quoting there is our own mistake."""
+    if not form.fullmatch(number):
+        raise Problem("number_invalid", Kind.INVALID, f"no number of ours: {number[:80]!r}")
+    return number
 
 
 def _doubted(called: Called) -> Called:

@@ -114,11 +114,14 @@ class Client:
 
         One fetch at a time: while there is a key, others go on with it instead of waiting.
         """
-        if not self._keys.due(self._clock.now()) or (self._fetching.locked() and not self._keys.empty):
+        if self._fetching.locked():
+            if self._keys.empty:
+                async with self._fetching:
+                    pass
+            return False
+        if not self._keys.due(self._clock.now()):
             return False
         async with self._fetching:
-            if not self._keys.due(self._clock.now()):
-                return False
             self._keys.trying(self._clock.now())
             _, ended = await self._send("GET", _CERTIFICATES, "")
             if isinstance(ended, Silence) or ended.status != 200:

@@ -296,32 +296,48 @@ def test_a_guard_that_is_off_is_named(books: str, shop: Shop, code: str, detail:
         assert exit_code == 1
 
 
-def test_what_disagrees_is_asked_about_again(books: str, shop: Shop) -> None:
-    plant(
-        books,
-        shop,
-        "UPDATE orders SET state = 'delivered' WHERE order_id = '{silent}'",
-        "UPDATE supply_attempt SET due_at = deadline_at, deadline_at = deadline_at WHERE order_id = '{silent}'",
+async def test_what_disagrees_is_asked_about_again(books: str, shop: Shop) -> None:
+    """The payment and the attempt of an order become due now, through their slices; nothing else changes."""
+    unpaid, silent = shop.orders["unpaid"], shop.orders["silent"]
+    statements = (
+        "UPDATE orders SET state = 'delivered' WHERE order_id IN ('{silent}', '{unpaid}')",
+        "UPDATE supply_attempt SET due_at = '2100-01-01', deadline_at = '2100-01-01' WHERE order_id = '{silent}'",
+        "INSERT INTO payment (bucket, payment_no, order_id, n, channel, method, amount_fen, state, holder, next_actor, "
+        "opened_at, expires_at) SELECT bucket, order_id || 'P1', order_id, 1, 'alipay', 'qr', 1, 'closed', 'payer', "
+        "'buyer', placed_at, expires_at FROM orders WHERE order_id = '{unpaid}'",
     )
-    before = run_apart(_due(books, shop.orders["silent"]))
-    _, quiet = run_command(books, shop.clock, "--full", "--no-ask")
-    assert run_apart(_due(books, shop.orders["silent"])) == before
-    code, report = run_command(books, shop.clock, "--full")
-    assert (code, quiet["asked"], report["asked"]) == (1, [], [shop.orders["silent"]])
-    # The virtual clock runs on; a row that was due already stays so.
-    due = run_apart(_due(books, shop.orders["silent"]))
-    assert due <= clock_from_spec(shop.clock).now()
+    await _plant(books, statements, shop.orders)
+    async with auditing(books, shop) as (clock, audit):
+        quiet = await audit()
+        assert (quiet.ok, quiet.asked) == (False, [])
+        assert (await _due(books))[f"{silent}T1"].year == 2100
+        loud = await audit(ask=True)
+        assert (loud.ok, loud.asked) == (False, sorted([silent, unpaid]))
+        due = await _due(books)
+        assert (due[f"{silent}T1"], due[f"{unpaid}P1"]) == (clock.now(), clock.now())
 
 
-async def _due(dsn: str, order_id: str) -> datetime:
+async def _due(dsn: str) -> dict[str, datetime]:
     connection = await asyncpg.connect(dsn)
     try:
-        due: datetime = await connection.fetchval(
-            "SELECT due_at FROM supply_attempt WHERE order_id = $1", order_id
+        rows = await connection.fetch(
+            "SELECT attempt_no AS name, due_at FROM supply_attempt WHERE state = 'processing' UNION ALL "
+            "SELECT payment_no, due_at FROM payment WHERE state = 'closed'"
         )
-        return due
+        return {row["name"]: row["due_at"] for row in rows if row["due_at"] is not None}
     finally:
         await connection.close()
+
+
+def test_the_command_asks_unless_told_not_to(books: str, shop: Shop) -> None:
+    plant(books, shop, "UPDATE orders SET state = 'delivered' WHERE order_id = '{silent}'")
+    for options, asked in (
+        ((), [shop.orders["silent"]]),
+        (("--no-ask",), []),
+        (("--full",), [shop.orders["silent"]]),
+    ):
+        code, report = run_command(books, shop.clock, *options)
+        assert (code, report["asked"]) == (1, asked)
 
 
 def test_replay_and_sums_are_held_against_each_other() -> None:
@@ -342,8 +358,8 @@ async def auditing(dsn: str, shop: Shop) -> AsyncIterator[tuple[ManualClock, Any
     pool = await open_pool(dsn, 1, 4)
     ctx = context(pool, clock)
 
-    async def audit(full: bool = False) -> AuditReport:
-        return await run_audit(ctx, full)
+    async def audit(full: bool = False, ask: bool = False) -> AuditReport:
+        return await run_audit(ctx, full, ask=ask)
 
     try:
         yield clock, audit

@@ -27,7 +27,7 @@ from mingzhang.orders.context import Context
 
 FINDINGS_MAX: Final = 1000  # kept in a report; all are counted
 STATEMENTS_MAX: Final = 20
-# Real seconds. A row is dated when its transaction begins its work and seen when that commits: at most so much
+# Real seconds. A row is dated when its transaction begins its work and seen when that commits: hardly ever so much
 # later, because each of its statements is given up after the command timeout (decision 0004).
 OVERLAP_REAL_S: Final = STATEMENTS_MAX * COMMAND_TIMEOUT_SECONDS
 

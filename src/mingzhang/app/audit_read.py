@@ -1,4 +1,4 @@
-"""Reads dossiers for the audit: subjects in order, some hundreds at a time, so that memory does not grow with the shop.
+"""Reads dossiers for the audit: subjects in order, two hundred at a time, so that memory does not grow with the shop.
 
 Everything here runs on one connection inside one repeatable-read snapshot.
 """
@@ -31,7 +31,7 @@ from mingzhang.ledger.places import Account
 
 SQL = load("mingzhang.app", "audit")
 BEGINNING: Final = datetime(2000, 1, 1, tzinfo=UTC)
-CHUNK: Final = 500  # subjects read together
+CHUNK: Final = 200  # subjects read together
 TIMEOUT_S: Final = 3600.0  # real seconds for one statement: a full audit reads whole tables
 
 

@@ -19,23 +19,21 @@ from rich.console import Console
 
 from mingzhang.app import demo as supervisor
 from mingzhang.app import logging as logs
-from mingzhang.app import staff as staff_store
 from mingzhang.app.audit import run_audit
 from mingzhang.app.check import Check, Faults, run_check
+from mingzhang.app.cli_staff import staff_app
 from mingzhang.app.desk import open_desk
+from mingzhang.app.here import settings_here
 from mingzhang.app.http import create_app
 from mingzhang.app.http_worker import create_worker_app
 from mingzhang.app.settings import Settings
 from mingzhang.app.worker import Pulse, run_worker
-from mingzhang.kit.clock import clock_from_spec
-from mingzhang.kit.database import open_pool
 from mingzhang.kit.errors import Problem
 from mingzhang.kit.migrations import migrate as run_migrations
 
 SHUTDOWN_S: Final = 3
 KILLS_MAX: Final = 100
 app = typer.Typer(no_args_is_help=True, add_completion=False, help="明账: every cent is at one named place.")
-staff_app = typer.Typer(no_args_is_help=True, help="Members of staff.")
 app.add_typer(staff_app, name="staff")
 out = Console()
 
@@ -118,7 +116,7 @@ def serve(role: Annotated[Role, typer.Option(help="all, web or worker")] = Role.
 @app.command()
 def migrate() -> None:
     """Bring the database up to date."""
-    ran = asyncio.run(run_migrations(_settings().database_url))
+    ran = asyncio.run(run_migrations(settings_here().database_url))
     out.print("\n".join(ran) if ran else "up to date")
 
 
@@ -133,7 +131,7 @@ def audit(
     """Check every invariant since the last clean audit, or all; exit 1 when something is wrong, naming the rows."""
 
     async def work() -> Any:
-        desk = await open_desk(_settings())
+        desk = await open_desk(settings_here())
         try:
             return await run_audit(desk.ctx, full, ask=ask)
         finally:
@@ -150,23 +148,6 @@ def audit(
             f"and other subjects checked, {report.found} findings, {report.missing_fen} fen missing"
         )
     raise typer.Exit(0 if report.ok else 1)
-
-
-@staff_app.command("add")
-def staff_add(name: str) -> None:
-    """Add a member of staff, or give a new password."""
-    settings = _settings()
-    password = typer.prompt("Password", hide_input=True, confirmation_prompt=True)
-
-    async def work() -> None:
-        pool = await open_pool(settings.database_url, 1, 1)
-        try:
-            await staff_store.add(pool, name, password, clock_from_spec(settings.clock).now())
-        finally:
-            await pool.close()
-
-    asyncio.run(work())
-    out.print("done")
 
 
 @app.command()
@@ -201,22 +182,13 @@ def simulate(
     raise typer.Exit(run_check(check, as_json))
 
 
-def _settings() -> Settings:
-    """The environment's settings, or those of the demo that runs in this folder."""
-    kept = Path(".data/demo") / supervisor.ENV_FILE
-    environ = dict(os.environ)
-    if "MINGZHANG_DATABASE_URL" not in environ and "DATABASE_URL" not in environ and kept.exists():
-        environ |= msgspec.json.decode(kept.read_bytes(), type=dict[str, str])
-    return Settings.from_env(environ)
-
-
 def main() -> None:
     """Entry point; an expected refusal is one line, not a traceback."""
     try:
         app()
     except Problem as problem:
         _refuse(str(problem))
-    except asyncpg.UndefinedTableError:
+    except (asyncpg.UndefinedTableError, asyncpg.UndefinedColumnError):
         _refuse("database_not_migrated: run `mingzhang migrate` first")
     except (asyncpg.InvalidAuthorizationSpecificationError, asyncpg.InvalidCatalogNameError) as error:
         _refuse(f"database_refused: {error}")

@@ -49,7 +49,11 @@ async def add(
     async with transaction(office.pool) as conn:
         now = office.clock.now()
         if await conn.fetchval(SQL.insert_staff, name, hashed, wanted, now) is None:
-            raise Problem("staff_name_taken", Kind.CONFLICT, "there is an account of this name")
+            raise Problem(
+                "staff_name_taken",
+                Kind.CONFLICT,
+                "there is such an account; `mingzhang staff password` gives another password",
+            )
         await _note(conn, office, COMMAND_LINE, "staff_added", name, {"roles": wanted})
 
 
@@ -104,9 +108,11 @@ async def restore(office: Office, name: str) -> None:
 
 async def end_sessions(office: Office, name: str, by: Actor = COMMAND_LINE) -> int:
     """Sign a person out everywhere; returns how many sessions were open. One's own need no right. Raises Problem
-    `right_missing`.
+    `right_missing`, `unknown_staff`.
     """
     await _may(office, by, name, own=True)
+    if not await exists(office, name):
+        _known(None)
     async with transaction(office.pool) as conn:
         ended = await _end_sessions(conn, office, name)
         await _note(conn, office, by, "sessions_ended", name, {"sessions": ended})
@@ -158,7 +164,9 @@ def _known(name: str | None) -> None:
 
 async def _hash(password: str) -> str:
     if not PASSWORD_MIN <= len(password) <= PASSWORD_MAX:
-        raise Problem("password_too_short", Kind.INVALID, f"{PASSWORD_MIN} to {PASSWORD_MAX} characters")
+        raise Problem(
+            "password_too_short", Kind.INVALID, f"at least {PASSWORD_MIN} characters, at most {PASSWORD_MAX}"
+        )
     return await asyncio.to_thread(HASHER.hash, password)
 
 

@@ -1,6 +1,7 @@
 # make run    the whole platform with simulated outside parties, on http://127.0.0.1
 # make test   everything that must hold: format, lint, types, import contracts, tests
 # make setup  only what `make run` needs: .venv, locked packages, files for the pages
+# make docs   docs/states.md anew from the tables in the code
 # make lock   compile the locks anew from pyproject.toml and package.json (needs uv and the registries)
 
 PYTHON ?= python3
@@ -10,7 +11,7 @@ SOURCES := src tests tools $(wildcard bench)
 COMPILE := UV_SYSTEM_CERTS=1 uv pip compile --quiet --universal --python-version 3.11 --generate-hashes \
 	--no-header --no-annotate --no-emit-index-url --no-emit-find-links
 
-.PHONY: run test test-screens check format setup setup-test lock clean
+.PHONY: run test test-screens check format docs setup setup-test lock clean
 
 run: setup
 	@exec $(BIN)/mingzhang demo
@@ -37,6 +38,9 @@ test-screens: setup-test
 format: setup-test
 	$(BIN)/ruff check --fix $(SOURCES)
 	$(BIN)/ruff format $(SOURCES)
+
+docs: setup
+	$(BIN)/python tools/describe_states.py --write
 
 # Without --upgrade only what pyproject.toml asks for changes: make lock UPGRADE=--upgrade
 lock:

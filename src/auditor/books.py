@@ -1,4 +1,8 @@
-"""The comparison itself: plain data in, differences out. All amounts are integer fen."""
+"""The comparison itself: plain data in, differences out. All amounts are integer fen.
+
+Which parties there are, their books say: one with ``merchant_balance_fen`` is a channel, one with ``topups`` a
+supplier. Own stock and manual work have no book outside and are not judged here.
+"""
 
 from __future__ import annotations
 
@@ -8,9 +12,12 @@ from collections.abc import Iterable, Mapping
 from dataclasses import asdict, dataclass
 from typing import Any, NamedTuple
 
-CHANNEL_PLACES = ("channel", "refunding", "hold")
+CHANNEL = "channel"
+CHANNEL_PLACES = (CHANNEL, "refunding", "hold")
 FREE, RESERVED, SETTLED = "supplier.free", "supplier.reserved", "supplier.settled"
-CHANNEL_PARTY, SUPPLIER_PARTY = "alipay", "fulu"
+
+Attempt = tuple[str, int]
+"""Order id and the number of the attempt."""
 
 _ATTEMPT = re.compile(r"(.+)T(\d{1,2})")
 
@@ -63,32 +70,63 @@ class Report:
 
 
 def audit(books: Mapping[str, Any], rows: Iterable[Row]) -> Report:
-    """Compare the parties' books (``{"alipay","fulu"}``) with the ledger's rows."""
+    """Compare the parties' books (``{party: book}``) with the ledger's rows.
+
+    Raises ValueError for a book that is neither a channel's nor a supplier's: nothing is passed over unread.
+    """
     kept = tuple(rows)
-    found = [_channel(books[CHANNEL_PARTY], kept), *_supplier(books[SUPPLIER_PARTY], kept)]
-    return Report(tuple(each for each in found if each.fen), double_topups(books[SUPPLIER_PARTY]))
+    channels = {name: book for name, book in books.items() if "merchant_balance_fen" in book}
+    suppliers = {name: book for name, book in books.items() if "topups" in book and name not in channels}
+    unread = sorted(set(books) - set(channels) - set(suppliers))
+    if unread:
+        raise ValueError(f"neither a channel's nor a supplier's book: {', '.join(unread)}")
+    found = [_channel(name, book, kept) for name, book in channels.items()]
+    found += _nowhere(set(channels), kept)
+    for name, book in suppliers.items():
+        found += _supplier(name, book, kept)
+    return Report(tuple(each for each in found if each.fen), double_topups(suppliers.values()))
 
 
-def double_topups(fulu: Mapping[str, Any]) -> int:
-    """Top-ups executed beyond the first for one account and order; one that was reversed does not count."""
-    reversed_of = fulu.get("topups_reversed", {})
-    return sum(max(0, times - reversed_of.get(key, 0) - 1) for key, times in fulu["topups"].items())
+def double_topups(suppliers: Iterable[Mapping[str, Any]]) -> int:
+    """Top-ups beyond the first for one order, whoever made them; one that was reversed does not count.
+
+    A supplier's key is ``<account>|<order>``. Suppliers write one account in different ways, so what counts
+    is the order.
+    """
+    standing: dict[str, int] = defaultdict(int)
+    for book in suppliers:
+        reversed_of = book.get("topups_reversed", {})
+        for key, times in book["topups"].items():
+            standing[key.rpartition("|")[2]] += max(0, times - reversed_of.get(key, 0))
+    return sum(max(0, times - 1) for times in standing.values())
 
 
-def _channel(alipay: Mapping[str, Any], rows: tuple[Row, ...]) -> Difference:
-    ours = sum(row.amount for row in rows if row.party == CHANNEL_PARTY and row.place in CHANNEL_PLACES)
-    return Difference("+".join(CHANNEL_PLACES), CHANNEL_PARTY, "", int(alipay["merchant_balance_fen"]), ours)
+def _channel(name: str, book: Mapping[str, Any], rows: tuple[Row, ...]) -> Difference:
+    ours = sum(row.amount for row in rows if row.party == name and row.place in CHANNEL_PLACES)
+    return Difference("+".join(CHANNEL_PLACES), name, "", int(book["merchant_balance_fen"]), ours)
 
 
-def _supplier(fulu: Mapping[str, Any], rows: tuple[Row, ...]) -> list[Difference]:
+def _nowhere(channels: set[str], rows: tuple[Row, ...]) -> list[Difference]:
+    """Money that the ledger says lies at a channel which nobody has heard of."""
+    sums: dict[str, int] = defaultdict(int)
+    for row in rows:
+        if row.place == CHANNEL and row.party not in channels:
+            sums[row.party] += row.amount
+    return [Difference(CHANNEL, name, "", 0, amount) for name, amount in sorted(sums.items())]
+
+
+def _supplier(name: str, book: Mapping[str, Any], rows: tuple[Row, ...]) -> list[Difference]:
     """Every attempt against its charge, then the free balance.
 
     Money reserved for an attempt that the supplier did not charge (never heard of it, or gave it back) still
     lies in the supplier's balance: it is in its place, only not free for other orders. So the free balance
-    must be the supplier's balance less those reservations.
+    must be the supplier's balance less those reservations. A supplier whose opening balance was never booked
+    is not used by this ledger: there, only what moved since counts.
     """
-    charged = {_attempt(str(order["customer_order_no"])): _net(order) for order in fulu["orders"]}
-    reserved, settled = _held(rows, RESERVED), _held(rows, SETTLED)
+    charged: dict[Attempt, int] = defaultdict(int)
+    for order in book["orders"]:
+        charged[_attempt(str(order["customer_order_no"]))] += _net(order)
+    reserved, settled = _held(name, rows, RESERVED), _held(name, rows, SETTLED)
     found, uncharged = [], 0
     for attempt in sorted({*charged, *reserved, *settled}):
         theirs, waits, used = charged.get(attempt, 0), reserved.get(attempt, 0), settled.get(attempt, 0)
@@ -96,9 +134,11 @@ def _supplier(fulu: Mapping[str, Any], rows: tuple[Row, ...]) -> list[Difference
             uncharged += waits
             continue
         number = f"{attempt[0]}T{attempt[1]}"
-        found.append(Difference(f"{RESERVED}+{SETTLED}", SUPPLIER_PARTY, number, theirs, waits + used))
-    free = sum(row.amount for row in rows if row.place == FREE and row.party == SUPPLIER_PARTY)
-    found.append(Difference(FREE, SUPPLIER_PARTY, "", int(fulu["balance_fen"]) - uncharged, free))
+        found.append(Difference(f"{RESERVED}+{SETTLED}", name, number, theirs, waits + used))
+    booked = [row.amount for row in rows if row.place == FREE and row.party == name]
+    start = 0 if booked else int(book.get("opening_balance_fen", 0))
+    theirs_free = int(book["balance_fen"]) - start - uncharged
+    found.append(Difference(FREE, name, "", theirs_free, sum(booked)))
     return found
 
 
@@ -106,16 +146,16 @@ def _net(order: Mapping[str, Any]) -> int:
     return int(order["charged_fen"]) - int(order["credited_fen"])
 
 
-def _attempt(number: str) -> tuple[str, int]:
+def _attempt(number: str) -> Attempt:
     """Order and attempt behind the supplier's customer_order_no: order id + T + attempt."""
     match = _ATTEMPT.fullmatch(number)
     return (match[1], int(match[2])) if match else (number, 0)
 
 
-def _held(rows: tuple[Row, ...], place: str) -> dict[tuple[str, int], int]:
-    sums: dict[tuple[str, int], int] = defaultdict(int)
+def _held(name: str, rows: tuple[Row, ...], place: str) -> dict[Attempt, int]:
+    sums: dict[Attempt, int] = defaultdict(int)
     for row in rows:
         supplier, _, attempt = row.party.partition("#")
-        if row.place == place and supplier == SUPPLIER_PARTY:
+        if row.place == place and supplier == name:
             sums[row.subject, int(attempt or 0)] += row.amount
     return sums

@@ -6,9 +6,13 @@ the order to when this fault is on it: refunded or waiting_for_person; None = it
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
-A, F = "alipay", "fulu"
+from simulators.dtone.entries import ROWS as DTONE_ROWS
+from simulators.epay.faults import FAULTS as EPAY_FAULTS
+from simulators.wechat.entries import ROWS as WECHAT_ROWS
+
+A, F, K = "alipay", "fulu", "kasushou"
 
 
 @dataclass(frozen=True)
@@ -90,6 +94,13 @@ _ENTRIES = (
         None,
     ),
     Entry(A, "two_payments", "同一订单号两次付款", "the buyer's one action makes two trades on one number"),
+    Entry(
+        A,
+        "cert_unknown_serial",
+        "未知证书序列号的应答",
+        "an answer under a certificate nobody issued",
+        {"times": 1},
+    ),
     Entry(A, "bill_row_missing", "账单缺行", "the paid trade is missing in the bill", {"times": 0}),
     Entry(A, "slow", "响应缓慢", "every answer is late by s virtual seconds", {"s": 3, "times": 0}),
     Entry(
@@ -221,9 +232,59 @@ _ENTRIES = (
         unknown=True,
     ),
     Entry(F, "slow", "响应缓慢", "every answer is late by s virtual seconds", {"s": 3, "times": 0}),
+    *(Entry("dtone", *row) for row in DTONE_ROWS),
+    *(Entry("epay", *row) for row in EPAY_FAULTS),
+    *(Entry("wechat", *row) for row in WECHAT_ROWS),
 )
 
-CATALOGUE: dict[tuple[str, str], Entry] = {(entry.party, entry.name): entry for entry in _ENTRIES}
+_KASUSHOU = (
+    *(
+        replace(entry, party=K)
+        for entry in _ENTRIES
+        if entry.party == F and entry.name not in ("unknown_9999", "query_unknown", "forged_callback")
+    ),
+    Entry(
+        K,
+        "unknown_9999",
+        "受理后返回 500 未知错误",
+        "accepted, answers the vendor's unknown code, 500",
+        {"times": 1},
+        unknown=True,
+    ),
+    Entry(K, "query_unknown", "查询返回 500", "the first n queries answer code 500", {"times": 2}),
+    Entry(
+        K,
+        "forged_callback",
+        "伪造的成功回调（带假卡密）",
+        "a false success callback with false cards, under the shared key",
+        {"signed": True},
+    ),
+    Entry(
+        K,
+        "callback_cards_swapped",
+        "回调中的卡密被替换（不在签名内）",
+        "a genuine callback whose unsigned cards are other ones",
+    ),
+    Entry(
+        K,
+        "unpaid_at_first",
+        "刚受理时显示未支付（-1）",
+        "accepted and paid, but the first n queries still tell status -1",
+        {"times": 1},
+    ),
+    Entry(K, "accepted_unpaid", "受理但未支付（-1）", "accepted, status -1: never paid", {}, "refunded"),
+    Entry(
+        K,
+        "part_delivered",
+        "部分到账，其余已退款",
+        "done, but `lacking` of several units are not, and their cost came back",
+        {"lacking": 1},
+        "waiting_for_person",
+    ),
+)
+_ALL = (*_ENTRIES, *_KASUSHOU)
+
+CATALOGUE: dict[tuple[str, str], Entry] = {(entry.party, entry.name): entry for entry in _ALL}
 
 
 def default_params(party: str, name: str) -> dict[str, object]:
@@ -243,5 +304,5 @@ def describe() -> list[dict[str, object]]:
             "expected": e.outcome or "unchanged",
             "unknown": e.unknown,
         }
-        for e in _ENTRIES
+        for e in _ALL
     ]

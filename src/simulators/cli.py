@@ -21,6 +21,10 @@ def parser() -> argparse.ArgumentParser:
     run.add_argument("--host", default="127.0.0.1")
     run.add_argument("--alipay-port", type=int, default=0)
     run.add_argument("--fulu-port", type=int, default=0)
+    run.add_argument("--dtone-port", type=int, default=0)
+    run.add_argument("--kasushou-port", type=int, default=0)
+    run.add_argument("--epay-port", type=int, default=0)
+    run.add_argument("--wechat-port", type=int, default=0)
     run.add_argument("--control-port", type=int, default=0)
     run.add_argument("--seed", type=int, default=0)
     run.add_argument(
@@ -52,6 +56,10 @@ def main(arguments: list[str] | None = None) -> None:
         host=given.host,
         alipay_port=given.alipay_port,
         fulu_port=given.fulu_port,
+        dtone_port=given.dtone_port,
+        kasushou_port=given.kasushou_port,
+        epay_port=given.epay_port,
+        wechat_port=given.wechat_port,
         control_port=given.control_port,
         seed=given.seed,
         clock=given.clock,

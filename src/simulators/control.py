@@ -6,7 +6,7 @@ POST /faults {"order"|"next","faults":[…]} · PUT /rates {"alipay.notify_lost"
 POST /buyers/pay {"out_trade_no"|"qr_code"|"pay_url","outcome","pay_twice","late","delay_s"}
 POST /decide {"order","outcome":"success|failed|silent","reason"}
 PUT  /party/{party}/down {"down":bool} · /alipay/merchant-key · /fulu/notify-url {"url"}
-PUT  /fulu/balance {"fen"}
+PUT  /{supplier}/balance {"fen"}
 POST /alipay/settle · /alipay/float {"fen"}
 """
 
@@ -67,6 +67,18 @@ class Paying(Protocol):
     def act(self, offer: Any, outcome: str, *, late: bool = False, twice: bool = False) -> Done: ...
 
 
+class Supplying(Protocol):
+    """A further supplier, as far as a person steers it from outside."""
+
+    def decide_open(self, prefix: str, outcome: str, reason: str) -> list[str]:
+        """End (success, failed) or silence every open order of this prefix; their numbers."""
+        ...
+
+    def set_balance(self, fen: int) -> None:
+        """The merchant moves money to or from the supplier; the opening balance moves along."""
+        ...
+
+
 class BadRequestError(Exception):
     """A request that cannot be carried out: HTTP status and a code."""
 
@@ -109,6 +121,7 @@ class Control:
             "fulu": fulu.books,
         }
         self.cashiers: list[Paying] = [cashier]
+        self.suppliers: dict[str, Supplying] = {}
 
     def routes(self) -> list[web.RouteDef]:
         return [
@@ -128,7 +141,7 @@ class Control:
             web.post("/alipay/settle", self.settle),
             web.post("/alipay/float", self.float),
             web.put("/fulu/notify-url", self.notify_url),
-            web.put("/fulu/balance", self.balance),
+            web.put("/{supplier}/balance", self.balance),
         ]
 
     async def health(self, _: web.Request) -> web.Response:
@@ -226,11 +239,15 @@ class Control:
             for number, order in self.fulu.orders.items()
             if number.startswith(prefix) and order.state == PROCESSING
         ]
-        if not open_orders:
-            raise BadRequestError("no_open_supplier_order", 404)
+        reason = str(body.get("reason") or "充值失败：运营商拒绝")
         for order in open_orders:
-            self._decide(order, str(outcome), str(body.get("reason") or "充值失败：运营商拒绝"))
-        return web.json_response({"decided": [order.customer_order_no for order in open_orders]})
+            self._decide(order, str(outcome), reason)
+        decided = [order.customer_order_no for order in open_orders]
+        for supplier in self.suppliers.values():
+            decided += supplier.decide_open(prefix, str(outcome), reason)
+        if not decided:
+            raise BadRequestError("no_open_supplier_order", 404)
+        return web.json_response({"decided": decided})
 
     def _decide(self, order: Order, outcome: str, reason: str) -> None:
         if outcome == "silent":
@@ -270,7 +287,12 @@ class Control:
 
     async def balance(self, request: web.Request) -> web.Response:
         """The merchant moves money to or from the supplier: sets the balance; the opening one moves along."""
-        wanted = _fen(await _object(request))
+        wanted, name = _fen(await _object(request)), request.match_info["supplier"]
+        if name in self.suppliers:
+            self.suppliers[name].set_balance(wanted)
+            return web.json_response({"balance_fen": wanted})
+        if name != "fulu":
+            raise BadRequestError("unknown_supplier", 404)
         self.fulu.opening_balance_fen += wanted - self.fulu.balance_fen
         self.fulu.balance_fen = wanted
         return web.json_response({"balance_fen": wanted})

@@ -14,16 +14,28 @@ from aiohttp import web
 
 from simulators.alipay.bill import Bills
 from simulators.alipay.cashier import Cashier
+from simulators.alipay.certs import CertControl
 from simulators.alipay.gateway import Gateway as AlipayGateway
 from simulators.alipay.methods import Methods as AlipayMethods
 from simulators.alipay.model import AlipayParty
 from simulators.alipay.notify import Notifier
 from simulators.control import Control, errors
+from simulators.dtone.gateway import Gateway as DtOneGateway
+from simulators.dtone.goods import CURRENCY as DTONE_CURRENCY
+from simulators.dtone.goods import FEN_PER_CENT
+from simulators.dtone.model import DtOneParty
+from simulators.dtone.work import Worker as DtOneWorker
+from simulators.epay.side import EpaySide
 from simulators.fulu.gateway import Gateway as FuluGateway
 from simulators.fulu.methods import Methods as FuluMethods
 from simulators.fulu.model import FuluParty
 from simulators.fulu.work import Worker
+from simulators.kasushou.gateway import Gateway as KasushouGateway
+from simulators.kasushou.methods import Methods as KasushouMethods
+from simulators.kasushou.model import KasushouParty
+from simulators.kasushou.work import Worker as KasushouWorker
 from simulators.keys import own_key, read_public
+from simulators.wechat.side import WechatSide
 from simulators.world import MAX_BODY_BYTES, Clock, World, outage
 
 
@@ -34,6 +46,10 @@ class Options:
     host: str = "127.0.0.1"
     alipay_port: int = 0
     fulu_port: int = 0
+    dtone_port: int = 0
+    kasushou_port: int = 0
+    epay_port: int = 0
+    wechat_port: int = 0
     control_port: int = 0
     seed: int = 0
     clock: Clock = field(default_factory=Clock)
@@ -60,6 +76,14 @@ class Simulators:
             self.world, options.supplier_balance_fen, options.fulu_delay_s, options.fulu_suffixes
         )
         self.fulu.notify_url = options.fulu_notify_url
+        self.dtone = DtOneParty(
+            self.world, options.supplier_balance_fen, options.fulu_delay_s, options.fulu_suffixes
+        )
+        self.kasushou = KasushouParty(
+            self.world, options.supplier_balance_fen, options.fulu_delay_s, options.fulu_suffixes
+        )
+        self.epay = EpaySide(self.world)
+        self.wechat = WechatSide(self.world, options.keys_dir, options.merchant_public_key)
         self._runners: list[web.AppRunner] = []
         self._urls: dict[str, str] = {}
 
@@ -85,7 +109,27 @@ class Simulators:
             ],
         )
         await self._serve("fulu", options.fulu_port, [web.post("/api/getway", supplier.handle)])
-        await self._serve("control", options.control_port, control.routes())
+        await self._serve_kasushou(control)
+        dtone = DtOneWorker(self.dtone)
+        control.books_of["dtone"] = self.dtone.books
+        control.suppliers["dtone"] = dtone
+        await self._serve("dtone", options.dtone_port, DtOneGateway(self.dtone, dtone).routes())
+        self.epay.party.base_url = await self._serve("epay", options.epay_port, self.epay.routes())
+        control.books_of["epay"] = self.epay.party.books
+        control.cashiers.append(self.epay.cashier)
+        self.wechat.party.base_url = await self._serve("wechat", options.wechat_port, self.wechat.routes())
+        control.books_of["wechat"] = self.wechat.party.books
+        control.cashiers.append(self.wechat.cashier)
+        certificates = CertControl(self.alipay.authority)
+        steering = [*control.routes(), *self.wechat.steering.routes(), *certificates.routes()]
+        await self._serve("control", options.control_port, steering)
+
+    async def _serve_kasushou(self, control: Control) -> None:
+        worker = KasushouWorker(self.kasushou)
+        gateway = KasushouGateway(self.kasushou, KasushouMethods(self.kasushou, worker))
+        await self._serve("kasushou", self.options.kasushou_port, gateway.routes())
+        control.books_of["kasushou"] = self.kasushou.books
+        control.suppliers["kasushou"] = worker
 
     async def _serve(self, name: str, port: int, routes: list[web.RouteDef]) -> str:
         guard = errors if name == "control" else outage(self.world, name)
@@ -114,6 +158,20 @@ class Simulators:
                 "url": f"{self._urls['fulu']}/api/getway",
                 "app_key": self.fulu.app_key,
                 "app_secret": self.fulu.app_secret,
+            },
+            "epay": self.epay.ready(),
+            "wechat": self.wechat.ready(),
+            "kasushou": {
+                "url": self._urls["kasushou"],
+                "user_id": self.kasushou.user_id,
+                "api_key": self.kasushou.api_key,
+            },
+            "dtone": {
+                "url": f"{self._urls['dtone']}/v1",
+                "api_key": self.dtone.api_key,
+                "api_secret": self.dtone.api_secret,
+                "currency": DTONE_CURRENCY,
+                "fen_per_unit": str(FEN_PER_CENT * 100),
             },
             "control": self._urls["control"],
             "pid": os.getpid(),

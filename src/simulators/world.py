@@ -7,7 +7,7 @@ import contextlib
 import hashlib
 import re
 import time
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta, timezone
 
@@ -83,7 +83,7 @@ class World:
         self.seed = seed
         self.clock = clock or Clock()
         self.faults = Faults(seed, order_prefix)
-        self.down: dict[str, bool] = {"alipay": False, "fulu": False}
+        self.down: dict[str, bool] = {"alipay": False, "fulu": False, "dtone": False, "kasushou": False}
         self.dropped = 0
         self._sequence = 0
         self._pending = 0
@@ -137,11 +137,16 @@ class World:
             await work()
 
     async def post(
-        self, url: str, *, form: dict[str, str] | None = None, json_bytes: bytes | None = None
+        self,
+        url: str,
+        *,
+        form: dict[str, str] | None = None,
+        json_bytes: bytes | None = None,
+        headers: Mapping[str, str] | None = None,
     ) -> str | None:
-        """POST a notification; the answer's text on HTTP 200, else None (refused, lost, timed out)."""
-        headers = {"Content-Type": "application/json; charset=utf-8"} if json_bytes is not None else None
-        return await self._call("POST", url, form or json_bytes, headers)
+        """POST a notification; the answer's text on HTTP 200 or 204, else None (refused, lost, timed out)."""
+        sent = {"Content-Type": "application/json; charset=utf-8"} if json_bytes is not None else {}
+        return await self._call("POST", url, form or json_bytes, {**sent, **(headers or {})})
 
     async def get(self, url: str) -> str | None:
         """GET a notification address as it stands, already encoded; otherwise as ``post``."""
@@ -161,7 +166,7 @@ class World:
                 target = URL(url, encoded=True)
                 async with self._session.request(method, target, data=data, headers=headers) as answer:
                     text = (await answer.content.read(4096)).decode("utf-8", "replace")
-                    return text if answer.status == 200 else None
+                    return text if answer.status in (200, 204) else None
             except (aiohttp.ClientError, TimeoutError, ValueError):
                 return None
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import subprocess
 import sys
+from collections import Counter
 from typing import Any
 
 import pytest
@@ -36,3 +37,16 @@ def test_twenty_orders_with_the_usual_faults() -> None:
 @pytest.mark.slow
 def test_twenty_orders_spread_over_eight_buckets() -> None:
     check(*run("simulate", "--seed", "7", "--orders", "20", "--buckets", "8"), 20)
+
+
+@pytest.mark.slow
+@pytest.mark.crash
+def test_eighty_orders_while_everything_is_killed_in_turn() -> None:
+    """kill -9 of worker, web and PostgreSQL at ten seeded moments: nothing lost, doubled or left behind."""
+    code, told, said = run("simulate", "--seed", "11", "--orders", "80", "--kills", "10")
+    check(code, told, said, 80)
+    assert [kill["at_s"] for kill in told["kills"]] == sorted(kill["at_s"] for kill in told["kills"])
+    killed = Counter(kill["target"] for kill in told["kills"])
+    assert sorted(killed.values()) == [3, 3, 4]
+    assert set(killed) == {"worker", "web", "postgresql"}
+    assert told["never_sent"] <= killed["worker"] + killed["postgresql"]

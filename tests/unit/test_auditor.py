@@ -74,3 +74,114 @@ def test_double_topups_are_counted_unless_reversed() -> None:
     assert audit(told, ledger()).double_topups == 2
     told["fulu"]["topups_reversed"] = {"138|Oa": 2}
     assert audit(told, ledger()).double_topups == 0
+
+
+# -- several channels and suppliers ----------------------------------------------------------------
+
+
+def supplier_book(*orders: tuple[str, int, int], opening: int = PREFUND, **topups: int) -> dict[str, Any]:
+    """A supplier's book from (number, charged, credited); `topups`: order → times, on one account."""
+    rows = [{"customer_order_no": no, "charged_fen": up, "credited_fen": back} for no, up, back in orders]
+    spent = sum(up - back for _, up, back in orders)
+    return {
+        "balance_fen": opening - spent,
+        "opening_balance_fen": opening,
+        "orders": rows,
+        "topups": {f"138|{order}": times for order, times in topups.items()},
+        "topups_reversed": {},
+    }
+
+
+def wide() -> tuple[dict[str, Any], list[Row]]:
+    """Two channels and three suppliers, one of them never used; order Ob was refused by one supplier."""
+    told = {
+        **books(),
+        "epay": {"merchant_balance_fen": PRICE},
+        "wechat": {"merchant_balance_fen": 0},
+        "kasushou": supplier_book(("ObT2", COST, 0), Ob=1),
+        "dtone": supplier_book(),
+    }
+    rows = [
+        *ledger(),
+        Row("Ob", "channel", "epay", "o", PRICE),
+        Row("CAPITAL-kasushou", "supplier.free", "kasushou", "F", PREFUND),
+        Row("Ob", "supplier.free", "kasushou", "F", -COST),
+        Row("Ob", "supplier.reserved", "kasushou#2", "o", COST),
+    ]
+    return told, rows
+
+
+def test_any_number_of_parties_agree_and_an_unused_one_is_no_loss() -> None:
+    told, rows = wide()
+    assert audit(told, rows) == Report((), 0)
+
+
+@pytest.mark.parametrize("index", range(5, 9))
+@pytest.mark.parametrize("fen", [-1, 1, 250])
+def test_a_planted_loss_is_found_at_every_party(index: int, fen: int) -> None:
+    told, rows = wide()
+    rows[index] = rows[index]._replace(amount=rows[index].amount + fen)
+    report = audit(told, rows)
+    assert report.lost_fen == abs(fen)
+    assert {each.party for each in report.differences} == {rows[index].party.partition("#")[0]}
+
+
+def test_a_charge_booked_at_another_supplier_is_found() -> None:
+    told, rows = wide()
+    rows[8] = rows[8]._replace(party="fulu#2")
+    assert lost(told, rows) == 2 * COST
+
+
+def test_an_order_at_a_supplier_that_the_ledger_never_heard_of_is_found() -> None:
+    told, rows = wide()
+    told["dtone"] = supplier_book(("OcT1", 300, 0), Oc=1)
+    assert [(each.party, each.fen) for each in audit(told, rows).differences] == [("dtone", 300)] * 2
+
+
+def test_two_charges_under_one_number_both_count() -> None:
+    told, rows = wide()
+    told["kasushou"] = supplier_book(("ObT2", COST, 0), ("ObT2", COST, 0), Ob=1)
+    assert lost(told, rows) == 2 * COST  # in the attempt, and in the balance
+
+
+def test_money_at_a_channel_without_a_book_is_found() -> None:
+    told, rows = wide()
+    rows.append(Row("Oc", "channel", "ghost", "o", 70))
+    assert [(each.party, each.theirs, each.ours) for each in audit(told, rows).differences] == [
+        ("ghost", 0, 70)
+    ]
+
+
+def test_a_book_of_no_known_shape_is_refused() -> None:
+    with pytest.raises(ValueError, match="bank"):
+        audit({**books(), "bank": {"statements": []}}, ledger())
+
+
+def test_double_topups_are_summed_over_suppliers_and_counted_across_them() -> None:
+    told, rows = wide()
+    told["fulu"]["topups"] = {"138|Oa": 2, "139|Oc": 1}
+    told["kasushou"]["topups"] = {"+8613800000000|Ob": 3, "8613900000000|Oc": 1}
+    told["dtone"]["topups"] = {"+86139|Oc": 1}
+    assert audit(told, rows).double_topups == 1 + 2 + 2
+    told["dtone"]["topups_reversed"] = {"+86139|Oc": 1}
+    assert audit(told, rows).double_topups == 1 + 2 + 1
+    told["fulu"]["topups_reversed"] = {"139|Oc": 1, "138|Oa": 5}
+    assert audit(told, rows).double_topups == 0 + 2 + 0
+
+
+def test_the_shape_of_the_report_is_kept() -> None:
+    told, rows = wide()
+    told["epay"]["merchant_balance_fen"] += 5
+    assert audit(told, rows).as_json() == {
+        "lost_fen": 5,
+        "double_topups": 0,
+        "differences": [
+            {
+                "place": "channel+refunding+hold",
+                "party": "epay",
+                "number": "",
+                "theirs": PRICE + 5,
+                "ours": PRICE,
+            }
+        ],
+    }

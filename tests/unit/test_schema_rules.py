@@ -18,6 +18,8 @@ APPEND_ONLY = (
     "delivered_card",
     "staff_action",
     "audit_run",
+    "audit_checkpoint",
+    "audit_total",
 )
 ORDER_OWNED = (
     "orders",
@@ -29,6 +31,8 @@ ORDER_OWNED = (
     "delivered_card",
     "refund",
     "applied",
+    "notice",
+    "approval",
 )
 # Who may write which table: a slice writes its own and no other.
 OWNERS = {
@@ -39,7 +43,9 @@ OWNERS = {
     "payments": {"payment", "suspense"},
     "fulfilment": {"supply_attempt", "delivered_card"},
     "refunds": {"refund"},
-    "app": {"staff", "staff_session", "staff_action", "audit_run"},
+    "notices": {"notice", "notice_route"},
+    "staff": {"staff", "staff_session", "staff_action", "approval"},
+    "app": {"staff", "staff_session", "staff_action", "audit_run", "audit_checkpoint", "audit_total"},
 }
 WRITES = re.compile(r"\b(?:INSERT INTO|UPDATE|DELETE FROM)\s+([a-z_]+)", re.IGNORECASE)
 
@@ -101,7 +107,9 @@ def test_statements_take_time_as_a_parameter_and_rest_on_no_lock_or_order(
         assert forbidden.lower() not in text.lower(), forbidden
 
 
-@pytest.mark.parametrize("statement", ["claim_orders", "claim_payments", "claim_attempts", "claim_refunds"])
+@pytest.mark.parametrize(
+    "statement", ["claim_orders", "claim_payments", "claim_attempts", "claim_refunds", "claim_notices"]
+)
 def test_due_work_is_claimed_per_bucket(statement: str) -> None:
     texts = [text for _, _, text in _sql_files() if f"-- name: {statement}" in text]
     assert len(texts) == 1

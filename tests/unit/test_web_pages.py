@@ -278,7 +278,7 @@ def test_confirmation_restates_type_account_price_and_promise() -> None:
         assert text in html
 
 
-def test_staff_can_only_ask_and_refund() -> None:
+def test_staff_can_only_ask() -> None:
     html = pages.work_list_page([WORK], "zh", "小林", SHOP, csrf="tok", now=NOON)
     actions = re.findall(r'action="(/staff/work/[^"]+)"', html)
     assert actions == ["/staff/work/order/0001ABCDEF/ask_channel"]

@@ -1,3 +1,141 @@
 -- name: insert_run
 -- Remember that an audit was made and how much it covered.
 INSERT INTO audit_run (run_id, scope, started_at, covered_to, findings, subjects) VALUES ($1, $2, $3, $4, $5, $6)
+
+-- name: insert_checkpoint
+-- The next incremental audit may start here.
+INSERT INTO audit_checkpoint (run_id, closed_to, orders) VALUES ($1, $2, $3)
+
+-- name: insert_totals
+-- The sums of everything dated before the checkpoint, by account.
+INSERT INTO audit_total (run_id, place, party, owner, amount_fen)
+SELECT $1, t.place, t.party, t.owner, t.amount_fen
+FROM unnest($2::text[], $3::text[], $4::text[], $5::bigint[]) AS t (place, party, owner, amount_fen)
+
+-- name: read_checkpoint
+-- The newest checkpoint; run ids are ordered by time.
+SELECT run_id, closed_to, orders FROM audit_checkpoint ORDER BY run_id DESC LIMIT 1
+
+-- name: read_checkpoint_totals
+-- What the legs dated before a checkpoint came to when it was made.
+SELECT place, party, owner, amount_fen FROM audit_total WHERE run_id = $1
+
+-- name: read_sums
+-- Sums by account of the legs dated from $1 on: those before $2, those before $3, and all.
+SELECT place, party, owner, coalesce(sum(amount_fen) FILTER (WHERE at < $2), 0)::bigint AS checked,
+  coalesce(sum(amount_fen) FILTER (WHERE at < $3), 0)::bigint AS closed, sum(amount_fen)::bigint AS total
+FROM leg WHERE at >= $1 GROUP BY place, party, owner
+
+-- name: count_orders_since
+-- How many orders were placed from $1 on: those before $2, and all.
+SELECT count(*) FILTER (WHERE placed_at < $2) AS closed, count(*) AS total FROM orders WHERE placed_at >= $1
+
+-- name: list_subjects
+-- Everything that has a place in the books, bucket by bucket.
+SELECT bucket, order_id AS subject FROM orders UNION SELECT bucket, item_id FROM suspense
+UNION SELECT bucket, subject FROM leg UNION SELECT bucket, subject FROM fact UNION SELECT bucket, subject FROM inbox
+UNION SELECT bucket, order_id FROM payment UNION SELECT bucket, order_id FROM supply_attempt
+UNION SELECT bucket, order_id FROM refund ORDER BY 1, 2
+
+-- name: list_changed_subjects
+-- What has a leg, an event, a fact or an excess payment dated from $1 on, or a fact that still waits.
+SELECT bucket, subject FROM leg WHERE at >= $1 UNION SELECT bucket, order_id FROM event WHERE at >= $1
+UNION SELECT bucket, subject FROM fact WHERE known_at >= $1 UNION SELECT bucket, subject FROM inbox
+UNION SELECT bucket, item_id FROM suspense WHERE known_at >= $1 ORDER BY 1, 2
+
+-- name: list_facts_since
+-- Facts known from $1 on, in the order of the subjects.
+SELECT party, kind, external_id, bucket, subject, content, content_hash, evidence_id FROM fact
+WHERE known_at >= $1 ORDER BY bucket, subject, party, kind, external_id
+
+-- name: list_facts_by_key
+-- The facts that rows of an order point to.
+SELECT f.party, f.kind, f.external_id, f.bucket, f.subject, f.content, f.content_hash, f.evidence_id
+FROM unnest($1::text[], $2::text[], $3::text[]) AS k (party, kind, external_id)
+JOIN fact f ON f.party = k.party AND f.kind = k.kind AND f.external_id = k.external_id
+
+-- name: list_waiting_facts
+-- The whole inbox, beside the fact of each row.
+SELECT i.party, i.kind, i.external_id, i.bucket, i.subject, i.evidence_id, f.external_id IS NOT NULL AS known,
+  f.content = i.content AND f.evidence_id = i.evidence_id AND f.subject = i.subject AS same
+FROM inbox i LEFT JOIN fact f ON f.party = i.party AND f.kind = i.kind AND f.external_id = i.external_id
+
+-- name: list_suspense_items
+-- Money beyond an order's price or without an order; few.
+SELECT item_id, bucket, order_id, state, channel, transaction_id, amount_fen FROM suspense
+
+-- name: list_legs
+-- The whole journal of some subjects, in posting order.
+SELECT subject, seq, place, party, owner, amount_fen, evidence_id FROM leg
+WHERE bucket = $1 AND subject = ANY ($2::text[]) ORDER BY subject, seq, n
+
+-- name: list_orders
+-- What some orders say of themselves.
+SELECT order_id, state, kind, quantity, seq, cost_fen, paid_at IS NOT NULL AS paid FROM orders
+WHERE bucket = $1 AND order_id = ANY ($2::text[])
+
+-- name: list_payments_of
+-- The attempts to pay some orders.
+SELECT payment_no, order_id, channel, state, transaction_id, paid_fen FROM payment
+WHERE bucket = $1 AND order_id = ANY ($2::text[])
+
+-- name: list_attempts_of
+-- The attempts at suppliers for some orders, with the cards that each brought.
+SELECT a.attempt_no, a.order_id, a.n, a.supplier, a.state, a.code, a.cost_fen, a.supplier_order_id, a.serial,
+  (SELECT count(*) FROM delivered_card c WHERE c.bucket = a.bucket AND c.order_id = a.order_id
+     AND c.attempt_no = a.attempt_no) AS cards
+FROM supply_attempt a WHERE a.bucket = $1 AND a.order_id = ANY ($2::text[])
+
+-- name: list_refunds_of
+-- The refunds of some orders.
+SELECT refund_no, order_id, channel, state, amount_fen FROM refund WHERE bucket = $1 AND order_id = ANY ($2::text[])
+
+-- name: list_effects
+-- The events of some orders that cite evidence: what applying a fact leaves behind.
+SELECT order_id, seq, kind, evidence_id FROM event
+WHERE bucket = $1 AND order_id = ANY ($2::text[]) AND evidence_id <> ''
+
+-- name: list_evidence
+-- Which of these messages are kept, and how far each may be believed.
+SELECT evidence_id, standing, known_at FROM evidence WHERE evidence_id = ANY ($1::text[])
+
+-- name: list_numbers_among
+-- Which of these numbers lead to an order.
+SELECT kind, value, order_id FROM number WHERE value = ANY ($1::text[])
+
+-- name: list_altered_evidence
+-- Messages kept from $1 on whose hash is not their body's.
+SELECT evidence_id, party, kind FROM evidence WHERE known_at >= $1 AND sha256 <> sha256(body) LIMIT 1000
+
+-- name: list_unfounded_numbers
+-- Numbers that nothing stands behind (the kinds that can be rebuilt).
+SELECT n.kind, n.value, n.bucket, n.order_id FROM number n WHERE n.kind = 'payment' AND NOT EXISTS
+  (SELECT FROM payment p WHERE p.bucket = n.bucket AND p.payment_no = n.value AND p.order_id = n.order_id)
+UNION ALL SELECT n.kind, n.value, n.bucket, n.order_id FROM number n WHERE n.kind = 'attempt' AND NOT EXISTS
+  (SELECT FROM supply_attempt a WHERE a.bucket = n.bucket AND a.attempt_no = n.value AND a.order_id = n.order_id)
+UNION ALL SELECT n.kind, n.value, n.bucket, n.order_id FROM number n WHERE n.kind = 'refund' AND NOT EXISTS
+  (SELECT FROM refund r WHERE r.bucket = n.bucket AND r.refund_no = n.value AND r.order_id = n.order_id)
+UNION ALL SELECT n.kind, n.value, n.bucket, n.order_id FROM number n WHERE n.kind = 'transaction' AND NOT EXISTS
+  (SELECT FROM fact f WHERE f.kind = 'paid' AND f.external_id = n.value AND f.subject = n.order_id)
+UNION ALL SELECT n.kind, n.value, n.bucket, n.order_id FROM number n WHERE n.kind = 'supplier' AND NOT EXISTS
+  (SELECT FROM supply_attempt a WHERE a.bucket = n.bucket AND a.order_id = n.order_id
+     AND a.supplier_order_id = n.value)
+UNION ALL SELECT n.kind, n.value, n.bucket, n.order_id FROM number n WHERE n.kind = 'serial' AND NOT EXISTS
+  (SELECT FROM supply_attempt a WHERE a.bucket = n.bucket AND a.order_id = n.order_id AND a.serial = n.value)
+UNION ALL SELECT n.kind, n.value, n.bucket, n.order_id FROM number n WHERE n.kind = 'order' AND NOT EXISTS
+  (SELECT FROM orders o WHERE o.bucket = n.bucket AND o.order_id = n.value AND o.order_id = n.order_id)
+LIMIT 1000
+
+-- name: list_guards
+-- The triggers that are there, with what they call.
+SELECT c.relname AS name, t.tgname AS trigger, t.tgenabled::text AS enabled, t.tgtype::int AS type, p.prosrc AS body
+FROM pg_trigger t JOIN pg_class c ON c.oid = t.tgrelid JOIN pg_proc p ON p.oid = t.tgfoid
+WHERE NOT t.tgisinternal AND t.tgqual IS NULL
+
+-- name: list_checks
+-- The check constraints that hold for every row.
+SELECT conrelid::regclass::text AS name, conname AS check FROM pg_constraint WHERE contype = 'c' AND convalidated
+
+-- name: read_replication_role
+-- Whether ordinary triggers fire at all by the server's or the role's settings.
+SELECT current_setting('session_replication_role')

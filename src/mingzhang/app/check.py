@@ -21,11 +21,12 @@ from rich.console import Console
 
 from mingzhang.app.audit import run_audit
 from mingzhang.app.check_buyers import Buyers
+from mingzhang.app.check_kills import Intent, Kill, Killer, heard_numbers, plan_kills
 from mingzhang.app.demo import SPEED, Demo
 from mingzhang.app.desk import open_desk
 from mingzhang.app.settings import Settings
 from mingzhang.kit.clock import clock_from_spec
-from mingzhang.kit.database import connect
+from mingzhang.kit.database import DATABASE_AWAY, connect
 from mingzhang.kit.sql import load
 
 SQL = load("mingzhang.app", "check")
@@ -36,6 +37,9 @@ LOOK_S: Final = 0.5
 CALM_S: Final = 2.0  # real; all orders at an end for this long is the end
 PREFUND_PER_ORDER_FEN: Final = 10_000
 PREFUND_MIN_FEN: Final = 100_000_000
+KILLS_WITHIN_S: Final = 15.0  # real; most of what an order does lies in it
+SPREAD_S: Final = 10.0  # real; with kills the buyers come one after the other, so that every step is hit
+DATABASE_DOWN: Final = (*DATABASE_AWAY, asyncpg.PostgresError)
 progress = Console(stderr=True)
 
 
@@ -47,16 +51,21 @@ class Faults(StrEnum):
 
 
 class Check(msgspec.Struct, frozen=True, kw_only=True):
-    """What to run."""
+    """What to run. ``kills``: how often a process of the product or PostgreSQL is killed under way."""
 
     orders: int
     seed: int = 1
     faults: Faults = Faults.DEFAULT
     buckets: int = 1
+    kills: int = 0
 
 
 class Verdict(msgspec.Struct, frozen=True, kw_only=True):
-    """How it ended. Amounts in fen, ``seconds`` real; ``audit`` is "ok" or what is wrong, line by line."""
+    """How it ended. Amounts in fen, ``seconds`` real; ``audit`` is "ok" or what is wrong, line by line.
+
+    ``predicted`` is the scenario's, but that an order of ``never_sent`` (a kill came between the intent and the
+    call to the supplier) waits for a person instead.
+    """
 
     orders: int
     arrived: int
@@ -67,6 +76,8 @@ class Verdict(msgspec.Struct, frozen=True, kw_only=True):
     double_topups: int
     audit: str | list[str]
     predicted: dict[str, int]
+    kills: list[Kill]
+    never_sent: int
     seconds: float
 
     @property
@@ -116,15 +127,17 @@ async def _drive_and_audit(demo: Demo, check: Check) -> Verdict:
         plan = await _get(http, f"{settings.control_url}/scenarios/{check.faults.value}", query)
         clock = clock_from_spec(settings.clock)
         buyers = Buyers(http, settings.base_url, settings.control_url, clock, check.seed)
-        acts = [buyers.act(row, SPEED) for row in plan["orders"]]
-        ends, findings = await _until_all_ended(settings.database_url, buyers, acts, check.orders)
+        killer = Killer(demo, clock, plan_kills(check.seed, check.kills, KILLS_WITHIN_S))
+        ends, findings = await _drive(demo, check, plan["orders"], buyers, killer)
         await demo.stop_product()
         books = await _get(http, f"{settings.control_url}/books")
     told = await _outside_audit(settings.database_url, books)
     findings += [f"not accounted for: {json.dumps(each)}" for each in told["differences"]]
-    findings += _surprises(plan["orders"], buyers.ids, ends)
+    unsent = killer.never_sent(await _unanswered(settings.database_url), heard_numbers(books))
+    expected = _expect(plan["orders"], buyers.ids, unsent)
+    findings += _surprises(plan["orders"], expected, buyers.ids, ends)
     findings += await _own_audit(settings)
-    counts = Counter(ends.values())
+    counts, predicted = Counter(ends.values()), Counter(expected.values())
     return Verdict(
         orders=len(ends),
         arrived=counts["arrived"],
@@ -134,9 +147,39 @@ async def _drive_and_audit(demo: Demo, check: Check) -> Verdict:
         lost_fen=told["lost_fen"],
         double_topups=told["double_topups"],
         audit=findings or "ok",
-        predicted=plan["predicted"],
+        predicted={end: predicted[end] for end in ENDS},
+        kills=killer.done,
+        never_sent=sum(expected[row["index"]] != row["expected"] for row in plan["orders"]),
         seconds=round(time.monotonic() - started, 1),
     )
+
+
+async def _drive(
+    demo: Demo, check: Check, rows: list[dict[str, Any]], buyers: Buyers, killer: Killer
+) -> tuple[dict[str, str], list[str]]:
+    """Buyers, killer and supervisor at once; the ends by order, and what went wrong. Afterwards nobody watches."""
+    stop = asyncio.Event()
+    watching = asyncio.create_task(demo.watch(stop)) if check.kills else None
+    step_s = SPREAD_S / len(rows) if check.kills and rows else 0.0
+    acts = [buyers.act(row, SPEED, row["index"] * step_s) for row in rows]
+    try:
+        dsn = Settings.from_env(demo.environ).database_url
+        ends, findings = await _until_all_ended(dsn, buyers, [*acts, killer.run()], check.orders)
+    finally:
+        stop.set()
+        if watching is not None:
+            await watching
+    if check.kills:
+        findings += [*killer.findings(demo.restarts), *demo.own_ends]
+    return ends, findings
+
+
+def _expect(rows: list[dict[str, Any]], ids: dict[int, str], unsent: set[str]) -> dict[int, str]:
+    """The end of each plan row: the scenario's, or the wait for a person when its instruction never went out."""
+    return {
+        row["index"]: "waiting_for_person" if ids.get(row["index"]) in unsent else row["expected"]
+        for row in rows
+    }
 
 
 async def _get(http: aiohttp.ClientSession, url: str, query: dict[str, str] | None = None) -> dict[str, Any]:
@@ -149,14 +192,13 @@ async def _get(http: aiohttp.ClientSession, url: str, query: dict[str, str] | No
 async def _until_all_ended(
     dsn: str, buyers: Buyers, acts: list[Any], orders: int
 ) -> tuple[dict[str, str], list[str]]:
-    """Let the buyers act and wait for every order, within a limit; the ends by order, and what went wrong."""
+    """Let everybody act and wait for every order, within a limit; the ends by order, and what went wrong."""
     tasks = [asyncio.create_task(act) for act in acts]
-    connection = await connect(dsn)
     give_up = time.monotonic() + WAIT_S + WAIT_PER_ORDER_S * orders
     calm_since, seen, ends = time.monotonic(), {"": ""}, dict[str, str]()
     try:
         while time.monotonic() < give_up:
-            ends = await _read_ends(connection, buyers)
+            ends = await _read_ends(dsn, buyers) or ends
             if ends != seen:
                 calm_since, seen = time.monotonic(), ends
                 _tell(ends)
@@ -165,23 +207,40 @@ async def _until_all_ended(
                 break
             await asyncio.sleep(LOOK_S)
     finally:
-        await connection.close()
         for task in tasks:
             task.cancel()
         results = await asyncio.gather(*tasks, return_exceptions=True)
-    findings = [f"buyer: {error!r}" for error in results if isinstance(error, BaseException)]
+    findings = [f"driver: {error!r}" for error in results if isinstance(error, BaseException)]
     findings += [
         f"order {order_id} came to no end in time" for order_id, end in ends.items() if end == "open"
     ]
     return ends, findings
 
 
-async def _read_ends(connection: asyncpg.Connection, buyers: Buyers) -> dict[str, str]:
-    rows = await connection.fetch(SQL.list_ends)
+async def _read_ends(dsn: str, buyers: Buyers) -> dict[str, str]:
+    """Every order's end as it stands; nothing while the database is down."""
+    try:
+        rows = await _fetch(dsn, SQL.list_ends)
+    except DATABASE_DOWN:
+        return {}
     return {
         row["order_id"]: end_of(row["state"], row["next_actor"], row["order_id"] in buyers.paid)
         for row in rows
     }
+
+
+async def _unanswered(dsn: str) -> list[Intent]:
+    return [Intent(**dict(row)) for row in await _fetch(dsn, SQL.list_unanswered)]
+
+
+async def _fetch(dsn: str, statement: str) -> list[Any]:
+    """One reading over a connection of its own: the server may have been killed since the last."""
+    connection = await connect(dsn)
+    try:
+        rows: list[Any] = await connection.fetch(statement)
+        return rows
+    finally:
+        await connection.close()
 
 
 def end_of(state: str, next_actor: str, paid: bool) -> str:
@@ -199,14 +258,16 @@ def _tell(ends: dict[str, str]) -> None:
     progress.print(text or "…", markup=False, highlight=False)
 
 
-def _surprises(rows: list[dict[str, Any]], ids: dict[int, str], ends: dict[str, str]) -> list[str]:
+def _surprises(
+    rows: list[dict[str, Any]], expected: dict[int, str], ids: dict[int, str], ends: dict[str, str]
+) -> list[str]:
     """Orders that did not end as predicted, even when the counts happen to agree."""
     found = []
     for row in rows:
         order_id = ids.get(row["index"], "")
-        end = ends.get(order_id, "missing")
-        if end != row["expected"]:
-            found.append(f"order {order_id} ({row['recipe']}): {end}, predicted {row['expected']}")
+        end, predicted = ends.get(order_id, "missing"), expected[row["index"]]
+        if end != predicted:
+            found.append(f"order {order_id} ({row['recipe']}): {end}, predicted {predicted}")
     return found
 
 
@@ -228,6 +289,6 @@ async def _outside_audit(dsn: str, books: dict[str, Any]) -> dict[str, Any]:
 async def _own_audit(settings: Settings) -> list[str]:
     desk = await open_desk(settings)
     try:
-        return (await run_audit(desk.ctx, full=True)).findings
+        return (await run_audit(desk.ctx, full=True)).lines
     finally:
         await desk.aclose()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import time
 from collections.abc import Mapping
 from datetime import datetime
 from typing import Any, Final
@@ -12,9 +13,10 @@ import aiohttp
 from mingzhang.kit.clock import Clock
 
 AT_ONCE_MAX: Final = 16
-TRIES_MAX: Final = 20
+TRY_S: Final = 30.0  # real seconds a buyer goes on trying what is out of service
 PAUSE_S: Final = 0.25  # real seconds between tries
 AFTER_EXPIRY_S: Final = 5.0  # virtual seconds past the payment window
+PAID_BADGES: Final = ("confirming", "paid", "refunding", "refunded")
 PRODUCTS: Final = {"mobile": "phone-100", "direct": "qq-10", "card": "card-100"}
 
 
@@ -45,19 +47,19 @@ class Buyers:
         )
         self._slots = asyncio.Semaphore(AT_ONCE_MAX)
 
-    async def act(self, row: Mapping[str, Any], speed: float) -> None:
-        """One order's buyer, from placing to the last step. Raises BuyerError."""
+    async def act(self, row: Mapping[str, Any], speed: float, after_s: float = 0.0) -> None:
+        """One order's buyer, who comes after ``after_s`` real seconds, up to the last step. Raises BuyerError."""
+        await asyncio.sleep(after_s)
         async with self._slots:
             placed = await self._place(row)
             order_id = str(placed["order_id"])
             self.ids[row["index"]] = order_id
             if row["faults"]:
                 await self._call(f"{self._control}/faults", {"order": order_id, "faults": row["faults"]})
-            panel = await self._call(
-                f"{self._base_url}/api/v1/orders/{order_id}/payments",
-                {},
-                {"Authorization": f"Bearer {placed['token']}"},
-            )
+            panel = await self._open(order_id, placed["token"])
+        if panel is None:
+            self.paid.add(order_id)
+            return
         if row["buyer"]["when"] == "after_expiry":
             expires = datetime.fromisoformat(panel["expires_at"])
             left = (expires - self._clock.now()).total_seconds() + AFTER_EXPIRY_S
@@ -72,6 +74,18 @@ class Buyers:
             elif step["outcome"] == "pay":
                 raise BuyerError(f"order {order_id}: the buyer could not pay: {told['result']}")
 
+    async def _open(self, order_id: str, token: str) -> dict[str, Any] | None:
+        """Open a payment. None when the page, asked again after a break, says that it is paid already."""
+        url = f"{self._base_url}/api/v1/orders/{order_id}"
+        headers = {"Authorization": f"Bearer {token}"}
+        try:
+            return await self._call(f"{url}/payments", {}, headers)
+        except BuyerError:
+            page = await self._call(url, None, headers)
+            if page["pay_badge"] in PAID_BADGES:
+                return None
+            raise
+
     async def _place(self, row: Mapping[str, Any]) -> dict[str, Any]:
         body = {
             "product_id": PRODUCTS[row["kind"]],
@@ -83,11 +97,12 @@ class Buyers:
         return await self._call(f"{self._base_url}/api/v1/orders", body, headers)
 
     async def _call(self, url: str, body: object, headers: Mapping[str, str] | None = None) -> dict[str, Any]:
-        """POST until it is answered; what is out of service (503) or cut off is tried again."""
-        last = ""
-        for _ in range(TRIES_MAX):
+        """POST (GET without a body) until it is answered; what is out of service or cut off is tried again."""
+        last, give_up = "", time.monotonic() + TRY_S
+        method = "GET" if body is None else "POST"
+        while time.monotonic() < give_up:
             try:
-                async with self._http.post(url, json=body, headers=headers) as answer:
+                async with self._http.request(method, url, json=body, headers=headers) as answer:
                     if answer.status < 300:
                         told: dict[str, Any] = await answer.json()
                         return told

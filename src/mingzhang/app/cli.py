@@ -9,8 +9,9 @@ import sys
 from collections.abc import Coroutine
 from enum import StrEnum
 from pathlib import Path
-from typing import Annotated, Any, Final
+from typing import Annotated, Any, Final, NoReturn
 
+import asyncpg
 import msgspec
 import typer
 import uvicorn
@@ -18,21 +19,21 @@ from rich.console import Console
 
 from mingzhang.app import demo as supervisor
 from mingzhang.app import logging as logs
-from mingzhang.app import staff as staff_store
 from mingzhang.app.audit import run_audit
 from mingzhang.app.check import Check, Faults, run_check
+from mingzhang.app.cli_staff import staff_app
 from mingzhang.app.desk import open_desk
+from mingzhang.app.here import settings_here
 from mingzhang.app.http import create_app
+from mingzhang.app.http_worker import create_worker_app
 from mingzhang.app.settings import Settings
-from mingzhang.app.worker import run_worker
-from mingzhang.kit.clock import clock_from_spec
-from mingzhang.kit.database import open_pool
+from mingzhang.app.worker import Pulse, run_worker
 from mingzhang.kit.errors import Problem
 from mingzhang.kit.migrations import migrate as run_migrations
 
 SHUTDOWN_S: Final = 3
+KILLS_MAX: Final = 100
 app = typer.Typer(no_args_is_help=True, add_completion=False, help="明账: every cent is at one named place.")
-staff_app = typer.Typer(no_args_is_help=True, help="Members of staff.")
 app.add_typer(staff_app, name="staff")
 out = Console()
 
@@ -62,9 +63,14 @@ async def _serve(settings: Settings, role: Role) -> None:
     try:
         async with asyncio.TaskGroup() as group:
             if role is not Role.WEB:
-                group.create_task(run_worker(desk.ctx, stop))
+                pulse = Pulse()
+                group.create_task(run_worker(desk.ctx, stop, pulse))
+                if settings.worker_port:
+                    group.create_task(
+                        _serve_http(create_worker_app(pulse), settings.host, settings.worker_port, stop)
+                    )
             if role is not Role.WORKER:
-                group.create_task(_serve_web(desk, settings, stop))
+                group.create_task(_serve_http(create_app(desk), settings.host, settings.port, stop))
     finally:
         await desk.aclose()
 
@@ -76,11 +82,11 @@ class _Server(uvicorn.Server):
         """None."""
 
 
-async def _serve_web(desk: Any, settings: Settings, stop: asyncio.Event) -> None:
+async def _serve_http(http_app: Any, host: str, port: int, stop: asyncio.Event) -> None:
     config = uvicorn.Config(
-        create_app(desk),
-        host=settings.host,
-        port=settings.port,
+        http_app,
+        host=host,
+        port=port,
         log_config=None,
         access_log=False,
         server_header=False,
@@ -110,21 +116,24 @@ def serve(role: Annotated[Role, typer.Option(help="all, web or worker")] = Role.
 @app.command()
 def migrate() -> None:
     """Bring the database up to date."""
-    ran = asyncio.run(run_migrations(_settings().database_url))
+    ran = asyncio.run(run_migrations(settings_here().database_url))
     out.print("\n".join(ran) if ran else "up to date")
 
 
 @app.command()
 def audit(
     full: Annotated[bool, typer.Option("--full", help="from the first row on")] = False,
+    ask: Annotated[
+        bool, typer.Option(help="ask outside parties again where state and money disagree")
+    ] = True,
     as_json: Annotated[bool, typer.Option("--json", help="one JSON object")] = False,
 ) -> None:
-    """Check every invariant; exit 1 when something is wrong, naming the rows."""
+    """Check every invariant since the last clean audit, or all; exit 1 when something is wrong, naming the rows."""
 
     async def work() -> Any:
-        desk = await open_desk(_settings())
+        desk = await open_desk(settings_here())
         try:
-            return await run_audit(desk.ctx, full)
+            return await run_audit(desk.ctx, full, ask=ask)
         finally:
             await desk.aclose()
 
@@ -132,29 +141,13 @@ def audit(
     if as_json:
         sys.stdout.write(msgspec.json.encode(report).decode() + "\n")
     else:
-        for finding in report.findings:
-            out.print(finding, markup=False)
+        for line in report.lines:
+            out.print(line, markup=False)
         out.print(
-            f"{'ok' if report.ok else 'FAILED'}: {report.orders} orders, {report.missing_fen} fen missing"
+            f"{'ok' if report.ok else 'FAILED'} ({report.scope}): {report.subjects} of {report.orders} orders "
+            f"and other subjects checked, {report.found} findings, {report.missing_fen} fen missing"
         )
     raise typer.Exit(0 if report.ok else 1)
-
-
-@staff_app.command("add")
-def staff_add(name: str) -> None:
-    """Add a member of staff, or give a new password."""
-    password = typer.prompt("Password", hide_input=True, confirmation_prompt=True)
-
-    async def work() -> None:
-        settings = _settings()
-        pool = await open_pool(settings.database_url, 1, 1)
-        try:
-            await staff_store.add(pool, name, password, clock_from_spec(settings.clock).now())
-        finally:
-            await pool.close()
-
-    asyncio.run(work())
-    out.print("done")
 
 
 @app.command()
@@ -179,19 +172,14 @@ def simulate(
     seed: Annotated[int, typer.Option(help="the plan's seed")] = 1,
     buckets: Annotated[int, typer.Option(help="buckets the orders are spread over", min=1)] = 1,
     faults: Annotated[Faults, typer.Option(help="what goes wrong")] = Faults.DEFAULT,
+    kills: Annotated[
+        int, typer.Option(help="kill -9 worker, web or PostgreSQL this often", min=0, max=KILLS_MAX)
+    ] = 0,
     as_json: Annotated[bool, typer.Option("--json", help="one JSON object")] = False,
 ) -> None:
     """Drive a seeded plan through a platform of its own and audit it; exit 1 when the books do not agree."""
-    raise typer.Exit(run_check(Check(orders=orders, seed=seed, faults=faults, buckets=buckets), as_json))
-
-
-def _settings() -> Settings:
-    """The environment's settings, or those of the demo that runs in this folder."""
-    kept = Path(".data/demo") / supervisor.ENV_FILE
-    environ = dict(os.environ)
-    if "MINGZHANG_DATABASE_URL" not in environ and "DATABASE_URL" not in environ and kept.exists():
-        environ |= msgspec.json.decode(kept.read_bytes(), type=dict[str, str])
-    return Settings.from_env(environ)
+    check = Check(orders=orders, seed=seed, faults=faults, buckets=buckets, kills=kills)
+    raise typer.Exit(run_check(check, as_json))
 
 
 def main() -> None:
@@ -199,5 +187,13 @@ def main() -> None:
     try:
         app()
     except Problem as problem:
-        sys.stderr.write(f"{problem}\n")
-        raise SystemExit(2) from None
+        _refuse(str(problem))
+    except (asyncpg.UndefinedTableError, asyncpg.UndefinedColumnError):
+        _refuse("database_not_migrated: run `mingzhang migrate` first")
+    except (asyncpg.InvalidAuthorizationSpecificationError, asyncpg.InvalidCatalogNameError) as error:
+        _refuse(f"database_refused: {error}")
+
+
+def _refuse(line: str) -> NoReturn:
+    sys.stderr.write(f"{line}\n")
+    raise SystemExit(2) from None

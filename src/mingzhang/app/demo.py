@@ -28,11 +28,13 @@ from mingzhang.app.embedded import EmbeddedPostgres
 from mingzhang.app.settings import Settings
 from mingzhang.kit.clock import ScaledClock
 from mingzhang.kit.database import connect
+from mingzhang.kit.errors import Problem
 from mingzhang.kit.migrations import migrate
 
 SPEED: Final = 60.0
 ENV_FILE: Final = "env.json"
 WORKER_PID: Final = "worker.pid"
+DATABASE: Final = "postgresql"
 STARTUP_S: Final = 30.0
 STOP_S: Final = 8.0
 WATCH_S: Final = 0.2
@@ -63,6 +65,8 @@ class Child:
         self._pid_file = folder / f"{name}.pid"
         self._process: subprocess.Popen[bytes] | None = None
         self._deaths: list[float] = []
+        self.restarts = 0
+        self.own_ends: list[str] = []  # exit code and last words of every end that was no SIGKILL
 
     def start(self) -> None:
         """Start it; its output goes to its log."""
@@ -91,7 +95,16 @@ class Child:
         self._deaths = [moment for moment in self._deaths if moment > now - 10]
         if len(self._deaths) < 5:
             self._deaths.append(now)
+            self.restarts += 1
+            if self._process is not None and self._process.returncode != -signal.SIGKILL:
+                self.own_ends.append(f"{self._process.returncode}: {self.last_words()}")
             self.start()
+
+    def kill(self) -> None:
+        """SIGKILL, for crash tests: nothing of it runs on, and `restart_if_dead` finds it dead."""
+        if self._process is not None:
+            self._process.kill()
+            self._process.wait()
 
     async def stop(self) -> None:
         """SIGTERM, and SIGKILL when it does not listen."""
@@ -176,6 +189,8 @@ class Demo:
         self.base_url = f"http://127.0.0.1:{self.port}"
         self.environ: dict[str, str] = {}
         self._database = EmbeddedPostgres(self.folder / "postgres")
+        self._database_restarts = 0
+        self._database_starts = False
         self._children: list[Child] = []
 
     async def start(self) -> None:
@@ -247,6 +262,7 @@ class Demo:
             "secret_key_file": str(keys / "secret.hex"),
             "base_url": self.base_url,
             "port": str(self.port),
+            "worker_port": str(free_port()),
             "clock": clock,
             "demo": "1",
             "alipay_gateway": alipay["gateway"],
@@ -284,11 +300,46 @@ class Demo:
             for child in self._children:
                 child.restart_if_dead()
             if not self._database.running:
-                await asyncio.to_thread(self._database.start)
+                await self._restart_database()
             try:
                 await asyncio.wait_for(stop.wait(), WATCH_S)
             except TimeoutError:
                 continue
+
+    async def _restart_database(self) -> None:
+        """Start it again; when it dies on the way up, the next round tries anew."""
+        self._database_restarts += 1
+        self._database_starts = True
+        try:
+            await asyncio.to_thread(self._database.start)
+        except Problem as problem:
+            self._console.print(str(problem), markup=False, highlight=False)
+        finally:
+            self._database_starts = False
+
+    def runs(self, name: str) -> bool:
+        """Whether the process of that name lives: a child's name, or "postgresql" (up, not just coming up)."""
+        if name == DATABASE:
+            return self._database.running and not self._database_starts
+        return any(child.name == name and child.running for child in self._children)
+
+    def kill(self, name: str) -> None:
+        """kill -9 the process of that name, which `watch` then starts again. For crash tests."""
+        if name == DATABASE:
+            self._database.kill()
+        for child in self._children:
+            if child.name == name:
+                child.kill()
+
+    @property
+    def restarts(self) -> dict[str, int]:
+        """How often `watch` has started each process again, by name."""
+        return {DATABASE: self._database_restarts, **{child.name: child.restarts for child in self._children}}
+
+    @property
+    def own_ends(self) -> list[str]:
+        """Every end that nobody brought about: which process, its exit code and its last words."""
+        return [f"{child.name} ended with {end}" for child in self._children for end in child.own_ends]
 
     async def stop_product(self) -> None:
         """End web and worker only: the database and the outside parties' books can still be read."""

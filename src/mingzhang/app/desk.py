@@ -17,9 +17,10 @@ from mingzhang.evidence.messages import HttpMessage, Reply
 from mingzhang.fulfilment import store as fulfilment
 from mingzhang.fulfilment.suppliers.base import Supplier
 from mingzhang.kit.clock import Clock
-from mingzhang.kit.database import connect, open_pool, transaction
+from mingzhang.kit.database import DATABASE_AWAY, connect, open_pool, transaction
 from mingzhang.kit.errors import Kind, Problem
 from mingzhang.kit.ids import bucket_of, is_order_id, new_id, order_of_number
+from mingzhang.kit.migrations import pending_on
 from mingzhang.kit.outbound import Outbound
 from mingzhang.kit.sql import load
 from mingzhang.ledger import postings
@@ -192,10 +193,13 @@ class Desk:
         return items
 
     async def staff_action(self, name: str, kind: str, subject: str, action: str) -> None:
-        """The safe actions only: asking again. Nothing here marks anything paid or delivered."""
-        if kind != "order":
+        """The safe actions only: asking again. Nothing here marks anything paid or delivered.
+
+        Raises `unknown_action` for anything that `STAFF_ACTIONS` does not list, `unknown_order`.
+        """
+        if action not in STAFF_ACTIONS.get(kind, ()):
             raise Problem("unknown_action", Kind.INVALID)
-        order_id = subject[:19]
+        order_id = order_of_number(subject)
         ctx = self.ctx
         async with transaction(ctx.pool) as conn:
             turn = await orders.open_turn(conn, order_id, ctx.now(), ctx.rng)
@@ -206,12 +210,12 @@ class Desk:
                     await conn.execute(
                         fulfilment.SQL.set_asked_now, attempt.bucket, attempt.attempt_no, turn.now
                     )
-            else:
-                raise Problem("unknown_action", Kind.INVALID)
+            elif action == "ask_refund":
+                await conn.execute(refunds.SQL.set_asked_now, turn.order.bucket, subject, turn.now)
             turn.event("staff_asked", reason=action)
             await turn.finish()
             await conn.execute(
-                SQL.insert_action, new_id(turn.now, ctx.rng), name, action, order_id, "", turn.now
+                SQL.insert_action, new_id(turn.now, ctx.rng), name, action, subject, "", turn.now
             )
 
     async def wait_change(self, order_id: str, seq: int, timeout_s: float) -> int:
@@ -257,13 +261,15 @@ class Desk:
         async with self._bell:
             self._bell.notify_all()
 
-    async def ready(self) -> bool:
-        """Whether the database answers."""
+    async def lacking(self) -> str:
+        """What must come before traffic: `database`, `migrations` (behind or ahead of this code), or nothing."""
         try:
             async with self.pool.acquire(timeout=2) as conn:
-                return bool(await conn.fetchval("SELECT true"))
-        except (OSError, TimeoutError, asyncpg.PostgresError, asyncpg.InterfaceError):
-            return False
+                return "migrations" if await pending_on(conn) else ""
+        except Problem:
+            return "migrations"
+        except (*DATABASE_AWAY, asyncpg.PostgresError):
+            return "database"
 
     async def set_up_sample_shop(self) -> None:
         """Sample products and rules, for the demo and for tests; what exists stays."""
@@ -321,7 +327,12 @@ async def _card(conn: asyncpg.Connection, product: Product) -> ProductCard:
     )
 
 
-_ASK = {"order": ("ask_channel", "ask_supplier"), "refund": (), "suspense": ()}
+# What a member of staff may do to each kind of row of the work list: the page and the address know no other.
+STAFF_ACTIONS: Mapping[str, tuple[str, ...]] = {
+    "order": ("ask_channel", "ask_supplier"),
+    "refund": ("ask_refund",),
+    "suspense": (),
+}
 
 
 def _work(kind: str, subject: str, amount_fen: int, row: asyncpg.Record) -> WorkItem:
@@ -335,7 +346,7 @@ def _work(kind: str, subject: str, amount_fen: int, row: asyncpg.Record) -> Work
         next_actor=row["next_actor"],
         due_at=row["due_at"],
         deadline_at=row["deadline_at"],
-        actions=_ASK[kind],
+        actions=STAFF_ACTIONS[kind],
     )
 
 

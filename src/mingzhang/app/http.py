@@ -6,39 +6,27 @@ import time
 from pathlib import Path
 from typing import Any, Final
 
-import asyncpg
 import structlog
 from litestar import Litestar, MediaType, Response, get
 from litestar.datastructures import CacheControlHeader, State
 from litestar.enums import ScopeType
 from litestar.exceptions import HTTPException
 from litestar.middleware import ASGIMiddleware
-from litestar.openapi import OpenAPIConfig
-from litestar.openapi.plugins import JsonRenderPlugin
 from litestar.static_files import create_static_files_router
 from litestar.types import ASGIApp, Message, Receive, Scope, Send
 
 from mingzhang import web
-from mingzhang.app import http_api, http_hooks, http_orders, http_pages, http_staff, metrics
+from mingzhang.app import http_api, http_docs, http_hooks, http_orders, http_pages, http_staff, metrics
 from mingzhang.app.desk import Desk
 from mingzhang.app.http_demo import HANDLERS as DEMO_HANDLERS
-from mingzhang.app.http_kit import PAGE_HEADERS, AnyRequest, desk_of, language, shop_of
+from mingzhang.app.http_kit import PAGE_HEADERS, AnyRequest, desk_of, guess_limiter, language, shop_of
 from mingzhang.app.problems import PROBLEM_JSON, body_of, from_status, status_of
+from mingzhang.kit.database import DATABASE_AWAY
 from mingzhang.kit.errors import Kind, Problem
 from mingzhang.web import pages
 
 BODY_BYTES_MAX: Final = 256 * 1024
-VERSION: Final = "1.0.0"
-_DATABASE_AWAY: Final = (
-    OSError,
-    TimeoutError,
-    asyncpg.PostgresConnectionError,
-    asyncpg.InterfaceError,
-    asyncpg.TooManyConnectionsError,
-    asyncpg.CannotConnectNowError,
-    asyncpg.AdminShutdownError,
-    asyncpg.CrashShutdownError,
-)
+_UNREADABLE: Final = (UnicodeDecodeError, RecursionError)  # JSON that is no UTF-8, or nested without end
 log = structlog.get_logger()
 
 
@@ -72,20 +60,20 @@ def health() -> str:
 
 @get("/readyz", include_in_schema=False)
 async def readiness(request: AnyRequest) -> Response[Any]:
-    """The database answers and is up to date; until then no traffic."""
-    try:
-        ready = await desk_of(request).ready()
-    except (Problem, *_DATABASE_AWAY):
-        ready = False
+    """The database answers and has exactly this code's migrations; until then no traffic."""
+    lacking = await desk_of(request).lacking()
     return Response(
-        "ready" if ready else "not ready", status_code=200 if ready else 503, media_type="text/plain"
+        f"not ready: {lacking}" if lacking else "ready",
+        status_code=503 if lacking else 200,
+        media_type="text/plain",
+        headers={"Cache-Control": "no-store"},
     )
 
 
 @get("/metrics", include_in_schema=False, sync_to_thread=False)
 def prometheus() -> Response[bytes]:
     """Counters in Prometheus' text format."""
-    return Response(metrics.exposition(), media_type="text/plain; version=0.0.4")
+    return Response(metrics.exposition(), media_type=metrics.MEDIA_TYPE)
 
 
 def _wants_json(request: AnyRequest) -> bool:
@@ -137,7 +125,9 @@ def _where(error: HTTPException) -> str:
 
 def on_exception(request: AnyRequest, error: Exception) -> Response[Any]:
     """Whatever nobody expected: the database away is said as such, the rest is ours and logged."""
-    if isinstance(error, _DATABASE_AWAY):
+    if isinstance(error, _UNREADABLE):
+        return _answer(request, Problem("invalid_request", Kind.INVALID, "the body cannot be read"), 400)
+    if isinstance(error, DATABASE_AWAY):
         log.warning("database_away", error=type(error).__name__)
         return _answer(request, Problem("database_down", Kind.UNAVAILABLE), 503)
     log.error("request_failed", path=metrics.area_of(request.scope["path"]), exc_info=error)
@@ -157,6 +147,7 @@ def create_app(desk: Desk) -> Litestar:
         *http_orders.HANDLERS,
         *http_staff.HANDLERS,
         http_api.ROUTER,
+        http_docs.docs,
         create_static_files_router(
             path="/static", directories=[static], cache_control=CacheControlHeader(max_age=300, public=True)
         ),
@@ -165,19 +156,14 @@ def create_app(desk: Desk) -> Litestar:
         handlers += DEMO_HANDLERS
     return Litestar(
         route_handlers=handlers,
-        state=State({"desk": desk}),
+        state=State({"desk": desk, "guesses": guess_limiter()}),
         middleware=[Counted()],
         exception_handlers={
             Problem: on_problem,
             HTTPException: on_http_exception,
             Exception: on_exception,
         },
-        openapi_config=OpenAPIConfig(
-            title="mingzhang",
-            version=VERSION,
-            path="/api/schema",
-            render_plugins=[JsonRenderPlugin(path=["/", "/openapi.json"])],
-        ),
+        openapi_config=http_docs.config(),
         request_max_body_size=BODY_BYTES_MAX,
         logging_config=None,
     )

@@ -1,8 +1,11 @@
-"""The API under /api/v1, described by OpenAPI 3.1 at /api/schema. Errors are problem+json with the kit's codes."""
+"""The API under /api/v1, described by OpenAPI 3.1 at /api/schema and shown at /api/schema/docs.
+
+Errors are problem+json with the kit's codes.
+"""
 
 from __future__ import annotations
 
-from typing import Annotated, Any, Final
+from typing import Annotated, Any, Final, Literal
 
 import msgspec
 from litestar import MediaType, Response, Router, get, post
@@ -10,14 +13,26 @@ from litestar.openapi.datastructures import ResponseSpec
 from litestar.params import FromPath, HeaderParameter, JSONBody, QueryParameter
 from litestar.response import ServerSentEvent
 
+from mingzhang.app.http_docs import BY_TOKEN, Streamed, problems
 from mingzhang.app.http_kit import AnyRequest, desk_of, known_order_id
 from mingzhang.app.http_orders import changes, since
-from mingzhang.app.problems import ProblemBody
 from mingzhang.kit.errors import Kind, Problem
 from mingzhang.orders.place import PlaceRequest
 from mingzhang.web.model import MoneyPart, OrderPage, PaymentPanel, TimelineItem
 
 SEQ_MAX: Final = 2_000_000_000
+QUANTITY_MAX: Final = 10_000
+WRONG_TOKEN: Final = {401: ("unauthenticated",)}
+
+
+class OrderRequest(msgspec.Struct, frozen=True, kw_only=True):
+    """What the buyer asks for. `account` may be empty for card codes; `contact` is an e-mail or a phone."""
+
+    product_id: Annotated[str, msgspec.Meta(min_length=1, max_length=64)]
+    quantity: Annotated[int, msgspec.Meta(ge=1, le=QUANTITY_MAX)] = 1
+    account: Annotated[str, msgspec.Meta(max_length=64)] = ""
+    contact: Annotated[str, msgspec.Meta(min_length=1, max_length=120)]
+    language: Literal["zh", "en"] = "zh"
 
 
 class PlacedOrder(msgspec.Struct, frozen=True, kw_only=True):
@@ -34,15 +49,6 @@ class PaymentRequest(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_f
 
     channel: Annotated[str, msgspec.Meta(pattern="^[a-z_]{1,20}$")] = "alipay"
     method: Annotated[str, msgspec.Meta(pattern="^(qr|page|wap)$")] = "qr"
-
-
-def _problems(*statuses: int) -> dict[int, ResponseSpec]:
-    return {
-        status: ResponseSpec(
-            data_container=ProblemBody, media_type="application/problem+json", generate_examples=False
-        )
-        for status in (400, 503, *statuses)
-    }
 
 
 async def _authorised(request: AnyRequest, order_id: str) -> str:
@@ -62,18 +68,42 @@ async def _authorised(request: AnyRequest, order_id: str) -> str:
     return order_id
 
 
-@post("/orders", status_code=201, responses=_problems(404, 409, 413, 422), operation_id="placeOrder")
+@post(
+    "/orders",
+    status_code=201,
+    summary="Place an order",
+    responses=problems(
+        {
+            400: ("invalid_request",),
+            404: ("unknown_product",),
+            409: ("key_reused",),
+            413: ("too_large",),
+            422: ("invalid_request", "bad_quantity", "bad_account", "bad_contact"),
+            503: ("no_rules",),
+        }
+    ),
+    operation_id="placeOrder",
+)
 async def place_order(
     request: AnyRequest,
-    data: JSONBody[PlaceRequest],
+    data: JSONBody[OrderRequest],
     idempotency_key: Annotated[str, HeaderParameter(name="Idempotency-Key", min_length=8, max_length=64)],
     client: Annotated[str, HeaderParameter(name="X-Client", min_length=1, max_length=40)] = "guest",
 ) -> PlacedOrder:
     """Place an order. The same key and input give the same order; the same key with other input is refused."""
+    if len(request.headers.getall("idempotency-key")) > 1 or len(request.headers.getall("x-client", [])) > 1:
+        raise Problem("invalid_request", Kind.INVALID, "a header stands twice")
     texts = (idempotency_key, client, data.product_id, data.account, data.contact)
     if not all(text.isprintable() for text in texts):
         raise Problem("invalid_request", Kind.INVALID, "a text holds characters that cannot be printed")
-    placed = await desk_of(request).place(f"api:{client}", idempotency_key, data)
+    asked = PlaceRequest(
+        product_id=data.product_id,
+        quantity=data.quantity,
+        account=data.account,
+        contact=data.contact,
+        language=data.language,
+    )
+    placed = await desk_of(request).place(f"api:{client}", idempotency_key, asked)
     return PlacedOrder(
         order_id=placed.order_id,
         token=placed.token,
@@ -82,13 +112,25 @@ async def place_order(
     )
 
 
-@get("/orders/{order_id:str}", responses=_problems(401), operation_id="getOrder")
+@get(
+    "/orders/{order_id:str}",
+    summary="Get an order",
+    security=BY_TOKEN,
+    responses=problems(WRONG_TOKEN),
+    operation_id="getOrder",
+)
 async def get_order(request: AnyRequest, order_id: FromPath[str]) -> OrderPage:
     """Everything the order page shows."""
     return await desk_of(request).order_page(await _authorised(request, order_id))
 
 
-@get("/orders/{order_id:str}/trail", responses=_problems(401), operation_id="getTrail")
+@get(
+    "/orders/{order_id:str}/trail",
+    summary="Where the money is",
+    security=BY_TOKEN,
+    responses=problems(WRONG_TOKEN),
+    operation_id="getTrail",
+)
 async def get_trail(request: AnyRequest, order_id: FromPath[str]) -> list[MoneyPart]:
     """Where the order's money is now; once paid, the parts sum to its price."""
     return await desk_of(request).trail(await _authorised(request, order_id))
@@ -96,29 +138,51 @@ async def get_trail(request: AnyRequest, order_id: FromPath[str]) -> list[MoneyP
 
 @get(
     "/orders/{order_id:str}/events",
+    summary="What happened, and what happens",
+    security=BY_TOKEN,
     responses={
-        200: ResponseSpec(data_container=list[TimelineItem], description="or text/event-stream"),
-        **_problems(401),
+        200: ResponseSpec(
+            data_container=list[TimelineItem],
+            generate_examples=False,
+            description="The events after a number, or, when `text/event-stream` is accepted, a live stream",
+        ),
+        **problems(WRONG_TOKEN),
     },
     operation_id="getEvents",
+    operation_class=Streamed,
 )
 async def get_events(
     request: AnyRequest,
     order_id: FromPath[str],
     after: Annotated[int, QueryParameter(ge=0, le=SEQ_MAX)] = 0,
+    last_event_id: Annotated[str | None, HeaderParameter(name="Last-Event-ID")] = None,
 ) -> Response[Any]:
-    """What happened after event `after`; a live stream when `text/event-stream` is accepted."""
+    """What happened after event `after`; a live stream when `text/event-stream` is accepted.
+
+    A stream that is opened again goes on after `Last-Event-ID`.
+    """
     desk = desk_of(request)
     await _authorised(request, order_id)
     if "text/event-stream" in request.headers.get("accept", ""):
-        return ServerSentEvent(changes(desk, order_id, since(request, SEQ_MAX) % SEQ_MAX))
+        return ServerSentEvent(changes(desk, order_id, min(since(last_event_id, after), SEQ_MAX)))
     return Response(await desk.events(order_id, after), media_type=MediaType.JSON)
 
 
 @post(
     "/orders/{order_id:str}/payments",
     status_code=201,
-    responses=_problems(401, 409, 413, 422),
+    summary="Open a payment",
+    security=BY_TOKEN,
+    responses=problems(
+        {
+            **WRONG_TOKEN,
+            409: ("order_not_payable", "channel_refused"),
+            413: ("too_large",),
+            422: ("unknown_channel",),
+            429: ("too_many_payments",),
+            503: ("channel_unavailable",),
+        }
+    ),
     operation_id="openPayment",
 )
 async def open_payment(

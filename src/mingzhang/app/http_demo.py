@@ -148,7 +148,7 @@ def _summary(report: AuditReport) -> DemoSummary:
         missing_fen=report.missing_fen,
         checked_at=report.checked_at,
         ok=report.ok,
-        findings=tuple(report.findings[:20]),
+        findings=tuple(report.lines[:20]),
     )
 
 

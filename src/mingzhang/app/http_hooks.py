@@ -20,17 +20,18 @@ BODY_BYTES_MAX: Final = 256 * 1024
 log = structlog.get_logger()
 
 
-async def _message(request: AnyRequest) -> HttpMessage | None:
-    """The request as it came, None when it is too large."""
-    length = request.headers.get("content-length", "0")
-    if not length.isdecimal() or int(length) > BODY_BYTES_MAX:
-        return None
-    body = await request.body()
-    if len(body) > BODY_BYTES_MAX:
-        return None
+async def _message(request: AnyRequest) -> HttpMessage:
+    """The request as it came; of one that is too large, as much as shows it is (adapters refuse it by size)."""
+    body = bytearray()
+    async for chunk in request.stream():
+        body += chunk
+        if len(body) > BODY_BYTES_MAX:
+            break
     query = request.scope.get("query_string", b"").decode("latin-1")
     headers = {name.lower(): value for name, value in request.headers.items()}
-    return HttpMessage(method=request.method, query=query, headers=headers, body=body)
+    return HttpMessage(
+        method=request.method, query=query, headers=headers, body=bytes(body[: BODY_BYTES_MAX + 1])
+    )
 
 
 def _as_is(reply: Reply) -> Response[bytes]:
@@ -47,11 +48,8 @@ async def _answer(request: AnyRequest, side: str, name: str) -> Response[bytes]:
     if party is None:
         return _nobody()
     try:
-        http = await _message(request)
-        if http is None:
-            return _as_is(party.acknowledge(accepted=False))
         receive = desk.receive_notify if side == "channel" else desk.receive_callback
-        return _as_is(await receive(name, http))
+        return _as_is(await receive(name, await _message(request)))
     except Problem as problem:
         log.warning("hook_refused", party=name, code=problem.code)
     except Exception:
@@ -60,7 +58,10 @@ async def _answer(request: AnyRequest, side: str, name: str) -> Response[bytes]:
 
 
 @route(
-    "/hooks/channels/{channel:str}", http_method=[HttpMethod.GET, HttpMethod.POST], include_in_schema=False
+    "/hooks/channels/{channel:str}",
+    http_method=[HttpMethod.GET, HttpMethod.POST],
+    request_max_body_size=None,  # read here, so that also what is too large leaves its trace
+    include_in_schema=False,
 )
 async def channel_hook(request: AnyRequest, channel: FromPath[str]) -> Response[bytes]:
     """A channel's notify (R2, R3)."""
@@ -68,7 +69,10 @@ async def channel_hook(request: AnyRequest, channel: FromPath[str]) -> Response[
 
 
 @route(
-    "/hooks/suppliers/{supplier:str}", http_method=[HttpMethod.GET, HttpMethod.POST], include_in_schema=False
+    "/hooks/suppliers/{supplier:str}",
+    http_method=[HttpMethod.GET, HttpMethod.POST],
+    request_max_body_size=None,  # read here, so that also what is too large leaves its trace
+    include_in_schema=False,
 )
 async def supplier_hook(request: AnyRequest, supplier: FromPath[str]) -> Response[bytes]:
     """A supplier's callback: a hint (R5)."""

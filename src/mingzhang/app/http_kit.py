@@ -64,7 +64,9 @@ class Limiter:
         return True
 
 
-GUESSES: Final = Limiter(20, 60.0)  # contact and token guesses, per order and per address
+def guess_limiter() -> Limiter:
+    """Contact, token and password guesses of one application: per subject and per address."""
+    return Limiter(20, 60.0)
 
 
 def desk_of(request: AnyRequest) -> Desk:
@@ -217,5 +219,6 @@ def check_csrf(expected: str, form: Mapping[str, str]) -> None:
 def count_guess(request: AnyRequest, subject: str) -> None:
     """Raises Problem `too_many` when one address, or anybody on one subject, guesses too often."""
     address = request.client.host if request.client else ""
-    if not (GUESSES.attempt(f"a:{address}") and GUESSES.attempt(f"s:{subject[:64]}")):
+    guesses: Limiter = request.app.state.guesses
+    if not (guesses.attempt(f"a:{address}") and guesses.attempt(f"s:{subject[:64]}")):
         raise Problem("too_many", Kind.TOO_MANY)

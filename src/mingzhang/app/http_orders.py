@@ -110,13 +110,15 @@ async def live(request: AnyRequest, order_id: FromPath[str]) -> ServerSentEvent:
     """Server-sent events: the order changed (R9)."""
     desk = desk_of(request)
     shown = await desk.order_page(_need_session(request, order_id))
-    return ServerSentEvent(changes(desk, order_id, since(request, shown.seq)))
+    return ServerSentEvent(
+        changes(desk, order_id, min(since(request.headers.get("last-event-id"), shown.seq), shown.seq))
+    )
 
 
-def since(request: AnyRequest, newest: int) -> int:
-    """Where the reader left off (Last-Event-ID), at most what exists."""
-    last = request.headers.get("last-event-id", "")
-    return min(int(last), newest) if last.isascii() and last.isdecimal() and len(last) <= 12 else newest
+def since(last: str | None, otherwise: int) -> int:
+    """Where the reader left off (Last-Event-ID), else `otherwise`."""
+    readable = last is not None and last.isascii() and last.isdecimal() and len(last) <= 9
+    return int(last) if last is not None and readable else otherwise
 
 
 @post("/orders/{order_id:str}/actions/{action:str}", include_in_schema=False)

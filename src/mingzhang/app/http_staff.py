@@ -10,7 +10,7 @@ from litestar.datastructures import Cookie
 from litestar.params import FromPath
 
 from mingzhang.app import staff
-from mingzhang.app.desk import Desk
+from mingzhang.app.desk import STAFF_ACTIONS, Desk
 from mingzhang.app.http_kit import (
     AnyRequest,
     HtmlResponse,
@@ -30,8 +30,6 @@ from mingzhang.web import pages
 STAFF_COOKIE: Final = "mz_staff"
 BEFORE_COOKIE: Final = "mz_before"
 HOME: Final = "/staff/work"
-ACTIONS: Final = frozenset({"ask_channel", "ask_supplier", "ask_refund", "refund_at_risk", "refund_suspense"})
-KINDS: Final = frozenset({"order", "payment", "attempt", "refund", "suspense", "conflict"})
 
 
 def _cookie(desk: Desk, key: str, value: str, hours: int) -> Cookie:
@@ -144,7 +142,7 @@ async def act(
     if name is None:
         return see_other("/staff/sign-in")
     check_csrf(_csrf(request, STAFF_COOKIE), form)
-    if kind not in KINDS or action not in ACTIONS or not subject.isalnum():
+    if action not in STAFF_ACTIONS.get(kind, ()) or not (subject.isascii() and subject.isalnum()):
         raise Problem("not_found", Kind.NOT_FOUND)
     try:
         await desk_of(request).staff_action(name, kind, subject, action)

@@ -2,14 +2,24 @@
 
 from __future__ import annotations
 
+from typing import Final
+
 from prometheus_client import CollectorRegistry, Counter, Histogram, generate_latest
 
+MEDIA_TYPE: Final = "text/plain; version=0.0.4"
 REGISTRY = CollectorRegistry()
 REQUESTS = Counter(
     "mingzhang_http_requests", "Requests answered", ("area", "method", "status"), registry=REGISTRY
 )
 SECONDS = Histogram(
     "mingzhang_http_seconds", "Real seconds until the answer was ready", ("area",), registry=REGISTRY
+)
+LOOKS = Counter(
+    "mingzhang_worker_looks", "Looks for due rows: done, database_away", ("outcome",), registry=REGISTRY
+)
+ROWS = Counter("mingzhang_worker_rows", "Due rows and facts taken", registry=REGISTRY)
+VISITS = Counter(
+    "mingzhang_worker_visits", "Visits to due rows: done, refused, failed", ("outcome",), registry=REGISTRY
 )
 _AREAS = frozenset({"api", "demo", "find", "hooks", "orders", "products", "staff", "static"})
 

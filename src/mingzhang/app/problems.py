@@ -84,6 +84,16 @@ def body_of(problem: Problem, status: int) -> bytes:
     )
 
 
+def example_of(code: str, status: int) -> dict[str, str | int]:
+    """A problem as the API's description shows it."""
+    return {
+        "type": f"urn:mingzhang:problem:{code}",
+        "title": code.replace("_", " "),
+        "status": status,
+        "code": code,
+    }
+
+
 def field_error(problem: Problem) -> tuple[str, str] | None:
     """(form field, field error code) when a form can be mended there, else None."""
     if problem.kind is not Kind.INVALID:

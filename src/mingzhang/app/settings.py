@@ -31,6 +31,7 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     base_url: str = "http://127.0.0.1:8000"
     host: str = "127.0.0.1"
     port: int = 8000
+    worker_port: int = 0  # where a worker tells of itself; 0: nowhere
     clock: str = "system"
     buckets: int = 1
     shop_name: str = "明账演示店"
@@ -113,8 +114,9 @@ def _parse(name: str, kind: object, text: str) -> object:
 def _check(settings: Settings) -> None:
     if not settings.base_url.startswith(("http://", "https://")) or settings.base_url.endswith("/"):
         raise _invalid("base_url", "must be http(s)://… without a slash at the end")
-    if not 0 <= settings.port <= 65_535:
-        raise _invalid("port", "must be a port number")
+    for name in ("port", "worker_port"):
+        if not 0 <= getattr(settings, name) <= 65_535:
+            raise _invalid(name, "must be a port number")
     if settings.buckets < 1:
         raise _invalid("buckets", "must be at least 1")
     if not 0 < settings.call_timeout_s <= 60:

@@ -14,6 +14,7 @@ from argon2 import PasswordHasher
 from argon2.exceptions import Argon2Error, InvalidHashError
 
 from mingzhang.kit import sql
+from mingzhang.kit.database import transaction
 from mingzhang.kit.errors import Kind, Problem
 
 SQL: Final = sql.load("mingzhang.app", "staff")
@@ -43,7 +44,9 @@ async def add(pool: asyncpg.Pool, name: str, password: str, now: datetime) -> No
     if len(password) < PASSWORD_MIN:
         raise Problem("password_too_short", Kind.INVALID, f"at least {PASSWORD_MIN} characters")
     hashed = await asyncio.to_thread(_HASHER.hash, password)
-    await pool.execute(SQL.add_staff, name, hashed, now)
+    async with transaction(pool) as conn:
+        await conn.execute(SQL.add_staff, name, hashed, now)
+        await conn.execute(SQL.close_sessions, name)  # whoever came in with the old password is out
 
 
 async def sign_in(pool: asyncpg.Pool, name: str, password: str, now: datetime, speed: float) -> str | None:

@@ -29,3 +29,7 @@ WHERE s.token_hash = $1 AND s.expires_at > $2 AND p.active
 -- name: close_session
 -- Signing out, and clearing away what ran out.
 DELETE FROM staff_session WHERE token_hash = $1 OR expires_at < $2
+
+-- name: close_sessions
+-- A new password ends every session of that name.
+DELETE FROM staff_session WHERE name = $1

@@ -1,16 +1,19 @@
 """The worker: no queue, the row is the job. It visits what is due, bucket by bucket, and asks nobody's leave."""
 
 import asyncio
+import time
 from collections.abc import Awaitable, Callable
 from datetime import timedelta
 
 import asyncpg
 import structlog
 
+from mingzhang.app import metrics
 from mingzhang.app.wiring import APPLY
 from mingzhang.evidence import store as evidence
+from mingzhang.evidence.store import Waiting
 from mingzhang.fulfilment import store as fulfilment
-from mingzhang.kit.database import transaction
+from mingzhang.kit.database import DATABASE_AWAY, transaction
 from mingzhang.kit.errors import Problem
 from mingzhang.kit.statistics import keep_fresh
 from mingzhang.orders import pay, supply
@@ -23,6 +26,7 @@ from mingzhang.refunds import store as refund_store
 log = structlog.get_logger()
 BATCH_MAX = 64
 AT_ONCE_MAX = 32
+FACTS_AT_ONCE_MAX = 4  # of a pool of connections that visits share
 POLL_REAL_S = 0.1
 RETRY_S = 30
 
@@ -42,6 +46,23 @@ ROUNDS: tuple[tuple[str, str, Visit], ...] = (
     (refund_store.SQL.claim_refunds, "refund_no", refunds.work_refund),
     (orders.SQL.claim_orders, "order_id", _ring),
 )
+
+
+class Pulse:
+    """Signs of life of one worker: when it last looked for due rows, and whether the database answered then."""
+
+    def __init__(self) -> None:
+        self._looked = time.monotonic()
+        self.database = False
+
+    def beat(self, *, database: bool, at: float | None = None) -> None:
+        """It looked just now, or `at` a moment of the monotonic clock."""
+        self._looked, self.database = time.monotonic() if at is None else at, database
+        metrics.LOOKS.labels("done" if database else "database_away").inc()
+
+    def age_s(self) -> float:
+        """Real seconds since it last looked."""
+        return time.monotonic() - self._looked
 
 
 class Worker:
@@ -85,19 +106,28 @@ class Worker:
             waiting = await evidence.claim(
                 conn, bucket, ctx.now(), BATCH_MAX, ctx.worker_name, ctx.lease_end()
             )
-        for fact in waiting:
-            try:
-                await APPLY[fact.kind](ctx, fact)
-                async with ctx.pool.acquire() as conn:
-                    await evidence.complete(conn, fact)
-            except asyncpg.PostgresConnectionError:
-                raise
-            except Exception as error:
-                log.exception("fact_not_applied", kind=fact.kind, subject=fact.subject)
-                again = ctx.now() + timedelta(seconds=RETRY_S)
-                async with transaction(ctx.pool) as conn:
-                    await evidence.postpone(conn, fact, again, type(error).__name__)
+        at_once = asyncio.Semaphore(FACTS_AT_ONCE_MAX)
+
+        async def apply(fact: Waiting) -> None:
+            async with at_once:
+                await self._apply(fact)
+
+        await asyncio.gather(*(apply(fact) for fact in waiting))
         return len(waiting)
+
+    async def _apply(self, fact: Waiting) -> None:
+        ctx = self._ctx
+        try:
+            await APPLY[fact.kind](ctx, fact)
+            async with ctx.pool.acquire() as conn:
+                await evidence.complete(conn, fact)
+        except (asyncpg.PostgresConnectionError, asyncpg.InternalClientError):
+            raise
+        except Exception as error:
+            log.exception("fact_not_applied", kind=fact.kind, subject=fact.subject)
+            again = ctx.now() + timedelta(seconds=RETRY_S)
+            async with transaction(ctx.pool) as conn:
+                await evidence.postpone(conn, fact, again, type(error).__name__)
 
     async def _start(self, visit: Visit, key: str) -> None:
         await self._slots.acquire()
@@ -112,10 +142,13 @@ class Worker:
     async def _visit(self, visit: Visit, key: str) -> None:
         try:
             await visit(self._ctx, key)
+            metrics.VISITS.labels("done").inc()
         except Problem as problem:
             # The row keeps its lease and is visited again when that ends.
+            metrics.VISITS.labels("refused").inc()
             log.warning("visit_refused", key=key, code=problem.code)
         except Exception:
+            metrics.VISITS.labels("failed").inc()
             log.exception("visit_failed", key=key)
 
     async def drain(self) -> None:
@@ -124,18 +157,22 @@ class Worker:
             await asyncio.wait(set(self._tasks))
 
 
-async def run_worker(ctx: Context, stop: asyncio.Event) -> None:
+async def run_worker(ctx: Context, stop: asyncio.Event, pulse: Pulse | None = None) -> None:
     """Work until `stop`: look, and look again at once while there is something, else after a short pause.
 
     A database that is down makes orders wait; the loop goes on and resumes by itself.
     """
     worker = Worker(ctx)
+    pulse = pulse or Pulse()
     statistics = asyncio.create_task(keep_fresh(ctx.pool, stop))
     while not stop.is_set():
         taken = 0
         try:
             taken = await worker.round()
-        except (OSError, asyncpg.PostgresError, asyncpg.InterfaceError, Problem) as error:
+            metrics.ROWS.inc(taken)
+            pulse.beat(database=True)
+        except (*DATABASE_AWAY, asyncpg.PostgresError, Problem) as error:
+            pulse.beat(database=False)
             log.warning("database_unavailable", error=type(error).__name__)
         if not taken:
             try:

@@ -34,6 +34,7 @@ _SERVER_SETTINGS: Final = {
 NOT_READY: Final = (
     OSError,
     TimeoutError,
+    asyncpg.InternalClientError,  # what the driver says between the server's last words and the stream's end
     asyncpg.CannotConnectNowError,
     asyncpg.ConnectionDoesNotExistError,
     asyncpg.ConnectionFailureError,
@@ -41,6 +42,9 @@ NOT_READY: Final = (
     asyncpg.CrashShutdownError,
     asyncpg.TooManyConnectionsError,
 )
+
+# What a statement meets when the server goes away under it: wait, the same work can be done later.
+DATABASE_AWAY: Final = (*NOT_READY, asyncpg.PostgresConnectionError, asyncpg.InterfaceError)
 
 Result = TypeVar("Result")
 
@@ -86,7 +90,9 @@ async def when_ready(
     while True:
         try:
             return await attempt()
-        except NOT_READY as error:
+        except (*NOT_READY, asyncpg.InterfaceError) as error:
+            if isinstance(error, ValueError):
+                raise  # a DSN that cannot be meant, not a connection that broke
             if time.monotonic() + pause > give_up:
                 raise Problem(
                     "database_unavailable", Kind.UNAVAILABLE, f"no answer in {wait_seconds:g} s: {error!r}"

@@ -95,12 +95,17 @@ async def migrate(dsn: str, migrations: Sequence[Migration] | None = None) -> li
 
 
 async def pending(dsn: str) -> list[str]:
-    """Labels of the migrations that this code has and the database does not, for readiness checks."""
+    """Labels of the migrations that this code has and the database does not."""
     connection = await database.connect(dsn)
     try:
-        return [migration.label for migration in _pending(read_migrations(), await _applied(connection))]
+        return await pending_on(connection)
     finally:
         await connection.close()
+
+
+async def pending_on(connection: asyncpg.Connection) -> list[str]:
+    """The same over an open connection, for readiness checks. Raises what `migrate` would refuse."""
+    return [migration.label for migration in _pending(read_migrations(), await _applied(connection))]
 
 
 async def _applied(connection: asyncpg.Connection) -> dict[int, tuple[str, str]]:

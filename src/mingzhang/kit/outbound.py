@@ -40,11 +40,15 @@ class Silent(StrEnum):
 
 
 class Answer(msgspec.Struct, frozen=True, kw_only=True):
-    """What came back: HTTP status, media type as sent, and at most `ANSWER_BYTES_MAX` bytes."""
+    """What came back: HTTP status, media type as sent, and at most `ANSWER_BYTES_MAX` bytes.
+
+    ``headers``: names in lower case; of a header sent twice only the last (signatures travel there).
+    """
 
     status: int
     content_type: str
     body: bytes
+    headers: Mapping[str, str] = {}
 
 
 class Silence(msgspec.Struct, frozen=True, kw_only=True):
@@ -114,7 +118,12 @@ class Outbound:
             return Silence(why=Silent.BROKEN_OFF, status=status)
         if received is None:
             return Silence(why=Silent.TOO_LARGE, status=status)
-        return Answer(status=status, content_type=response.headers.get("Content-Type", ""), body=received)
+        return Answer(
+            status=status,
+            content_type=response.headers.get("Content-Type", ""),
+            body=received,
+            headers={name.lower(): value for name, value in response.headers.items()},
+        )
 
     def _open_session(self) -> aiohttp.ClientSession:
         if self._session is None:

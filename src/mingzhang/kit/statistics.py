@@ -10,6 +10,8 @@ import asyncio
 import asyncpg
 import structlog
 
+from mingzhang.kit.database import DATABASE_AWAY
+
 LOOK_REAL_S = 2.0
 PAGES_MIN = 16  # below this any plan will do
 
@@ -36,7 +38,7 @@ async def keep_fresh(pool: asyncpg.Pool, stop: asyncio.Event) -> None:
     while not stop.is_set():
         try:
             await refresh(pool)
-        except (OSError, TimeoutError, asyncpg.PostgresError, asyncpg.InterfaceError) as error:
+        except (*DATABASE_AWAY, asyncpg.PostgresError) as error:
             log.debug("statistics_not_refreshed", error=type(error).__name__)
         try:
             await asyncio.wait_for(stop.wait(), LOOK_REAL_S)

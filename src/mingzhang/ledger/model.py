@@ -24,6 +24,7 @@ from mingzhang.ledger.places import (
     Account,
     Balances,
     F,
+    H,
     L,
     M,
     O,
@@ -34,7 +35,10 @@ from mingzhang.ledger.places import (
 
 
 class JournalRow(NamedTuple):
-    """One leg as the journal stores it. ``evidence`` is the id it cites; empty is a finding."""
+    """One leg as the journal stores it. ``evidence`` is the id it cites; empty is a finding.
+
+    ``posting`` tells postings apart and stands in front of every detail: the row to look at.
+    """
 
     posting: str
     subject: str
@@ -46,7 +50,10 @@ class JournalRow(NamedTuple):
 
 
 class Finding(NamedTuple):
-    """What an invariant check names: its number (0 for state), a closed code, the row, a figure."""
+    """What an invariant check names: its number, a closed code, the subject, and the row in plain words.
+
+    ``detail`` holds ``bucket=… seq=… account=place/party/owner`` as far as they apply, then figures in fen.
+    """
 
     invariant: int
     code: str
@@ -55,25 +62,29 @@ class Finding(NamedTuple):
 
 
 class State(NamedTuple):
-    """What the order's own record says, to hold against its money (invariant 8)."""
+    """What the order's own record says, to hold against its money (invariant 8).
+
+    ``at_risk``: a supplier attempt is still open, so money may stay reserved after a refund (row 20).
+    """
 
     paid: bool
     delivered: bool
     refunded: bool
     costless: bool = False
+    at_risk: bool = False
 
 
 class Replay:
     """Fold of journal rows into balances by subject; finds what breaks invariants 1, 2, 3 and 5.
 
-    `feed` any number of times, then `finish`. With rows ordered by subject, `drop` each subject when it
-    is done: what stays in memory is then one subject, the totals by account and the open postings.
+    `feed` any number of times, then `finish`. With rows ordered by subject, `settle` and `drop` each subject
+    when it is done: what stays in memory is then one subject and the totals by account.
     """
 
     def __init__(self) -> None:
         self.books: dict[str, dict[Account, int]] = {}
         self.totals: dict[Account, int] = {}
-        self._float_open: dict[str, int] = {}
+        self._float_open: dict[str, tuple[str, int]] = {}
         self._whole: tuple[str, str] | None = None
         self._own_open: dict[str, int] = {}
         self._touched: set[Account] = set()
@@ -85,11 +96,11 @@ class Replay:
                 yield from self._close()
                 self._whole = (posting, subject)
             if place not in PERMITTED.get(owner, ()) or (owner in (O, S) and owner != owner_of(subject)):
-                yield Finding(2, "not_permitted", subject, f"{posting}: {owner} at {place}")
+                yield Finding(2, "not_permitted", subject, f"{posting} account={place}/{party}/{owner} {fen}")
             if not evidence:
                 yield Finding(5, "no_evidence", subject, posting)
             if not fen:
-                yield Finding(1, "zero_leg", subject, f"{posting}: {owner} at {place}")
+                yield Finding(1, "zero_leg", subject, f"{posting} account={place}/{party}/{owner}")
             self._add(posting, subject, Account(place, party, owner), fen)
 
     def _add(self, posting: str, subject: str, account: Account, fen: int) -> None:
@@ -103,9 +114,9 @@ class Replay:
                 sums.pop(account, None)
         self._touched.add(account)
         if account.owner in (F, L):
-            left = self._float_open.get(posting, 0) + fen
+            left = self._float_open.get(posting, ("", 0))[1] + fen
             if left:
-                self._float_open[posting] = left
+                self._float_open[posting] = subject, left
             else:
                 self._float_open.pop(posting, None)
         else:
@@ -118,11 +129,11 @@ class Replay:
         posting, subject = self._whole
         for owner, left in self._own_open.items():
             if left:
-                yield Finding(1, "not_zero", subject, f"{posting}: {owner} {left}")
+                yield Finding(1, "not_zero", subject, f"{posting} owner={owner} {left}")
         book = self.books.get(subject, {})
         for account in self._touched:
             if wrong_sign(account, book.get(account, 0)) and account.owner in (O, S, L):
-                yield Finding(2, "overdrawn", subject, f"{posting}: {account} {book[account]}")
+                yield Finding(2, "overdrawn", subject, f"{posting} account={named(account)} {book[account]}")
         self._own_open.clear()
         self._touched.clear()
 
@@ -130,17 +141,32 @@ class Replay:
         """Return and forget one subject's balances; the totals by account keep them."""
         return self.books.pop(subject, {})
 
-    def finish(self) -> Iterator[Finding]:
-        """Findings that need every row: the float's zero per posting, and F and M by roll-up."""
+    def settle(self) -> Iterator[Finding]:
+        """Findings that need every row of the postings fed so far: the float's zero per posting (F + L)."""
         yield from self._close()
         self._whole = None
-        for posting, left in sorted(self._float_open.items()):
-            yield Finding(1, "float_not_zero", "", f"{posting}: {left}")
-        for account, fen in sorted(self.totals.items()):
-            if account.owner in (F, M) and wrong_sign(account, fen):
-                yield Finding(2, "rollup_overdrawn", "", f"{account} {fen}")
-            if account.owner == "H" and fen:
-                yield Finding(2, "handover_open", "", f"{account} {fen}")
+        for posting, (subject, left) in sorted(self._float_open.items()):
+            yield Finding(1, "float_not_zero", subject, f"{posting} owner=F+L {left}")
+        self._float_open.clear()
+
+    def finish(self) -> Iterator[Finding]:
+        """Findings that need every row: the postings left open, and F, M and H by roll-up."""
+        yield from self.settle()
+        yield from rollup_findings(self.totals)
+
+
+def named(account: tuple[str, str, str]) -> str:
+    """An account as a finding names it: ``place/party/owner``."""
+    return "/".join(account)
+
+
+def rollup_findings(totals: Balances) -> Iterator[Finding]:
+    """Invariant 2 of the owners that are held by roll-up: F and M never overdrawn, no handover left open."""
+    for account, fen in sorted(totals.items()):
+        if account[2] in (F, M) and wrong_sign(account, fen):
+            yield Finding(2, "rollup_overdrawn", "", f"account={named(account)} {fen}")
+        if account[2] == H and fen:
+            yield Finding(2, "handover_open", "", f"account={named(account)} {fen}")
 
 
 def wrong_sign(account: tuple[str, str, str], fen: int) -> bool:
@@ -153,14 +179,14 @@ def subject_findings(subject: str, balances: Balances) -> Iterator[Finding]:
     who = owner_of(subject)
     own = sum(fen for (_, _, owner), fen in balances.items() if owner == who)
     if own:
-        yield Finding(3, "places_not_sources", subject, str(own))
+        yield Finding(3, "places_not_sources", subject, f"owner={who} {own}")
     for account, fen in balances.items():
         if account[2] in (O, S, L) and wrong_sign(account, fen):
-            yield Finding(2, "overdrawn", subject, f"{account} {fen}")
+            yield Finding(2, "overdrawn", subject, f"account={named(account)} {fen}")
     if not at_place(balances, RESERVED):
         for account, fen in balances.items():
             if account[0] == CUSTODY and account[2] == L and fen > 0:
-                yield Finding(2, "claim_not_released", subject, f"{account} {fen}")
+                yield Finding(2, "claim_not_released", subject, f"account={named(account)} {fen}")
 
 
 def state_findings(subject: str, balances: Balances, state: State) -> Iterator[Finding]:
@@ -168,14 +194,15 @@ def state_findings(subject: str, balances: Balances, state: State) -> Iterator[F
     who = owner_of(subject)
     came = -balances.get(Account(origin_of(who), NOBODY, who), 0)
     if state.paid != (came > 0):
-        yield Finding(8, "paid_without_money" if state.paid else "money_not_paid", subject, str(came))
+        code = "paid_without_money" if state.paid else "money_not_paid"
+        yield Finding(8, code, subject, f"account={named((origin_of(who), NOBODY, who))} {came}")
     if state.delivered and not state.costless and not at_place(balances, SETTLED):
-        yield Finding(8, "delivered_without_supplier", subject, "")
-    if state.refunded and at_place(balances, RESERVED):
-        yield Finding(8, "refunded_but_reserved", subject, str(at_place(balances, RESERVED)))
+        yield Finding(8, "delivered_without_supplier", subject, f"place={SETTLED} 0")
+    if state.refunded and not state.at_risk and at_place(balances, RESERVED):
+        yield Finding(8, "refunded_but_reserved", subject, f"place={RESERVED} {at_place(balances, RESERVED)}")
     back = sum(at_place(balances, place) for place in (REFUNDING, REFUND_TRANSIT, REFUND_ARRIVED, CHARGEBACK))
     if state.refunded and not back:
-        yield Finding(8, "refunded_without_money", subject, "")
+        yield Finding(8, "refunded_without_money", subject, f"place={REFUND_ARRIVED} 0")
 
 
 def at_place(balances: Balances, place: str) -> int:

@@ -22,6 +22,26 @@ CHOICE_MAX_S = 72 * 3600
 PERSON_MAX_S = 24 * 3600
 REFUND_MAX_S = 3 * 24 * 3600
 
+# The longest an order may stay so, by whose turn it is: `due_at ≤ deadline_at ≤ entry + maximum`. None: the
+# product's promised time, as snapshotted into the order. Final states have no clock.
+MAXIMUM_S: dict[str, dict[str, int | None]] = {
+    "awaiting_payment": {"buyer": PAYMENT_WINDOW_S},
+    "paid": {"shop": DISPATCH_MAX_S},
+    "supplying": {"supplier": None, "buyer": CHOICE_MAX_S, "person": PERSON_MAX_S},
+    "needs_person": {"person": PERSON_MAX_S},
+    "refunding": {"shop": REFUND_MAX_S, "channel": REFUND_MAX_S},
+}
+MEANING: dict[str, str] = {
+    "awaiting_payment": "placed; the money is still the buyer's",
+    "closed": "the payment window ended; money that comes later is still taken in",
+    "paid": "the money is booked, the supplier not yet asked",
+    "supplying": "asked of the supplier; after the promised time the buyer may choose",
+    "needs_person": "no rule decides any more: a person must",
+    "delivered": "the supplier's word that it arrived",
+    "refunding": "the money is on its way back",
+    "refunded": "the channel has given the money back",
+}
+
 
 def check_move(old: str, new: str) -> None:
     """Raise `state_refused` when the table has no such transition."""

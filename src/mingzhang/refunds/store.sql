@@ -22,6 +22,10 @@ UPDATE refund SET state = $3, code = $4, asked = asked + 1, asked_at = $5, due_a
   destination = CASE WHEN $9 = '' THEN destination ELSE $9 END, reference = CASE WHEN $10 = '' THEN reference ELSE $10 END,
   lease_until = NULL WHERE bucket = $1 AND refund_no = $2 AND state NOT IN ('arrived', 'refused')
 
+-- name: set_asked_now
+-- A member of staff wants to know: ask for it (or gather for it again) at the worker's next look.
+UPDATE refund SET due_at = $3 WHERE bucket = $1 AND refund_no = $2 AND state NOT IN ('arrived', 'refused') AND due_at > $3
+
 -- name: claim_refunds
 -- Take refunds that are due to be sent or asked for.
 UPDATE refund SET lease_owner = $4, lease_generation = lease_generation + 1, lease_until = $5

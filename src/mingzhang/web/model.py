@@ -160,7 +160,7 @@ class WorkItem(msgspec.Struct, frozen=True, kw_only=True):
     """One row of the staff work list: whatever waits for a person or is past its time."""
 
     subject: str
-    kind: str  # order | payment | attempt | refund | suspense | conflict
+    kind: str  # order | refund | suspense
     state: str
     reason: str
     amount_fen: int
@@ -168,7 +168,7 @@ class WorkItem(msgspec.Struct, frozen=True, kw_only=True):
     next_actor: str
     due_at: datetime | None
     deadline_at: datetime | None
-    actions: tuple[str, ...]  # ask_channel, ask_supplier, ask_refund, refund_at_risk, refund_suspense
+    actions: tuple[str, ...]  # ask_channel, ask_supplier, ask_refund
 
 
 class ShopInfo(msgspec.Struct, frozen=True, kw_only=True):

@@ -166,6 +166,11 @@ def error_page(code: str, params: Mapping[str, str | int], lang: str, shop: Shop
     return render("error.html", lang, shop=shop, code=code, params=params, advice=advice(code))
 
 
+def api_docs_page(lang: str, shop: ShopInfo = SHOP) -> str:
+    """The API's description, to read and to try, drawn by Swagger UI from our own files."""
+    return render("api_docs.html", lang, shop=shop)
+
+
 def demo_page(lang: str, shop: ShopInfo = SHOP, summary: DemoSummary | None = None) -> str:
     """`/demo`: a live order in a phone frame, six scenarios, and the proof below."""
     view = View(lang, shop, translations(lang), summary.checked_at if summary else None)

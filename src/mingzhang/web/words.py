@@ -214,6 +214,13 @@ REASONS: Final[Mapping[str, str]] = {
     "price_expired": N_("下单时的价格已失效"),
     "waiting_float": N_("退款备付金不足"),
     "refund_refused": N_("渠道拒绝退款"),
+    "no_answer": N_("供应商在承诺时间内没有答复"),
+    "no_choice_made": N_("没有收到您的选择"),
+    "partial_credit": N_("供应商只退回了一部分"),
+    "supplier_reversed": N_("供应商到账后又撤回"),
+    "second_payment": N_("同一订单付了两次"),
+    "expired": N_("超过付款时间"),
+    "float_short": N_("退款备付金不足"),
 }
 REASON_GENERAL: Final = N_("其他原因，客服可以为您说明")
 
@@ -377,8 +384,6 @@ WORK_ACTIONS: Final[Mapping[str, str]] = {
     "ask_channel": N_("向渠道查询"),
     "ask_supplier": N_("向供应商查询"),
     "ask_refund": N_("查询退款结果"),
-    "refund_at_risk": N_("退款（本店承担风险）"),
-    "refund_suspense": N_("退还这笔款项"),
 }
 WORK_GENERAL: Final = N_("待处理")
 

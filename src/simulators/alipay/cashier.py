@@ -158,7 +158,7 @@ class Cashier:
             "trade_no": trade.trade_no,
             "version": "1.0",
         }
-        params["sign"] = rsa2_sign(self.party.key, sorted_pairs(params, NOTIFY_UNSIGNED))
+        params["sign"] = rsa2_sign(self.party.notify_key, sorted_pairs(params, NOTIFY_UNSIGNED))
         return f"{offer.return_url}{'&' if '?' in offer.return_url else '?'}{urlencode(params)}"
 
 

@@ -10,10 +10,10 @@ from urllib.parse import parse_qsl
 
 from aiohttp import web
 
-from simulators.alipay.methods import Answer, Methods, RefusedError
+from simulators.alipay.methods import Answer, Methods, RefusedError, ok
 from simulators.alipay.model import AlipayParty
 from simulators.faults import number_of
-from simulators.keys import REQUEST_UNSIGNED, rsa2_sign, rsa2_verify, sorted_pairs
+from simulators.keys import REQUEST_UNSIGNED, PrivateKey, PublicKey, rsa2_sign, rsa2_verify, sorted_pairs
 from simulators.world import drop, hold
 
 PAGE_METHODS = {"alipay.trade.page.pay": "page", "alipay.trade.wap.pay": "wap"}
@@ -35,6 +35,7 @@ class Gateway:
             "alipay.trade.refund": methods.refund,
             "alipay.trade.fastpay.refund.query": methods.refund_query,
             "alipay.data.dataservice.bill.downloadurl.query": methods.bill_url,
+            "alipay.open.app.alipaycert.download": self._certificate,
         }
 
     async def handle(self, request: web.Request) -> web.StreamResponse:
@@ -65,7 +66,7 @@ class Gateway:
             await asyncio.sleep(min(60.0, self.party.world.clock.real_s(number_of(slow, "s", 3))))
         if self.party.world.down["alipay"]:
             return drop(request)
-        return self._signed(method, answer.node)
+        return self._signed(method, answer.node, self._named(params, number))
 
     def verified(self, params: dict[str, str]) -> dict[str, str]:
         """Business parameters of a call whose common parameters and signature hold. Raises RefusedError."""
@@ -80,12 +81,13 @@ class Gateway:
             raise RefusedError("40002", "isv.invalid-version", "版本无效")
         if not _TIMESTAMP.fullmatch(params.get("timestamp", "")):
             raise RefusedError("40002", "isv.invalid-timestamp", "非法的时间戳参数")
-        if party.merchant_key is None:
+        key = self._merchant_key(params)
+        if key is None:
             raise RefusedError(
                 "40002", "isv.missing-signature-key", "验签出错, 未配置对应签名算法的公钥或者证书"
             )
         message = sorted_pairs(params, REQUEST_UNSIGNED)
-        if not rsa2_verify(party.merchant_key, message, params["sign"]):
+        if not rsa2_verify(key, message, params["sign"]):
             raise RefusedError(
                 "40002",
                 "isv.invalid-signature",
@@ -103,11 +105,42 @@ class Gateway:
             if value is not None
         }
 
-    def _signed(self, method: str, node: dict[str, object]) -> web.Response:
+    def _merchant_key(self, params: dict[str, str]) -> PublicKey | None:
+        """The key that was uploaded, or in certificate mode the one of the certificate that is named."""
+        if "app_cert_sn" not in params:
+            return self.party.merchant_key
+        authority = self.party.authority()
+        app = authority.apps.get(params["app_cert_sn"])
+        if app is None:
+            raise RefusedError("40002", "isv.invalid-app-cert-sn", "应用公钥证书序列号无效")
+        if params.get("alipay_root_cert_sn") != authority.root_sn:
+            raise RefusedError("40002", "isv.invalid-alipay-root-cert-sn", "支付宝根证书序列号无效")
+        return app.public_key
+
+    def _named(self, params: dict[str, str], number: str) -> tuple[PrivateKey, str]:
+        """The key that signs an answer, and in certificate mode its certificate's number."""
+        if "app_cert_sn" not in params:
+            return self.party.key, ""
+        world = self.party.world
+        if number and world.faults.take(number, "alipay", "cert_unknown_serial") is not None:
+            return self.party.forger, world.digest("nobody's", world.next_number())[:32]
+        current = self.party.authority().current
+        return current.key or self.party.key, current.sn
+
+    async def _certificate(self, _: dict[str, str], biz: dict[str, str]) -> Answer:
+        """alipay.open.app.alipaycert.download."""
+        content = self.party.authority().download(biz.get("alipay_cert_sn", ""))
+        if content is None:
+            raise RefusedError("40004", "isv.alipay-cert-not-exist", "支付宝公钥证书不存在")
+        return ok(alipay_cert_content=content)
+
+    def _signed(self, method: str, node: dict[str, object], signer: tuple[PrivateKey, str]) -> web.Response:
         name = f"{method.replace('.', '_')}_response" if _METHOD.fullmatch(method) else "error_response"
         raw = encode_node(node)
-        sign = rsa2_sign(self.party.key, raw)
-        body = b'{"' + name.encode() + b'":' + raw + b',"sign":"' + sign.encode() + b'"}'
+        key, cert_sn = signer
+        sign = rsa2_sign(key, raw)
+        named = f',"alipay_cert_sn":"{cert_sn}"' if cert_sn else ""
+        body = b'{"' + name.encode() + b'":' + raw + f'{named},"sign":"{sign}"}}'.encode()
         return web.Response(body=body, content_type="text/html", charset="utf-8")
 
 

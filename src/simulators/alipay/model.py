@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
+from simulators.alipay.certs import Authority
 from simulators.keys import PrivateKey, PublicKey, own_key, public_pem
 from simulators.world import BEIJING, MAX_ROWS, World, order_prefix
 
@@ -80,6 +81,7 @@ class AlipayParty:
         self.public_key_pem = public_pem(self.key)
         self.forger = own_key(None, "forger")
         self.merchant_key: PublicKey | None = None
+        self._authority: Authority | None = None
         self.app_id = "20210" + str(int(world.digest("app_id")[:12], 16))[:11].rjust(11, "7")
         self.seller_id = "20881" + str(int(world.digest("seller_id")[:12], 16))[:11].rjust(11, "3")
         self.fee_ppm = fee_ppm
@@ -115,6 +117,18 @@ class AlipayParty:
         self.offers[token] = offer
         self.offer_of.setdefault(out_trade_no, []).append(offer)
         return offer
+
+    def authority(self) -> Authority:
+        """For certificate mode; made when first needed, because its keys take a moment."""
+        if self._authority is None:
+            self._authority = Authority(self.world, self.key)
+        return self._authority
+
+    @property
+    def notify_key(self) -> PrivateKey:
+        """The current certificate's key, which is Alipay's first key until the certificate changes."""
+        renewed = self._authority.current.key if self._authority is not None else None
+        return renewed or self.key
 
     def authenticate(self, offer: Offer, payer: str) -> Trade:
         """The buyer scanned the code or signed in: from now on the trade exists. Raises FullError."""

@@ -60,7 +60,10 @@ class Notifier:
 
     def sign(self, fields: dict[str, str], key: PrivateKey | None = None) -> dict[str, str]:
         """The form to post."""
-        return {**fields, "sign": rsa2_sign(key or self.party.key, sorted_pairs(fields, NOTIFY_UNSIGNED))}
+        return {
+            **fields,
+            "sign": rsa2_sign(key or self.party.notify_key, sorted_pairs(fields, NOTIFY_UNSIGNED)),
+        }
 
     def _notify_id(self) -> str:
         return self.world.digest("notify", self.world.next_number())[:34]
@@ -94,7 +97,10 @@ class Notifier:
 
     def created(self, offer: Offer) -> None:
         """After create: the faults that speak before anybody paid."""
-        for name, key in (("notify_forged", self.party.forger), ("notify_for_unpaid", self.party.key)):
+        for name, key in (
+            ("notify_forged", self.party.forger),
+            ("notify_for_unpaid", self.party.notify_key),
+        ):
             params = self.world.faults.take(offer.out_trade_no, "alipay", name)
             if params is not None and offer.notify_url:
                 self.world.after(number_of(params, "s", 0), self._lie(offer, key))
@@ -164,7 +170,7 @@ class Notifier:
         return told
 
     def _falsehoods(self, trade: Trade) -> list[tuple[dict[str, str], PrivateKey]]:
-        key, told = self.party.key, list[tuple[dict[str, str], PrivateKey]]()
+        key, told = self.party.notify_key, list[tuple[dict[str, str], PrivateKey]]()
         wrong = self._fault(trade, "notify_wrong_amount")
         if wrong is not None:
             amount = yuan(max(1, trade.amount_fen + int(number_of(wrong, "fen", 1))))

@@ -21,8 +21,14 @@ from mingzhang.kit.beijing import read_beijing, write_beijing
 from mingzhang.kit.clock import Clock
 from mingzhang.kit.errors import Kind, Problem
 from mingzhang.kit.money import format_yuan
-from mingzhang.kit.outbound import Answer, Outbound
+from mingzhang.kit.outbound import Answer, Outbound, Silence
 from mingzhang.payments.channels import alipay_notify
+from mingzhang.payments.channels.alipay_cert import (
+    DOWNLOAD,
+    AlipayCertificates,
+    CertVerifier,
+    read_download,
+)
 from mingzhang.payments.channels.alipay_states import (
     TRADE_NOT_EXIST,
     judge,
@@ -64,13 +70,15 @@ class AlipaySettings(msgspec.Struct, frozen=True, kw_only=True):
     """One merchant at Alipay. ``timeout_s`` is real seconds for a whole call.
 
     Keys are PEM or bare base64; ``alipay_public_key`` may hold two PEM blocks while Alipay changes its key.
+    ``certificates``: certificate mode instead (公钥证书模式); ``alipay_public_key`` is not used then.
     """
 
     gateway: str
     app_id: str
     seller_id: str
     merchant_private_key: str
-    alipay_public_key: str
+    alipay_public_key: str = ""
+    certificates: AlipayCertificates | None = None
     timeout_s: float = 8.0
 
     def __repr__(self) -> str:
@@ -100,7 +108,10 @@ class Alipay:
         self._http = http
         self._clock = clock
         self._signer = Signer(settings.merchant_private_key)
-        self._verifier = Verifier(settings.alipay_public_key)
+        self._certs: CertVerifier | None = None
+        if settings.certificates is not None:
+            self._certs = CertVerifier(settings.certificates, self._signer, clock)
+        self._verifier = self._certs or Verifier(settings.alipay_public_key)
         self._threads = ThreadPoolExecutor(_SIGNING_THREADS, thread_name_prefix="alipay-sign")
 
     async def open(self, request: PaymentRequest) -> OpenAnswer:
@@ -186,7 +197,7 @@ class Alipay:
             return _refund(called, RefundState.UNKNOWN, called.outcome)
         if text_of(called.fields, "fund_change") == "Y":
             return _refund(called, RefundState.ACCEPTED, Outcome.OK, request.amount_fen)
-        asked = await self.query_refund(request.payment_no, request.refund_no)
+        asked = await self.query_refund(request.payment_no, request.refund_no, request.transaction_id)
         messages = called.messages + asked.messages
         if asked.state in (RefundState.ARRIVED, RefundState.ACCEPTED):
             return msgspec.structs.replace(asked, messages=messages)
@@ -194,9 +205,11 @@ class Alipay:
             asked, state=RefundState.UNKNOWN, outcome=Outcome.UNKNOWN, messages=messages
         )
 
-    async def query_refund(self, payment_no: str, refund_no: str) -> RefundAnswer:
+    async def query_refund(self, payment_no: str, refund_no: str, transaction_id: str = "") -> RefundAnswer:
         """``alipay.trade.fastpay.refund.query``. Not found: none made; the same number may be sent again."""
         biz = {"out_trade_no": payment_no, "out_request_no": refund_no}
+        if transaction_id:  # Alipay goes by its own number then: two trades may bear ours
+            biz["trade_no"] = transaction_id
         called = await self._call("alipay.trade.fastpay.refund.query", biz)
         if called.outcome is Outcome.REFUSED and called.code == TRADE_NOT_EXIST:
             return _refund(called, RefundState.NOT_FOUND, Outcome.OK)
@@ -256,26 +269,52 @@ class Alipay:
             "biz_content": json.dumps(biz, ensure_ascii=False, separators=(",", ":")),
             **extra,
         }
+        if self._certs is not None:
+            fields |= {
+                "app_cert_sn": self._certs.app_cert_sn,
+                "alipay_root_cert_sn": self._certs.root_cert_sn,
+            }
         return await asyncio.get_running_loop().run_in_executor(self._threads, self._signer.signed, fields)
 
     async def _call(
         self, method: str, biz: Mapping[str, str], extra: Mapping[str, str] | None = None
     ) -> _Called:
-        fields = await self._sign(method, biz, extra or {})
+        sent, ended = await self._exchange(method, biz, extra or {})
+        if not isinstance(ended, Answer):
+            return _unanswered(sent, ended)
+        learnt = await self._learn_certificate(method, ended)
+        called = self._read_answer(method, sent, ended)
+        return msgspec.structs.replace(called, messages=called.messages + learnt) if learnt else called
+
+    async def _exchange(
+        self, method: str, biz: Mapping[str, str], extra: Mapping[str, str]
+    ) -> tuple[Message, Answer | Silence]:
+        fields = await self._sign(method, biz, extra)
         # The gateway wants to know the charset before it reads the body.
         url = f"{self._settings.gateway}?charset={fields.pop('charset')}"
         form = urlencode(fields)
         ended = await self._http.post(url, form.encode(), FORM_TYPE, self._settings.timeout_s)
-        if isinstance(ended, Answer):
-            return self._read_answer(method, _sent(method, form, ""), ended)
-        outcome = Outcome.NOT_SENT if ended.nothing_sent else Outcome.UNKNOWN
-        return _Called(
-            outcome=outcome, code=ended.why.value, messages=(_sent(method, form, ended.why.value),)
-        )
+        return _sent(method, form, ended.why.value if isinstance(ended, Silence) else ""), ended
+
+    async def _learn_certificate(self, method: str, answer: Answer) -> tuple[Message, ...]:
+        """Alipay signs with a certificate nobody here knows: ask for it, once in a while (no fetch storm).
+
+        What comes is believed by its chain alone; the messages of the question are evidence.
+        """
+        node = read_node(answer.body, method) if self._certs is not None else None
+        if node is None or self._certs is None or not self._certs.may_ask(node.cert_sn):
+            return ()
+        sent, ended = await self._exchange(DOWNLOAD, {"alipay_cert_sn": node.cert_sn}, {})
+        if not isinstance(ended, Answer):
+            return (sent,)
+        told = read_node(ended.body, DOWNLOAD)
+        if told is not None:
+            self._certs.learn(read_download(text_of(told.fields, "alipay_cert_content")), node.cert_sn)
+        return self._read_answer(DOWNLOAD, sent, ended).messages
 
     def _read_answer(self, method: str, sent: Message, answer: Answer) -> _Called:
         node = read_node(answer.body, method)
-        genuine = node is not None and self._verifier.fits(node.raw, node.sign)
+        genuine = node is not None and self._verifier.fits(node.raw, node.sign, node.cert_sn)
         if answer.status != 200:
             doubt = f"http_{answer.status}"
         elif node is None:
@@ -297,6 +336,11 @@ class Alipay:
             return _Called(outcome=Outcome.UNKNOWN, code=doubt, messages=messages)
         outcome, code, text = judge(node.fields)
         return _Called(outcome=outcome, code=code, text=text, fields=node.fields, messages=messages)
+
+
+def _unanswered(sent: Message, silence: Silence) -> _Called:
+    outcome = Outcome.NOT_SENT if silence.nothing_sent else Outcome.UNKNOWN
+    return _Called(outcome=outcome, code=silence.why.value, messages=(sent,))
 
 
 def _sent(method: str, form: str, note: str) -> Message:

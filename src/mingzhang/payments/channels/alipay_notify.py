@@ -52,7 +52,9 @@ def read_notify(
         return _refused(http, Refusal.MALFORMED, fields or {})
     sign = fields.pop("sign")
     sign_type = fields.pop("sign_type", "RSA2")
-    if sign_type != "RSA2" or not verifier.fits(signed_text(fields).encode(), sign):
+    if sign_type != "RSA2" or not verifier.fits(
+        signed_text(fields).encode(), sign, fields.get("alipay_cert_sn", "")
+    ):
         return _refused(http, Refusal.BAD_SIGNATURE, fields)
     if fields.get("app_id") != app_id:
         return _refused(http, Refusal.WRONG_APP, fields)

@@ -5,6 +5,7 @@ carries the raw messages, so that the caller stores them as evidence. Adapters r
 outside does: a timeout, an HTTP 500 or a bad signature is an answer with ``outcome=unknown``.
 """
 
+from collections.abc import Mapping
 from datetime import datetime
 from enum import StrEnum
 from typing import Protocol, runtime_checkable
@@ -52,6 +53,7 @@ class PaymentRequest(msgspec.Struct, frozen=True, kw_only=True):
     """What to open. ``method``: ``qr`` (当面付), ``page``, ``wap``. ``payment_no``: ours, ≤ 32 characters.
 
     ``client_ip``: the buyer's address, for channels that ask for it; empty where it is not known.
+    ``payer_id``: who pays, as the channel knows them (WeChat's openid), for ``jsapi``.
     """
 
     payment_no: str
@@ -62,13 +64,18 @@ class PaymentRequest(msgspec.Struct, frozen=True, kw_only=True):
     notify_url: str
     return_url: str = ""
     client_ip: str = ""
+    payer_id: str = ""
 
 
 class OpenAnswer(msgspec.Struct, frozen=True, kw_only=True):
-    """``url``: QR content for ``qr``, the address to send the buyer to for ``page`` and ``wap``."""
+    """``url``: QR content for ``qr``, the address to send the buyer to for ``page`` and ``wap``.
+
+    ``invoke``: signed parameters for the channel's own script on the buyer's page, for ``jsapi``.
+    """
 
     outcome: Outcome
     url: str = ""
+    invoke: Mapping[str, str] = {}
     code: str = ""
     text: str = ""
     messages: tuple[Message, ...] = ()
@@ -142,6 +149,7 @@ class Notify(msgspec.Struct, frozen=True, kw_only=True):
 
     ``message.standing`` tells whether it may be believed; ``hint`` and ``forged`` ones move nothing.
     ``payment_no`` may name an order that is not ours. ``state`` REFUNDED: also a refund-shaped success.
+    ``refund_no``, ``refund_state``: the one refund it tells of, where the channel says which.
     """
 
     message: Message
@@ -153,6 +161,8 @@ class Notify(msgspec.Struct, frozen=True, kw_only=True):
     paid_at: datetime | None = None
     buyer_mask: str = ""
     refusal: str = ""
+    refund_no: str = ""
+    refund_state: RefundState = RefundState.UNKNOWN
 
 
 class Channel(Protocol):
@@ -176,8 +186,8 @@ class Channel(Protocol):
         """Give money back by the original path. The same ``refund_no`` never refunds twice."""
         ...
 
-    async def query_refund(self, payment_no: str, refund_no: str) -> RefundAnswer:
-        """Ask for one refund by our number (F14)."""
+    async def query_refund(self, payment_no: str, refund_no: str, transaction_id: str = "") -> RefundAnswer:
+        """Ask for one refund by our number (F14). `transaction_id`: which trade, where a number has two."""
         ...
 
     def read_notify(self, http: HttpMessage) -> Notify:

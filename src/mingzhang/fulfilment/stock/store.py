@@ -1,0 +1,149 @@
+"""The stock's SQL: claims in one transaction under the products' lines, and what is left."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Sequence
+from datetime import datetime
+from typing import Final
+
+import asyncpg
+import msgspec
+
+from mingzhang.fulfilment.stock.allocate import Grant, ShelfCard, Wish, advances, allocate
+from mingzhang.kit import sql
+from mingzhang.kit.errors import Kind, Problem
+from mingzhang.kit.money import Fen
+
+SQL: Final = sql.load("mingzhang.fulfilment.stock", "store")
+
+
+class ClaimedCard(msgspec.Struct, frozen=True):
+    """A card as given: where it came from, still sealed."""
+
+    batch_id: str
+    n: int
+    card_enc: bytes
+
+
+class Claim(msgspec.Struct, frozen=True, kw_only=True):
+    """The one answer that an attempt has: cards, or a reason. ``state``: claimed or refused."""
+
+    attempt_no: str
+    product: str
+    quantity: int
+    state: str
+    reason: str
+    cost_fen: Fen
+    claimed_at: datetime
+    cards: tuple[ClaimedCard, ...] = ()
+
+
+class Level(msgspec.Struct, frozen=True, kw_only=True):
+    """What is left of a product. ``endless``: a reusable code is on the shelf. Money at purchase cost."""
+
+    product: str
+    available: int
+    value_fen: Fen
+    expired: int
+    expired_fen: Fen
+    next_expiry: datetime | None
+    endless: bool
+
+
+async def read_claims(conn: asyncpg.Connection, attempt_nos: Sequence[str]) -> dict[str, Claim]:
+    """What these attempts were answered, by number; those never answered are missing."""
+    rows = await conn.fetch(SQL.list_claims, attempt_nos)
+    if not rows:
+        return {}
+    cards: dict[str, list[ClaimedCard]] = defaultdict(list)
+    for row in await conn.fetch(SQL.list_claimed_cards, [row["attempt_no"] for row in rows]):
+        cards[row["attempt_no"]].append(ClaimedCard(row["batch_id"], row["n"], row["card_enc"]))
+    return {row["attempt_no"]: Claim(**row, cards=tuple(cards[row["attempt_no"]])) for row in rows}
+
+
+async def lock_lines(conn: asyncpg.Connection, products: Sequence[str], now: datetime) -> None:
+    """Hold these products' stock until the transaction ends; always in one order."""
+    wanted = sorted(set(products))
+    if len(await conn.fetch(SQL.lock_lines, wanted)) < len(wanted):
+        await conn.execute(SQL.open_lines, wanted, now)
+        await conn.fetch(SQL.lock_lines, wanted)
+
+
+async def claim(
+    conn: asyncpg.Connection, wishes: Sequence[Wish], now: datetime
+) -> dict[str, Claim | Problem]:
+    """Answer each wish once and for ever, in one transaction; one asked before gets the answer it has.
+
+    The same number with another product or quantity is `attempt_reused`, for that wish alone.
+    """
+    async with conn.transaction():
+        await lock_lines(conn, [wish.product for wish in wishes], now)
+        # Read only now: whoever held a line before us has committed what it gave.
+        known = await read_claims(conn, [wish.attempt_no for wish in wishes])
+        fresh = {wish.attempt_no: wish for wish in wishes if wish.attempt_no not in known}
+        given = await _give(conn, list(fresh.values()), now) if fresh else {}
+    answers: dict[str, Claim | Problem] = {**known, **given}
+    for wish in wishes:
+        claim_ = answers[wish.attempt_no]
+        if isinstance(claim_, Claim) and (claim_.product, claim_.quantity) != (wish.product, wish.quantity):
+            answers[wish.attempt_no] = Problem("attempt_reused", Kind.CONFLICT, wish.attempt_no)
+    return answers
+
+
+async def _give(conn: asyncpg.Connection, wishes: Sequence[Wish], now: datetime) -> dict[str, Claim]:
+    needed: dict[str, int] = defaultdict(int)
+    for wish in wishes:
+        needed[wish.product] += wish.quantity
+    shelves: dict[str, list[ShelfCard]] = defaultdict(list)
+    for row in await conn.fetch(SQL.list_next_cards, list(needed), list(needed.values()), now):
+        product, *values = row
+        shelves[product].append(ShelfCard(**dict(zip(ShelfCard.__struct_fields__, values, strict=True))))
+    grants = allocate(wishes, shelves)
+    await _write(conn, grants, now)
+    return {grant.wish.attempt_no: _claim_of(grant, now) for grant in grants}
+
+
+async def _write(conn: asyncpg.Connection, grants: Sequence[Grant], now: datetime) -> None:
+    items = [
+        (grant.wish.attempt_no, k, card.batch_id, card.n, card.reusable)
+        for grant in grants
+        for k, card in enumerate(grant.cards, start=1)
+    ]
+    claims = [
+        (
+            grant.wish.attempt_no,
+            grant.wish.product,
+            grant.wish.quantity,
+            "refused" if grant.reason else "claimed",
+            grant.reason.value if grant.reason else "",
+            grant.cost_fen,
+        )
+        for grant in grants
+    ]
+    await conn.execute(SQL.insert_claims, *map(list, zip(*claims, strict=True)), now)
+    if items:
+        await conn.execute(SQL.insert_claim_items, *map(list, zip(*items, strict=True)))
+    moved = advances(grants)
+    if moved:
+        highest, gone = zip(*moved.values(), strict=True)
+        await conn.execute(SQL.advance_shelf, list(moved), list(highest), list(gone))
+
+
+def _claim_of(grant: Grant, now: datetime) -> Claim:
+    wish = grant.wish
+    return Claim(
+        attempt_no=wish.attempt_no,
+        product=wish.product,
+        quantity=wish.quantity,
+        state="refused" if grant.reason else "claimed",
+        reason=grant.reason.value if grant.reason else "",
+        cost_fen=grant.cost_fen,
+        claimed_at=now,
+        cards=tuple(ClaimedCard(card.batch_id, card.n, card.card_enc) for card in grant.cards),
+    )
+
+
+async def read_levels(conn: asyncpg.Connection, now: datetime) -> list[Level]:
+    """What is left, product by product; products that have nothing on the shelf are missing."""
+    return [Level(**row) for row in await conn.fetch(SQL.read_levels, now)]

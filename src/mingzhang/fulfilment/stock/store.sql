@@ -1,0 +1,121 @@
+-- name: open_lines
+-- A line for each product that has none yet.
+INSERT INTO card_line (product, opened_at) SELECT DISTINCT p, $2::timestamptz FROM unnest($1::text[]) AS p
+ON CONFLICT DO NOTHING
+
+-- name: lock_lines
+-- Everything about a product's stock waits here, in one order.
+SELECT product FROM card_line WHERE product = ANY($1::text[]) ORDER BY product FOR UPDATE
+
+-- name: list_claims
+-- What these attempts were answered before.
+SELECT attempt_no, product, quantity, state, reason, cost_fen, claimed_at FROM card_claim
+WHERE attempt_no = ANY($1::text[])
+
+-- name: list_claimed_cards
+-- The cards of these attempts, still sealed, in the order in which they were given.
+SELECT i.attempt_no, i.batch_id, i.n, c.card_enc FROM card_claim_item i JOIN card c ON c.batch_id = i.batch_id AND c.n = i.n
+WHERE i.attempt_no = ANY($1::text[]) ORDER BY i.attempt_no, i.k
+
+-- name: list_next_cards
+-- The next so many cards of each product: the batch that expires first, then the older one, then the file's order.
+SELECT w.product, f.batch_id, f.n, f.unit_cost_fen, f.reusable, f.card_enc
+FROM unnest($1::text[], $2::int[]) AS w(product, needed)
+CROSS JOIN LATERAL (
+  SELECT s.batch_id, c.n, s.unit_cost_fen, s.reusable, c.card_enc, s.expires_at, s.added_at
+  FROM card_shelf s
+  CROSS JOIN LATERAL (
+    SELECT c.n, c.card_enc FROM card c
+    WHERE c.batch_id = s.batch_id AND c.n > s.taken
+      AND NOT EXISTS (SELECT FROM card_withdrawal x WHERE x.batch_id = c.batch_id AND x.n = c.n)
+    ORDER BY c.n LIMIT w.needed) c
+  WHERE s.product = w.product AND s.available > 0 AND (s.expires_at IS NULL OR s.expires_at > $3)
+  ORDER BY s.expires_at NULLS LAST, s.added_at, s.batch_id, c.n LIMIT w.needed) f
+ORDER BY w.product, f.expires_at NULLS LAST, f.added_at, f.batch_id, f.n
+
+-- name: insert_claims
+-- One answer for each attempt.
+INSERT INTO card_claim (attempt_no, product, quantity, state, reason, cost_fen, claimed_at)
+SELECT a, p, q, s, r, c, $7 FROM unnest($1::text[], $2::text[], $3::int[], $4::text[], $5::text[], $6::bigint[])
+  AS t(a, p, q, s, r, c)
+
+-- name: insert_claim_items
+-- The cards that were given.
+INSERT INTO card_claim_item (attempt_no, k, batch_id, n, reusable)
+SELECT a, k, b, n, r FROM unnest($1::text[], $2::int[], $3::text[], $4::int[], $5::boolean[]) AS t(a, k, b, n, r)
+
+-- name: advance_shelf
+-- How far each batch is given out now.
+UPDATE card_shelf s SET taken = t.n, available = s.available - t.gone
+FROM unnest($1::text[], $2::int[], $3::int[]) AS t(batch_id, n, gone) WHERE s.batch_id = t.batch_id
+
+-- name: read_levels
+-- What is left of each product: cards that may be sold, what they cost us, those that expired, the next expiry.
+SELECT product,
+  coalesce(sum(available) FILTER (WHERE expires_at IS NULL OR expires_at > $1), 0)::bigint AS available,
+  coalesce(sum(available * unit_cost_fen) FILTER (WHERE NOT reusable AND (expires_at IS NULL OR expires_at > $1)), 0)::bigint
+    AS value_fen,
+  coalesce(sum(available) FILTER (WHERE expires_at <= $1), 0)::bigint AS expired,
+  coalesce(sum(available * unit_cost_fen) FILTER (WHERE NOT reusable AND expires_at <= $1), 0)::bigint AS expired_fen,
+  min(expires_at) FILTER (WHERE available > 0 AND expires_at > $1) AS next_expiry,
+  coalesce(bool_or(reusable) FILTER (WHERE available > 0 AND (expires_at IS NULL OR expires_at > $1)), false) AS endless
+FROM card_shelf WHERE available > 0 GROUP BY product ORDER BY product
+
+-- name: find_batch
+-- A batch by its id.
+SELECT batch_id, product, unit_cost_fen, expires_at, reusable, cards, skipped, source, request_hash, added_by, added_at
+FROM card_batch WHERE batch_id = $1
+
+-- name: list_known_codes
+-- Which of these codes ever came in.
+SELECT card_hash FROM card_code WHERE card_hash = ANY($1::bytea[])
+
+-- name: create_incoming
+-- Where a file waits while it is taken in.
+CREATE TEMP TABLE card_incoming (line int NOT NULL, card_enc bytea NOT NULL, card_hash bytea NOT NULL) ON COMMIT DROP
+
+-- name: insert_codes
+-- The codes that are new; the first of two equal lines counts.
+INSERT INTO card_code (card_hash, batch_id, line)
+SELECT DISTINCT ON (card_hash) card_hash, $1, line FROM card_incoming ORDER BY card_hash, line
+ON CONFLICT DO NOTHING
+
+-- name: insert_cards
+-- The cards whose codes are new, numbered in the order of the file.
+INSERT INTO card (batch_id, n, card_enc, card_hash)
+SELECT $1, row_number() OVER (ORDER BY i.line), i.card_enc, i.card_hash
+FROM card_incoming i JOIN card_code k ON k.card_hash = i.card_hash AND k.batch_id = $1 AND k.line = i.line
+
+-- name: count_cards
+-- How many cards a batch holds.
+SELECT count(*) FROM card WHERE batch_id = $1
+
+-- name: insert_batch
+-- What came in, for ever.
+INSERT INTO card_batch (batch_id, product, unit_cost_fen, expires_at, reusable, cards, skipped, source, request_hash,
+  added_by, added_at) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11)
+
+-- name: insert_shelf
+-- The batch may be sold from.
+INSERT INTO card_shelf (batch_id, product, unit_cost_fen, expires_at, reusable, added_at, taken, available)
+VALUES ($1, $2, $3, $4, $5, $6, 0, $7)
+
+-- name: find_shelf
+-- Where a batch stands.
+SELECT batch_id, product, unit_cost_fen, expires_at, reusable, taken, available FROM card_shelf WHERE batch_id = $1
+
+-- name: withdraw_cards
+-- Take cards that nobody was given off the shelf: all that are left, or the numbers named.
+INSERT INTO card_withdrawal (batch_id, n, reason, withdrawn_by, withdrawn_at)
+SELECT c.batch_id, c.n, $3, $4, $5 FROM card c JOIN card_shelf s ON s.batch_id = c.batch_id
+WHERE c.batch_id = $1 AND c.n > s.taken AND ($2::int[] IS NULL OR c.n = ANY($2::int[]))
+ON CONFLICT DO NOTHING RETURNING n
+
+-- name: reduce_shelf
+-- So many fewer may be sold.
+UPDATE card_shelf SET available = available - $2 WHERE batch_id = $1
+
+-- name: copy_cards
+-- The same sealed cards in another batch, numbered anew.
+INSERT INTO card (batch_id, n, card_enc, card_hash)
+SELECT $1, row_number() OVER (ORDER BY n), card_enc, card_hash FROM card WHERE batch_id = $2 AND n = ANY($3::int[])

@@ -1,0 +1,1 @@
+"""Couriers: one adapter for each way a notice can go out."""

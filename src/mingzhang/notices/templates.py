@@ -1,0 +1,118 @@
+"""The words of the notices, Chinese first. Nothing here may name an account, a card code, a cost or a margin.
+
+Placeholders: shop, order, title, amount (with ¥), reason, place, until (Beijing time). An arrival is always
+the supplier's word, a refund always the channel's (screens: "sent" is never called "arrived").
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Final
+
+from mingzhang.kit.beijing import write_beijing
+from mingzhang.kit.money import format_yuan
+from mingzhang.notices.model import Audience, Facts, Template
+
+AUDIENCES: Final[dict[Template, tuple[Audience, ...]]] = {
+    Template.PAID: (Audience.BUYER, Audience.SHOP),
+    Template.DELIVERED: (Audience.BUYER,),
+    Template.REFUSED: (Audience.BUYER, Audience.SHOP),
+    Template.REFUNDED: (Audience.BUYER,),
+    Template.CHOICE_OPEN: (Audience.BUYER,),
+    Template.NEEDS_PERSON: (Audience.STAFF, Audience.SHOP),
+}
+
+Words = tuple[str, str]
+"""Subject and text."""
+
+BUYER: Final[dict[tuple[Template, str], Words]] = {
+    (Template.PAID, "zh"): (
+        "【{shop}】已收到付款 {amount}",
+        "您的订单 {order}({title})已付款 {amount}。\n付款成功不等于充值到账:到账后会再通知您。",
+    ),
+    (Template.PAID, "en"): (
+        "[{shop}] Payment of {amount} received",
+        "Your order {order} ({title}) is paid: {amount}.\nPaid does not mean delivered: we tell you when it arrives.",
+    ),
+    (Template.DELIVERED, "zh"): (
+        "【{shop}】供应商确认到账:{title}",
+        "您的订单 {order}({title}):供应商确认到账成功。\n如果没有收到,请打开订单页,点“显示成功但没收到?”。",
+    ),
+    (Template.DELIVERED, "en"): (
+        "[{shop}] Delivered, says the supplier: {title}",
+        "Your order {order} ({title}): the supplier confirms delivery.\n"
+        "If nothing arrived, open the order's page and say so there.",
+    ),
+    (Template.REFUSED, "zh"): (
+        "【{shop}】充值失败,{amount} 正在原路退回",
+        "您的订单 {order}({title})被供应商拒绝,原因:{reason}。\n"
+        "{amount} 正在原路退回,无需您操作,最晚 {until}(北京时间)前办完。退款到账后会再通知您。",
+    ),
+    (Template.REFUSED, "en"): (
+        "[{shop}] Top-up refused, {amount} is on its way back",
+        "Your order {order} ({title}) was refused by the supplier. Reason: {reason}.\n"
+        "{amount} goes back the way you paid by {until} (Beijing time) at the latest; you need not do anything. "
+        "We tell you when it is done.",
+    ),
+    (Template.REFUNDED, "zh"): (
+        "【{shop}】渠道已退款 {amount}",
+        "您的订单 {order}({title}):支付渠道已退款 {amount}。\n银行入账可能另需 1–3 个工作日;退款单号见订单页。",
+    ),
+    (Template.REFUNDED, "en"): (
+        "[{shop}] {amount} refunded by the channel",
+        "Your order {order} ({title}): the payment channel has refunded {amount}.\n"
+        "Your bank may take another 1–3 working days; the reference is on the order's page.",
+    ),
+    (Template.CHOICE_OPEN, "zh"): (
+        "【{shop}】请您选择:退款或继续等待",
+        "您的订单 {order}({title})已过承诺时间,供应商仍无结果。\n"
+        "请打开订单页选择退款或继续等待。若到 {until}(北京时间)没有选择,由客服处理。",
+    ),
+    (Template.CHOICE_OPEN, "en"): (
+        "[{shop}] Your choice: refund or wait",
+        "Your order {order} ({title}) is past its promised time and the supplier has given no result.\n"
+        "Open the order's page and choose a refund or to wait on. Without a choice by {until} (Beijing time) "
+        "our staff take over.",
+    ),
+}
+
+SHOP: Final[dict[tuple[Template, str], Words]] = {
+    (Template.PAID, "zh"): ("新订单已付款 {amount}", "{order} {title} {amount}"),
+    (Template.PAID, "en"): ("New paid order {amount}", "{order} {title} {amount}"),
+    (Template.REFUSED, "zh"): ("供应商拒绝,退款中 {amount}", "{order} {title} 原因:{reason}"),
+    (Template.REFUSED, "en"): (
+        "Refused by the supplier, refunding {amount}",
+        "{order} {title}. Reason: {reason}",
+    ),
+    (Template.NEEDS_PERSON, "zh"): (
+        "需要人工处理 {amount}",
+        "{order} {title}\n原因:{reason};钱在:{place};期限 {until}(北京时间)。",
+    ),
+    (Template.NEEDS_PERSON, "en"): (
+        "Needs a person: {amount}",
+        "{order} {title}\nReason: {reason}. The money is at: {place}. By {until} (Beijing time).",
+    ),
+}
+
+
+def render(
+    template: Template,
+    audience: Audience,
+    language: str,
+    facts: Facts,
+    shop_name: str,
+    words: Callable[[str, str, str], str],
+) -> Words:
+    """Subject (one line) and text in the language ("zh" or "en"); codes go through `words(table, code, language)`."""
+    table = BUYER if audience is Audience.BUYER else SHOP
+    subject, text = table[template, language]
+    values = {
+        "shop": shop_name,
+        "order": facts.order_id,
+        "title": facts.title_en if language == "en" and facts.title_en else facts.title_zh,
+        "amount": f"¥{format_yuan(facts.amount_fen)}",
+        "reason": words("reason", facts.reason, language) if facts.reason else "–",
+        "place": words("place", facts.place, language) if facts.place else "–",
+        "until": write_beijing(facts.until)[:16] if facts.until else "–",
+    }
+    return " ".join(subject.format_map(values).split()), text.format_map(values)

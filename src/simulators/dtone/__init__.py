@@ -1,0 +1,1 @@
+"""DT One DVS as seen from outside: REST over HTTP Basic, two-step transactions, unsigned callbacks."""

@@ -1,0 +1,42 @@
+"""The aggregator in one piece, for the server: its books, its routes and its cashier."""
+
+from __future__ import annotations
+
+from aiohttp import web
+
+from simulators.epay.cashier import Cashier
+from simulators.epay.gateway import Gateway
+from simulators.epay.model import EpayParty
+from simulators.epay.notify import Notifier
+from simulators.world import World
+
+
+class EpaySide:
+    """Party, gateway and cashier, put together."""
+
+    def __init__(self, world: World) -> None:
+        self.party = EpayParty(world)
+        notifier = Notifier(self.party)
+        self.gateway = Gateway(self.party, notifier)
+        self.cashier = Cashier(self.party, self.gateway, notifier)
+
+    def routes(self) -> list[web.RouteDef]:
+        return [
+            web.get("/submit.php", self.gateway.submit),
+            web.post("/submit.php", self.gateway.submit),
+            web.post("/mapi.php", self.gateway.mapi),
+            web.get("/api.php", self.gateway.api),
+            web.post("/api.php", self.gateway.api),
+            web.get("/pay/{kind}/{trade_no}/", self.cashier.show),
+            web.post("/cashier/act", self.cashier.submit),
+        ]
+
+    def ready(self) -> dict[str, str]:
+        """What an adapter's settings need."""
+        party = self.party
+        return {
+            "base_url": party.base_url,
+            "pid": party.pid,
+            "key": party.key,
+            "previous_key": party.previous_key,
+        }

@@ -1,0 +1,176 @@
+"""Print docs/states.md from the tables in the code: states, transitions, clocks, reasons. `make docs` writes it.
+
+python tools/describe_states.py            print
+python tools/describe_states.py --write    write docs/states.md
+"""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+
+from mingzhang.fulfilment import schedule as supply_schedule
+from mingzhang.fulfilment import states as attempts
+from mingzhang.fulfilment.suppliers.base import Reason
+from mingzhang.notices import states as notices
+from mingzhang.orders import states as orders
+from mingzhang.orders.supply import NOT_SENT_RETRY_S
+from mingzhang.payments import schedule as pay_schedule
+from mingzhang.payments import states as payments
+from mingzhang.refunds import flow as refund_flow
+from mingzhang.refunds import states as refunds
+from mingzhang.web import words
+from mingzhang.web.i18n import translations
+
+FILE = Path(__file__).resolve().parent.parent / "docs" / "states.md"
+Table = Mapping[str, frozenset[str]]
+
+
+def span(seconds: float) -> str:
+    """Seconds as a person reads them."""
+    for unit, size in (("days", 86_400), ("h", 3_600), ("min", 60)):
+        if seconds % size == 0 and seconds >= size * (2 if unit == "days" else 1):
+            return f"{seconds // size:g} {unit}"
+    return f"{seconds:g} s"
+
+
+def spans(values: tuple[int, ...]) -> str:
+    """A schedule."""
+    return ", ".join(span(value) for value in values)
+
+
+def diagram(table: Table, first: str) -> Iterator[str]:
+    """The table as a picture."""
+    yield "```mermaid"
+    yield "stateDiagram-v2"
+    yield f"  [*] --> {first}"
+    for state, targets in table.items():
+        for target in sorted(targets):
+            yield f"  {state} --> {target}"
+        if not targets:
+            yield f"  {state} --> [*]"
+    yield "```"
+
+
+def states(table: Table, meaning: Mapping[str, str], shown: Mapping[str, str] | None = None) -> Iterator[str]:
+    """One line per state: what it means, what it may turn into, what people read on the page."""
+    assert set(table) == set(meaning)
+    chinese, english = translations("zh"), translations("en")
+    yield "| State | Meaning | May turn into |" + (" Shown as |" if shown else "")
+    yield "| --- | --- | --- |" + (" --- |" if shown else "")
+    for state, targets in table.items():
+        turns = ", ".join(f"`{target}`" for target in sorted(targets)) or "final"
+        said = f" {chinese.gettext(shown[state])} · {english.gettext(shown[state])} |" if shown else ""
+        yield f"| `{state}` | {meaning[state]} | {turns} |{said}"
+
+
+def clocks() -> Iterator[str]:
+    """The longest an order may stay in a state."""
+    yield "| State | Whose turn | Longest |"
+    yield "| --- | --- | --- |"
+    for state, actors in orders.MAXIMUM_S.items():
+        for actor, seconds in actors.items():
+            longest = "the product's promised time (`promise_s`)" if seconds is None else span(seconds)
+            yield f"| `{state}` | {actor} | {longest} |"
+
+
+def reasons() -> Iterator[str]:
+    """The vocabulary of reasons, suppliers' first."""
+    chinese, english = translations("zh"), translations("en")
+    suppliers = [reason.value for reason in Reason]
+    yield "| Reason | A supplier's | zh | en |"
+    yield "| --- | --- | --- | --- |"
+    for code in [*suppliers, *(code for code in words.REASONS if code not in suppliers)]:
+        said = words.REASONS[code]
+        mark = "yes" if code in suppliers else ""
+        yield f"| `{code}` | {mark} | {chinese.gettext(said)} | {english.gettext(said)} |"
+
+
+def described() -> str:
+    """The whole document."""
+    lines: list[str] = [
+        "# States and clocks",
+        "",
+        "Made by `make docs` from the tables in the code; do not edit. All times are the product's clock",
+        "(`MINGZHANG_CLOCK`); leases and network timeouts are real seconds. An order refuses a change that its table",
+        "does not list; the other tables are held by their statements and by a test that watches running houses.",
+        "Every row that waits says who acts next and by when: `due_at ≤ deadline_at ≤ entry + the longest time`.",
+        "",
+        "## Order – `orders/states.py`",
+        "",
+        *states(orders.TRANSITIONS, orders.MEANING),
+        "",
+        f"Settled until news comes: {', '.join(f'`{state}`' for state in sorted(orders.FINAL))}.",
+        "",
+        *diagram(orders.TRANSITIONS, "awaiting_payment"),
+        "",
+        *clocks(),
+        "",
+        "Asking goes on after a longest time is over: that time says when a person or the buyer is next, not when the",
+        "matter is dropped.",
+        "",
+        "## Payment – `payments/states.py`",
+        "",
+        *states(payments.TRANSITIONS, payments.MEANING, words.PAYMENT_STATES),
+        "",
+        *diagram(payments.TRANSITIONS, "intent"),
+        "",
+        f"The channel is asked {spans(pay_schedule.BEFORE_EXPIRY_S)} after the opening and after each question, and at",
+        f"expiry; after it at +{spans(pay_schedule.AFTER_EXPIRY_S).replace(', ', ', +')}. From expiry on, an `intent` or",
+        "`open` payment is closed at the channel before it is asked about. Money that a notify told of is confirmed by",
+        f"a question after {span(pay_schedule.CONFIRM_S[0])}, without an answer again after",
+        f"{spans(pay_schedule.CONFIRM_S[1:])}.",
+        "",
+        "## Supplier attempt – `fulfilment/states.py`",
+        "",
+        *states(attempts.TRANSITIONS, attempts.MEANING),
+        "",
+        *diagram(attempts.TRANSITIONS, "ready"),
+        "",
+        f"The supplier is asked after {spans(supply_schedule.POLL_S)}, then at that pace until the promised time; after",
+        f"it every {span(supply_schedule.SLOW_POLL_S)}, without end. Proved not sent: the same number goes out again",
+        f"after {span(NOT_SENT_RETRY_S)}.",
+        "",
+        "## Refund – `refunds/states.py`",
+        "",
+        *states(refunds.TRANSITIONS, refunds.MEANING, words.REFUND_STATES),
+        "",
+        *diagram(refunds.TRANSITIONS, "ready"),
+        "",
+        f"The channel is asked after {spans(refund_flow.ASK_S)}, then at that pace. `waiting_float` is tried again every",
+        f"{span(refund_flow.FLOAT_RETRY_S)}. Promised within {span(orders.REFUND_MAX_S)}; a late one is on the staff's",
+        "work list.",
+        "",
+        "## Notice – `notices/states.py`",
+        "",
+        *diagram(notices.TRANSITIONS, notices.WAITING),
+        "",
+        f"Tried again after {spans(notices.RETRY_S)}.",
+        "",
+        "## Fact in the inbox – `evidence/store.py`",
+        "",
+        "Due at once. Applied: the row is deleted ([decision 0002](decisions/0002-inbox-rows-are-deleted.md)). Failed:",
+        "due again with `last_error`. Told again with the same content: nothing; with other content: a row in",
+        "`conflict`, the first fact stands. Money with no order is a suspense item (待核实款项), `open` until a person",
+        f"settles it, within {span(orders.PERSON_MAX_S)}.",
+        "",
+        "## Reasons – `web/words.py`",
+        "",
+        "An open vocabulary (R44): adapters map their codes to the suppliers' part of it (R21–R23).",
+        "",
+        *reasons(),
+    ]
+    return "\n".join(lines) + "\n"
+
+
+def main() -> None:
+    """Print, or write."""
+    if "--write" in sys.argv[1:]:
+        FILE.write_text(described(), encoding="utf-8")
+    else:
+        sys.stdout.write(described())
+
+
+if __name__ == "__main__":
+    main()

@@ -17,8 +17,10 @@ from typer.testing import CliRunner
 
 from house import House, open_house
 from mingzhang.app.cli import app
+from mingzhang.catalogue.cache import CatalogueCache
 from mingzhang.kit.clock import Clock
 from mingzhang.kit.vault import Vault
+from mingzhang.orders.batch import BatchReader, OrderBatch
 from mingzhang.orders.context import Context
 from mingzhang.refunds.flow import start_refund
 from mingzhang.web.model import OrderPage
@@ -101,6 +103,9 @@ def context(pool: asyncpg.Pool, clock: Clock) -> Context:
     """What the audit needs of a context: database and clock. Nobody outside is reached."""
     return Context(
         pool=pool,
+        batch=OrderBatch(pool),
+        reader=BatchReader(pool),
+        catalogue=CatalogueCache(pool),
         clock=clock,
         rng=Random(1),
         vault=Vault(b"k" * 32),

@@ -176,10 +176,6 @@ PLANTED: list[tuple[int, str, str, str, tuple[str, ...]]] = [
         "UPDATE orders SET seq = 3 WHERE order_id = '{delivered}'",)),
     (8, "fact_not_applied", "delivered", "fact=fulu/supply_succeeded/{delivered}T1", (
         "DELETE FROM event WHERE order_id = '{delivered}' AND kind = 'delivered'",)),
-    (8, "inbox_but_applied", "delivered", "event=paid", (
-        "INSERT INTO inbox (party, kind, external_id, bucket, subject, content, evidence_id, known_at, due_at) "
-        "SELECT party, kind, external_id, bucket, subject, content, evidence_id, known_at, known_at FROM fact "
-        "WHERE subject = '{delivered}' AND kind = 'paid'",)),
     (8, "inbox_without_fact", "delivered", "inbox=alipay/paid/nobody", (
         "INSERT INTO inbox (party, kind, external_id, bucket, subject, content, evidence_id, known_at, due_at) "
         "SELECT party, kind, 'nobody', bucket, subject, content, evidence_id, known_at, known_at FROM fact "
@@ -204,8 +200,8 @@ PLANTED: list[tuple[int, str, str, str, tuple[str, ...]]] = [
         "DELETE FROM fact WHERE subject = '{delivered}' AND kind = 'supply_succeeded'",)),
     (8, "supplying_without_attempt", "silent", "attempts=0", (
         "DELETE FROM supply_attempt WHERE order_id = '{silent}'",)),
-    (8, "number_missing", "delivered", "number=attempt/{delivered}T1", (
-        "DELETE FROM number WHERE order_id = '{delivered}' AND kind = 'attempt'",)),
+    (8, "number_missing", "delivered", "number=transaction/", (
+        "DELETE FROM number WHERE order_id = '{delivered}' AND kind = 'transaction'",)),
     (8, "number_unfounded", "unpaid", "number=transaction/elsewhere", (
         "INSERT INTO number VALUES ('elsewhere', 'transaction', 0, '{unpaid}')",)),
 ]  # fmt: skip

@@ -55,9 +55,11 @@ FROM unnest($1::text[], $2::text[], $3::text[]) AS k (party, kind, external_id)
 JOIN fact f ON f.party = k.party AND f.kind = k.kind AND f.external_id = k.external_id
 
 -- name: list_waiting_facts
--- The whole inbox, beside the fact of each row.
+-- The whole inbox, beside the fact of each row. One whose fact was applied only awaits its removal.
 SELECT i.party, i.kind, i.external_id, i.bucket, i.subject, i.evidence_id, f.external_id IS NOT NULL AS known,
-  f.content = i.content AND f.evidence_id = i.evidence_id AND f.subject = i.subject AS same
+  f.content = i.content AND f.evidence_id = i.evidence_id AND f.subject = i.subject AS same,
+  EXISTS (SELECT FROM applied a
+    WHERE a.bucket = i.bucket AND a.key = i.kind || ':' || i.party || ':' || i.external_id) AS applied
 FROM inbox i LEFT JOIN fact f ON f.party = i.party AND f.kind = i.kind AND f.external_id = i.external_id
 
 -- name: list_suspense_items
@@ -109,22 +111,14 @@ SELECT evidence_id, party, kind FROM evidence WHERE known_at >= $1 AND sha256 <>
 
 -- name: list_unfounded_numbers
 -- Numbers that nothing stands behind (the kinds that can be rebuilt).
-SELECT n.kind, n.value, n.bucket, n.order_id FROM number n WHERE n.kind = 'payment' AND NOT EXISTS
-  (SELECT FROM payment p WHERE p.bucket = n.bucket AND p.payment_no = n.value AND p.order_id = n.order_id)
-UNION ALL SELECT n.kind, n.value, n.bucket, n.order_id FROM number n WHERE n.kind = 'attempt' AND NOT EXISTS
-  (SELECT FROM supply_attempt a WHERE a.bucket = n.bucket AND a.attempt_no = n.value AND a.order_id = n.order_id)
-UNION ALL SELECT n.kind, n.value, n.bucket, n.order_id FROM number n WHERE n.kind = 'refund' AND NOT EXISTS
-  (SELECT FROM refund r WHERE r.bucket = n.bucket AND r.refund_no = n.value AND r.order_id = n.order_id)
-UNION ALL SELECT n.kind, n.value, n.bucket, n.order_id FROM number n WHERE n.kind = 'transaction' AND NOT EXISTS
+SELECT n.kind, n.value, n.bucket, n.order_id FROM number n WHERE n.kind = 'transaction' AND NOT EXISTS
   (SELECT FROM fact f WHERE f.kind = 'paid' AND f.external_id = n.value AND f.subject = n.order_id)
 UNION ALL SELECT n.kind, n.value, n.bucket, n.order_id FROM number n WHERE n.kind = 'supplier' AND NOT EXISTS
-  (SELECT FROM supply_attempt a WHERE a.bucket = n.bucket AND a.order_id = n.order_id
-     AND a.supplier_order_id = n.value)
+  (SELECT FROM fact f WHERE f.subject = n.order_id AND f.content #>> '{details,supplier_order_id}' = n.value)
 UNION ALL SELECT n.kind, n.value, n.bucket, n.order_id FROM number n WHERE n.kind = 'serial' AND NOT EXISTS
-  (SELECT FROM supply_attempt a WHERE a.bucket = n.bucket AND a.order_id = n.order_id AND a.serial = n.value)
-UNION ALL SELECT n.kind, n.value, n.bucket, n.order_id FROM number n WHERE n.kind = 'order' AND NOT EXISTS
-  (SELECT FROM orders o WHERE o.bucket = n.bucket AND o.order_id = n.value AND o.order_id = n.order_id)
-LIMIT 1000
+  (SELECT FROM fact f WHERE f.subject = n.order_id AND f.content #>> '{details,serial}' = n.value)
+UNION ALL SELECT n.kind, n.value, n.bucket, n.order_id FROM number n
+WHERE n.kind NOT IN ('transaction', 'supplier', 'serial')
 
 -- name: list_guards
 -- The triggers that are there, with what they call.

@@ -77,7 +77,8 @@ class Reader:
         }
         for subject, file in files.items():
             file.suspended = self._suspended.get(subject, [])
-            file.waiting = {row[:3]: row for row in self._waiting.get((bucket, subject), [])}
+            file.inbox = self._waiting.get((bucket, subject), [])
+            file.waiting = {row[:3]: row for row in file.inbox if not row.applied}
         for order in await self._fetch(SQL.list_orders, bucket, subjects):
             files[order["order_id"]].order = OrderRow(**dict(order))
         await self._add_journal(files, bucket, subjects)

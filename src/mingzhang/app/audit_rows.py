@@ -91,7 +91,7 @@ class SuspenseRow(NamedTuple):
 
 
 class Waiting(NamedTuple):
-    """A row of the inbox; ``known``: its fact exists, ``same``: with the same content."""
+    """A row of the inbox; ``known``: its fact exists, ``same``: with the same content, ``applied``: it was."""
 
     party: str
     kind: str
@@ -101,6 +101,7 @@ class Waiting(NamedTuple):
     evidence_id: str
     known: bool
     same: bool | None
+    applied: bool
 
 
 class Effect(NamedTuple):
@@ -140,6 +141,7 @@ class Dossier:
     refunds: list[RefundRow] = field(default_factory=list)
     suspended: list[SuspenseRow] = field(default_factory=list)
     facts: dict[FactKey, FactRow] = field(default_factory=dict)
+    inbox: list[Waiting] = field(default_factory=list)
     waiting: dict[FactKey, Waiting] = field(default_factory=dict)
     effects: list[Effect] = field(default_factory=list)
     numbers: set[tuple[str, str]] = field(default_factory=set)
@@ -160,15 +162,11 @@ class Dossier:
         return keys
 
     def numbers_wanted(self) -> set[tuple[str, str]]:
-        """Every (kind, value) by which this order must be findable (scale rule 16)."""
+        """Every outside (kind, value) by which this order must be findable (scale rule 16); ours carry its id."""
         if self.order is None:
             return set()
-        wanted = {("order", self.order.order_id)}
-        wanted |= {("payment", row.payment_no) for row in self.payments}
-        wanted |= {("refund", row.refund_no) for row in self.refunds}
-        wanted |= {("transaction", key[2]) for key in self.facts if key[1] == "paid" and self.applied(key)}
+        wanted = {("transaction", key[2]) for key in self.facts if key[1] == "paid"}
         for row in self.attempts:
-            wanted.add(("attempt", row.attempt_no))
             if (row.supplier, f"supply_{row.state}", row.attempt_no) in self.facts:
                 wanted |= {("supplier", row.supplier_order_id), ("serial", row.serial)}
         return {(kind, value) for kind, value in wanted if value}

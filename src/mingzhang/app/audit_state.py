@@ -121,7 +121,8 @@ def _evidence(file: Dossier) -> Iterator[Finding]:
 
 def _fact(file: Dossier, fact: FactRow) -> Iterator[Finding]:
     """A fact is unaltered, waits or was applied, and then its rows say the same."""
-    if hashlib.sha256(CANONICAL.encode(fact.content)).digest() != fact.content_hash:
+    bound = {name: value for name, value in fact.content.items() if name != "details"}
+    if hashlib.sha256(CANONICAL.encode(bound)).digest() != fact.content_hash:
         yield _wrong(file, "fact_altered", _key(fact), 7)
     if fact.key in file.waiting:
         return
@@ -169,17 +170,13 @@ def _paid_fact(file: Dossier, fact: FactRow) -> Iterator[Finding]:
 
 
 def _inbox(file: Dossier) -> Iterator[Finding]:
-    """A waiting row is the fact's, and its fact was not applied before (exactly once, decision 0002)."""
-    for key, row in file.waiting.items():
-        name = "inbox=" + "/".join(key)
+    """A waiting row is the fact's; one whose fact was applied already no longer waits (decision 0005)."""
+    for row in file.inbox:
+        name = "inbox=" + "/".join(row[:3])
         if not row.known:
             yield _wrong(file, "inbox_without_fact", name)
         elif not row.same:
             yield _wrong(file, "inbox_differs", name)
-        left_behind = EFFECTS.get(row.kind, frozenset())
-        for effect in file.effects:
-            if effect.kind in left_behind and effect.evidence_id == row.evidence_id:
-                yield _wrong(file, "inbox_but_applied", f"{name} seq={effect.seq} event={effect.kind}")
 
 
 def _sources(file: Dossier) -> Iterator[Finding]:

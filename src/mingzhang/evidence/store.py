@@ -85,6 +85,10 @@ def evidence_row(message: Message, evidence_id: str, now: datetime) -> tuple[Any
     )
 
 
+def _stored(fact: Fact) -> dict[str, Any]:
+    return {**fact.content, "details": fact.details} if fact.details else fact.content
+
+
 def fact_row(fact: Fact, evidence_id: str, now: datetime, due_at: datetime) -> tuple[Any, ...]:
     """One fact as the database's `fact_row`; `due_at`: when a worker applies it if nobody did before."""
     return (
@@ -93,7 +97,7 @@ def fact_row(fact: Fact, evidence_id: str, now: datetime, due_at: datetime) -> t
         fact.external_id,
         bucket_of(fact.subject),
         fact.subject,
-        msgspec.json.encode({**fact.content, **fact.details}).decode(),
+        msgspec.json.encode(_stored(fact)).decode(),
         hashlib.sha256(_CANONICAL.encode(fact.content)).digest(),
         evidence_id,
         now,
@@ -128,7 +132,7 @@ async def state_fact(conn: asyncpg.Connection, fact: Fact, evidence_id: str, now
     """Write a fact once and put it into the inbox: `new`, `same` (told again) or `conflict` (told otherwise)."""
     row = fact_row(fact, evidence_id, now, now)
     key, bound = row[:3], row[3:5]
-    content, content_hash = {**fact.content, **fact.details}, row[6]
+    content, content_hash = _stored(fact), row[6]
     fresh = await conn.fetchval(SQL.insert_fact, *key, *bound, content, content_hash, evidence_id, now)
     if fresh is not None:
         await conn.execute(SQL.insert_inbox, *key, *bound, content, evidence_id, now)

@@ -351,6 +351,7 @@ async def apply_supply(ctx: Context, waiting: Waiting) -> None:
 
 async def _close_attempt(turn: Turn, attempt: Attempt, content: dict[str, Any]) -> None:
     """The fact was recorded by the batch and is applied here: the attempt's row takes its last word now."""
+    details = content.get("details", {})
     await turn.conn.execute(fulfilment.SQL.count_question, attempt.bucket, attempt.attempt_no, turn.now)
     await turn.conn.execute(
         fulfilment.SQL.set_final,
@@ -359,9 +360,9 @@ async def _close_attempt(turn: Turn, attempt: Attempt, content: dict[str, Any]) 
         content["state"],
         content["reason"],
         content["code"],
-        content.get("supplier_order_id", ""),
-        content.get("serial", ""),
-        {**attempt.feedback, **content.get("feedback", {})},
+        details.get("supplier_order_id", ""),
+        details.get("serial", ""),
+        {**attempt.feedback, **details.get("feedback", {})},
         turn.now,
     )
 

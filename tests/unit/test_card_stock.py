@@ -274,6 +274,21 @@ async def test_a_database_that_is_gone_is_no_refusal(database_url: str, clock: M
     await asyncio.wait_for(pool.close(), 10)
 
 
+async def test_a_session_that_died_while_idle_is_replaced(
+    database_url: str, pool: asyncpg.Pool, stock: CardStock
+) -> None:
+    await stock_up(pool, "b1", 2)
+    await stock.submit(wish("A1T1"))
+    control = await asyncpg.connect(database_url)
+    ended = await control.fetch(
+        """SELECT pg_terminate_backend(pid, 5000) FROM pg_stat_activity
+           WHERE datname = current_database() AND pid <> pg_backend_pid()"""
+    )
+    await control.close()
+    assert ended
+    assert (await stock.submit(wish("A2T1"))).state is SUCCEEDED
+
+
 # -- many at once ----------------------------------------------------------------------------------
 
 

@@ -58,12 +58,13 @@ async def test_the_address_is_sealed_masked_and_wiped_once_sent(pool: asyncpg.Po
     async with mail_sink() as sink:
         post = open_post(pool, email_to(sink.port))
         await open_routes(post, BUYER_ROUTE)
-        facts = await tell(post, Template.DELIVERED)
+        facts = await tell(post, Template.REFUSED, reason="account_banned", until=START + timedelta(days=3))
         assert MAIL.encode() not in await pool.fetchval("SELECT address_enc FROM notice")
         row = str(await pool.fetch("SELECT * FROM notice"))
         assert MAIL not in row
         await visit(post)
         assert await pool.fetchval("SELECT address_enc FROM notice") == b""
+        assert "最晚 2026-03-04 12:00" in sink.mails[0].get_content()
     (notice,) = await _notices(pool, facts.order_id)
     assert notice.address_mask == "Li***@example.com"
 

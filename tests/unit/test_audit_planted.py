@@ -7,7 +7,7 @@ import itertools
 import os
 from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import asyncpg
@@ -153,6 +153,20 @@ def test_a_guard_that_is_off_is_named(books: str, shop: Shop, code: str, detail:
         exit_code, report = run_command(books, shop.clock, *scope)
         assert named(report, 7, code, "", detail), report["findings"]
         assert exit_code == 1
+
+
+async def test_every_trigger_of_the_schema_is_watched(pool: asyncpg.Pool) -> None:
+    """A guard that a later migration adds in other words would go unwatched: here it is missed."""
+    names = [row[0] for row in await pool.fetch("SELECT tgname FROM pg_trigger WHERE NOT tgisinternal")]
+    assert len(names) > len(GUARDED)
+    await pool.execute(
+        "DO $$ DECLARE t record; BEGIN FOR t IN SELECT tgname, tgrelid::regclass AS name FROM pg_trigger "
+        "WHERE NOT tgisinternal LOOP EXECUTE format('ALTER TABLE %s DISABLE TRIGGER %I', t.name, t.tgname); "
+        "END LOOP; END $$"
+    )
+    report = await run_audit(context(pool, ManualClock(datetime(2026, 1, 2, tzinfo=UTC))), full=True)
+    assert {item.code for item in report.findings} == {"guard_disabled"}
+    assert sorted(item.detail.partition("trigger=")[2] for item in report.findings) == sorted(names)
 
 
 async def test_what_disagrees_is_asked_about_again(books: str, shop: Shop) -> None:

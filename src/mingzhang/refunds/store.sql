@@ -12,7 +12,7 @@ FROM refund WHERE bucket = $1 AND order_id = $2 ORDER BY n DESC LIMIT 50
 
 -- name: set_sending
 -- The money is gathered and the intent on record: from here on a missing answer is unknown.
-UPDATE refund SET state = 'sending', due_at = $3, lease_until = $4
+UPDATE refund SET state = 'sending', due_at = $3, deadline_at = greatest(deadline_at, $3), lease_until = $4
 WHERE bucket = $1 AND refund_no = $2 AND state IN ('ready', 'waiting_float') RETURNING refund_no
 
 -- name: set_state

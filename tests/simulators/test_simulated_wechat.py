@@ -120,10 +120,8 @@ class Merchant:
         assert self.genuine(headers, body)
         return status, json.loads(body) if body else {}
 
-    async def open(
-        self, number: str, fen: int = 10000, end: str = "native", **changes: Any
-    ) -> tuple[int, Any]:
-        payload = {
+    def order(self, number: str, fen: int = 10000, **changes: Any) -> dict[str, Any]:
+        return {
             "appid": self.ready["app_id"],
             "mchid": self.ready["mchid"],
             "description": "话费100元",
@@ -132,7 +130,11 @@ class Merchant:
             "amount": {"total": fen, "currency": "CNY"},
             **changes,
         }
-        return await self.call("POST", f"/v3/pay/transactions/{end}", payload)
+
+    async def open(
+        self, number: str, fen: int = 10000, end: str = "native", **changes: Any
+    ) -> tuple[int, Any]:
+        return await self.call("POST", f"/v3/pay/transactions/{end}", self.order(number, fen, **changes))
 
     async def query(self, number: str) -> tuple[int, dict[str, Any]]:
         target = f"/v3/pay/transactions/out-trade-no/{number}?mchid={self.ready['mchid']}"
@@ -496,8 +498,15 @@ async def test_certificates_and_the_change_of_keys(merchant: Merchant) -> None:
     (heard,) = await merchant.hears(1)
     assert serial(heard) == merchant.ready["public_keys"][1]["serial"]
     assert merchant.genuine(heard.headers, heard.body)
+    assert list(await certificates()) == list(first)
+    await merchant.outside.control("PUT", "/wechat/signing", {"with": "certificate"})
+    await merchant.raw("POST", "/v3/pay/transactions/native", merchant.order("M00002P1"))
+    await merchant.outside.pay("M00002P1")
+    heard = (await merchant.hears(2))[1]
+    await merchant.outside.control("PUT", "/wechat/signing", {"with": "public_key"})
     both = await certificates()
-    assert len(both) == 2
+    assert merchant.genuine(heard.headers, heard.body, both[serial(heard)])
+    assert serial(heard) not in first
     assert set(first) < set(both)
     await merchant.outside.control("PUT", "/wechat/signing", {"with": "next_certificate"})
     _, headers, body = await merchant.raw("GET", "/v3/certificates")

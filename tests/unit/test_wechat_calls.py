@@ -309,6 +309,11 @@ async def test_a_genuine_answer_about_something_else_is_unknown(call: str, chang
     assert asked.messages[1].standing is Standing.VERIFIED
 
 
+async def test_another_currency_is_named_as_the_reason() -> None:
+    asked, _ = await ask("query", said({**TRADE, "amount": {"total": 10005, "currency": "USD"}}))
+    assert (asked.outcome, asked.code, asked.amount_fen) == (Outcome.UNKNOWN, "wrong_currency", 0)
+
+
 async def test_an_answer_about_another_number_is_unknown() -> None:
     for call, changes in (
         ("query", {"out_trade_no": "P2"}),

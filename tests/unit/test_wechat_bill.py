@@ -125,13 +125,21 @@ async def test_what_is_not_the_file_that_was_named_is_not_read() -> None:
         ({}, gzip.compress(plain)[:-20]),
         ({}, b""),
         ({"hash_type": "MD5"}, gzip.compress(plain)),
-        ({"download_url": "https://elsewhere.example/v3/billdownload/file?token=t"}, gzip.compress(plain)),
+        ({"download_url": "https://api.example/v3/certificates?token=t"}, gzip.compress(plain)),
         ({"download_url": ""}, gzip.compress(plain)),
     ):
         read, _ = await fetched(lambda party, c=change, b=body: [offered(party, plain, **c), http(b)])  # type: ignore[misc]
         assert (read.outcome, read.code, read.rows) == (Outcome.UNKNOWN, "malformed_answer", ())
     gone, _ = await fetched(lambda party: [offered(party, plain), http(b"", "404 Not Found")])
     assert (gone.outcome, gone.code) == (Outcome.UNKNOWN, "http_404")
+
+
+async def test_the_signed_call_for_the_file_goes_to_no_other_host() -> None:
+    plain, url = GOOD.encode(), "https://elsewhere.example/v3/billdownload/file?token=t"
+    read, party = await fetched(
+        lambda party: [offered(party, plain, download_url=url), http(gzip.compress(plain))]
+    )
+    assert (read.outcome, len(party.heads)) == (Outcome.OK, 2)
 
 
 async def test_no_bill_is_an_empty_day_or_one_to_ask_for_again() -> None:

@@ -10,6 +10,7 @@ import asyncio
 from collections.abc import Callable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any, Final
+from urllib.parse import urlsplit
 
 import msgspec
 
@@ -35,6 +36,7 @@ from mingzhang.payments.channels.wechat_wire import (
 MALFORMED: Final = "malformed_answer"
 NO_KEYS: Final = "no_platform_key"
 _CERTIFICATES: Final = "/v3/certificates"
+_FILE: Final = "/v3/billdownload/file"
 _TARGET_MAX: Final = 2048
 _SIGNING_THREADS: Final = 2
 _AGENT: Final = "mingzhang"  # WeChat refuses calls without one
@@ -97,12 +99,13 @@ class Client:
         return await self._read(kind, _own(kind, text, ""), ended)
 
     async def file(self, kind: str, url: str) -> tuple[bytes | None, str, tuple[Message, ...]]:
-        """A file of WeChat's own host, which bears no seal: its bytes or None, why not, and the evidence.
+        """A file that bears no seal: its bytes or None, why not, and the evidence.
 
-        The call is signed, so it goes to no other host than the API's.
+        The call is signed, so whatever host the address names, only its path is taken, to our own gateway.
         """
-        target = url.removeprefix(self._gateway)
-        if target == url or not target.startswith("/") or len(target) > _TARGET_MAX:
+        parts = urlsplit(url)
+        target = f"{parts.path}?{parts.query}"
+        if parts.path != _FILE or len(target) > _TARGET_MAX:
             return None, MALFORMED, ()
         text, ended = await self._send("GET", target, "")
         if isinstance(ended, Silence):

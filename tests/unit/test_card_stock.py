@@ -6,6 +6,7 @@ import asyncio
 from collections import Counter
 from collections.abc import AsyncIterator
 from datetime import UTC, datetime, timedelta
+from random import Random
 
 import asyncpg
 import pytest
@@ -13,6 +14,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from mingzhang.evidence.messages import HttpMessage, Standing
+from mingzhang.fulfilment.stock import store
 from mingzhang.fulfilment.stock.allocate import Grant, ShelfCard, Wish, advances, allocate
 from mingzhang.fulfilment.stock.card_stock import CardStock
 from mingzhang.fulfilment.stock.importer import NewBatch, import_cards
@@ -362,6 +364,46 @@ async def test_sales_withdrawals_and_imports_at_once(database_url: str, clock: M
     for stock, pool in zip(stocks, pools, strict=True):
         await stock.aclose()
         await asyncio.wait_for(pool.close(), 10)
+
+
+# -- two ways to one result -------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("seed", range(6))
+async def test_the_one_call_and_the_long_way_give_the_same(pool: asyncpg.Pool, seed: int) -> None:
+    """The function in the database against the arithmetic in Python, on twin products (decision 0006)."""
+    rng = Random(seed)
+    sizes = [(rng.randint(1, 12), rng.randint(0, 9), rng.choice([None, 1, 2])) for _ in range(5)]
+    for side in "xy":
+        for n, (count, cost, days) in enumerate(sizes):
+            expires_at = None if days is None else NOW + timedelta(days=days)
+            moment = NOW + timedelta(seconds=n)
+            await stock_up(
+                pool, f"{side}{n}", count, product=side, unit_cost_fen=cost, expires_at=expires_at, now=moment
+            )
+        gone = [n for n in range(1, 12) if n % 3 == seed % 3]
+        await withdraw(pool, f"{side}1", gone, reason="bin", by="keeper", now=NOW)
+    told: dict[str, list[object]] = {"x": [], "y": []}
+    for step in range(8):
+        wanted = [(rng.randint(1, 3), rng.choice([3, 30, 300])) for _ in range(rng.randint(1, 4))]
+        now = NOW + timedelta(hours=9 * step)
+        for side, way in (("x", store.claim), ("y", store._claim_by_looking)):
+            wishes = [
+                Wish(attempt_no=f"{side}{step}n{k}", product=side, quantity=q, safe_cost_fen=safe)
+                for k, (q, safe) in enumerate(wanted)
+            ]
+            async with pool.acquire() as conn:
+                answers = await way(conn, wishes, now)
+                again = await way(conn, wishes, now + timedelta(days=1))
+            assert again == answers
+            for each in wishes:
+                claim = answers[each.attempt_no]
+                assert isinstance(claim, store.Claim)
+                told[side].append(
+                    (claim.state, claim.reason, claim.cost_fen, [(c.batch_id[1:], c.n) for c in claim.cards])
+                )
+    assert told["x"] == told["y"]
+    await is_sound(pool)
 
 
 # -- people ----------------------------------------------------------------------------------------

@@ -189,6 +189,7 @@ class LifecycleHouse:
         ctx = self.ctx
         async with transaction(ctx.pool) as conn:
             found = await evidence.claim(conn, self.bucket, ctx.now(), 1, ctx.worker_name, ctx.lease_end())
+        assert len(found) <= 1, found
         for fact in found:
             await APPLY[fact.kind](ctx, fact)
             return fact

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 import pytest
-from hypothesis import HealthCheck, settings
+from hypothesis import HealthCheck, Phase, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import (
     RuleBasedStateMachine,
@@ -378,6 +378,9 @@ def test_every_life_follows_the_model(machine: type[Lifecycle]) -> None:
             max_examples=EXAMPLES,
             stateful_step_count=STEPS,
             deadline=None,
+            phases=[
+                Phase.generate
+            ],  # shrinking a life takes minutes; the printed one can be replayed by hand
             suppress_health_check=list(HealthCheck),
         ),
     )

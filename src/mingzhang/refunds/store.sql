@@ -29,9 +29,9 @@ UPDATE refund SET due_at = $3 WHERE bucket = $1 AND refund_no = $2 AND state NOT
 -- name: claim_refunds
 -- Take refunds that are due to be sent or asked for.
 UPDATE refund SET lease_owner = $4, lease_generation = lease_generation + 1, lease_until = $5
-WHERE bucket = $1 AND refund_no IN (
+WHERE bucket = $1 AND refund_no = ANY (ARRAY (
   SELECT refund_no FROM refund WHERE bucket = $1 AND due_at <= $2 AND (lease_until IS NULL OR lease_until < $2)
-  ORDER BY due_at LIMIT $3 FOR UPDATE SKIP LOCKED)
+  ORDER BY due_at LIMIT $3 FOR UPDATE SKIP LOCKED))
 RETURNING refund_no, order_id
 
 -- name: list_late

@@ -5,7 +5,6 @@ The statements of `store.sql` hold the same; a test watches every change that ru
 
 from typing import Final
 
-
 TRANSITIONS: Final[dict[str, frozenset[str]]] = {
     "intent": frozenset({"open", "failed", "closed", "paid"}),
     "open": frozenset({"closed", "paid"}),

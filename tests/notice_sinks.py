@@ -135,7 +135,7 @@ def email_to(port: int, **more: Any) -> Email:
     return Email(EmailSettings(host="127.0.0.1", port=port, **settings))
 
 
-def open_post(pool: asyncpg.Pool, *couriers: Courier, clock: Clock | None = None) -> Post:
+def open_post(pool: asyncpg.Pool, *couriers: Courier, clock: Clock | None = None, **more: Any) -> Post:
     """What the use cases need, on a clock that stands still until told."""
     return Post(
         pool=pool,
@@ -146,6 +146,7 @@ def open_post(pool: asyncpg.Pool, *couriers: Courier, clock: Clock | None = None
         base_url="https://shop.test",
         shop_name="明账店",
         worker_name="test",
+        **more,
     )
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import io
 import json
-from collections.abc import Iterator
+from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -96,6 +96,26 @@ async def test_placing_refuses_what_is_wrong_with_a_code_and_places_nothing(
         async with house.http.post(f"{house.url}/api/v1/orders", json=GOOD, headers=twice) as answer:
             assert (answer.status, (await answer.json())["code"]) == (422, "invalid_request")
         assert await house.desk.pool.fetchval("SELECT count(*) FROM orders") == 0
+
+
+async def in_pieces(count: int) -> AsyncIterator[bytes]:
+    """A body that does not say how long it is."""
+    for _ in range(count):
+        yield b"x" * 65_536
+
+
+async def test_a_body_that_does_not_say_how_long_it_is_is_cut_off(database_url: str, tmp_path: Path) -> None:
+    async with open_house(database_url, tmp_path) as house, untouched(house):
+        headers = {"Idempotency-Key": "in-pieces-0001", "Content-Type": "application/json"}
+        for path, status, said in (
+            ("/api/v1/orders", 413, "too_large"),
+            ("/find", 413, "too_large"),
+            ("/hooks/channels/alipay", 200, "fail"),
+            ("/hooks/suppliers/fulu", 200, "fail"),
+        ):
+            url = house.url + path
+            async with house.http.post(url, data=in_pieces(16), headers=headers) as answer:
+                assert (answer.status, said in await answer.text()) == (status, True), path
 
 
 async def test_placing_again_gives_the_same_order_and_other_input_is_refused(

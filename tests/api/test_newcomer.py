@@ -4,14 +4,17 @@ from __future__ import annotations
 
 import asyncio
 from pathlib import Path
+from random import Random
 
 import pytest
 from terminal import Terminal, run
 
-from mingzhang.app import staff
 from mingzhang.kit.clock import SystemClock
 from mingzhang.kit.database import open_pool
 from mingzhang.kit.migrations import read_migrations
+from mingzhang.kit.vault import Vault
+from mingzhang.staff import doors
+from mingzhang.staff.model import Office
 
 SECRET = "ab" * 32
 
@@ -64,9 +67,10 @@ async def test_staff_add_asks_twice_shows_nothing_and_lets_that_person_in(
 
     pool = await open_pool(database_url, 1, 2)
     try:
-        now = SystemClock().now()
-        assert await staff.sign_in(pool, "小林", "right then", now, 1.0) is not None
-        assert await staff.sign_in(pool, "小林", "a long password", now, 1.0) is None
+        vault = Vault(bytes.fromhex(SECRET))
+        office = Office(pool=pool, vault=vault, rng=Random(1), clock=SystemClock())
+        assert await doors.sign_in(office, "小林", "right then") is not None
+        assert await doors.sign_in(office, "小林", "a long password") is None
         assert (await pool.fetchval("SELECT password_hash FROM staff")).startswith("$argon2id$")
     finally:
         await pool.close()

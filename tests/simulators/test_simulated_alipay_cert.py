@@ -99,6 +99,7 @@ async def test_an_answer_under_a_number_nobody_issued(outside: Outside) -> None:
 
 
 async def test_a_key_that_is_none_gets_no_certificate(outside: Outside) -> None:
-    for body in ({"key": "x"}, {}, [], None):
+    bodies: list[Any] = [{"key": "x"}, {}, [], None]
+    for body in bodies:
         told = await outside.control("POST", "/alipay/certificates", body, status=400)
         assert told["error"] == "not_a_public_key"

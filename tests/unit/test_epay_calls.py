@@ -203,6 +203,7 @@ async def test_what_looks_unpaid_is_looked_for_among_the_paid(first: dict[str, A
     alone, _ = await ask("query", said(**first), said(code=1, data=[other]))
     assert alone.state in (TradeState.PENDING, TradeState.NOT_FOUND)
     assert alone.transaction_id == ("T1" if alone.state is TradeState.PENDING else "")
+    assert (alone.messages[3].body, alone.messages[3].note[:18]) == (b"", "not_listed sha256=")
     unasked, party = await ask("query", said(**first), list_searched=False)
     assert (unasked.state, len(party.heads)) == (alone.state, 1)
 

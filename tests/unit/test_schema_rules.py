@@ -20,6 +20,12 @@ APPEND_ONLY = (
     "audit_run",
     "audit_checkpoint",
     "audit_total",
+    "card_batch",
+    "card",
+    "card_code",
+    "card_withdrawal",
+    "card_claim",
+    "card_claim_item",
 )
 ORDER_OWNED = (
     "orders",
@@ -42,10 +48,20 @@ OWNERS = {
     "orders": {"orders", "event"},
     "payments": {"payment", "suspense"},
     "fulfilment": {"supply_attempt", "delivered_card"},
+    "fulfilment.stock": {
+        "card_line",
+        "card_batch",
+        "card",
+        "card_code",
+        "card_shelf",
+        "card_withdrawal",
+        "card_claim",
+        "card_claim_item",
+    },
     "refunds": {"refund"},
     "notices": {"notice", "notice_route"},
     "staff": {"staff", "staff_session", "staff_action", "approval"},
-    "app": {"staff", "staff_session", "staff_action", "audit_run", "audit_checkpoint", "audit_total"},
+    "app": {"staff_action", "audit_run", "audit_checkpoint", "audit_total"},
 }
 WRITES = re.compile(r"\b(?:INSERT INTO|UPDATE|DELETE FROM)\s+([a-z_]+)", re.IGNORECASE)
 

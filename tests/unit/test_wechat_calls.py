@@ -23,6 +23,7 @@ from mingzhang.payments.channels.base import Outcome, PaymentRequest, RefundRequ
 from mingzhang.payments.channels.wechat import Wechat, WechatKey, WechatSettings
 from outside_party import OutsideParty, http, outside_party, refused_url
 
+FORGER, STRANGER = Witness(WECHAT.serial), Witness("PUB_KEY_ID_2")
 NOW = datetime(2026, 3, 1, 4, tzinfo=UTC)
 TRANSACTION = "4200000001202603011234567890"
 PAYMENT = PaymentRequest(
@@ -210,9 +211,9 @@ async def test_a_doubtful_seal_is_unknown(call: str) -> None:
     body = json.dumps(fields).encode()
     probe = WECHAT.seal(body, NOW, **{"wechatpay-signature": "WECHATPAY/SIGNTEST/x"})
     cases = [
-        (said(fields, witness=Witness(WECHAT.serial)), "bad_signature", Standing.FORGED),
+        (said(fields, witness=FORGER), "bad_signature", Standing.FORGED),
         (sealed(body, "200 OK", probe), "signature_probe", Standing.FORGED),
-        (said(fields, witness=Witness("PUB_KEY_ID_2")), "unknown_serial", Standing.HINT),
+        (said(fields, witness=STRANGER), "unknown_serial", Standing.HINT),
         (said(fields, at=NOW - timedelta(hours=1)), "stale", Standing.HINT),
         (said(fields, at=NOW + timedelta(seconds=301)), "stale", Standing.HINT),
     ]
@@ -306,6 +307,11 @@ async def test_a_genuine_answer_about_something_else_is_unknown(call: str, chang
     asked, _ = await ask(call, said({**TRADE, **changes}))
     assert (asked.outcome, asked.state) == (Outcome.UNKNOWN, TradeState.UNKNOWN)
     assert asked.messages[1].standing is Standing.VERIFIED
+
+
+async def test_another_currency_is_named_as_the_reason() -> None:
+    asked, _ = await ask("query", said({**TRADE, "amount": {"total": 10005, "currency": "USD"}}))
+    assert (asked.outcome, asked.code, asked.amount_fen) == (Outcome.UNKNOWN, "wrong_currency", 0)
 
 
 async def test_an_answer_about_another_number_is_unknown() -> None:

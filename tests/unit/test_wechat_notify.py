@@ -173,7 +173,7 @@ def test_within_five_minutes_it_is_fresh(off: int) -> None:
         ({"transaction_id": ""}, "unreadable", Standing.HINT),
         ({"success_time": "yesterday"}, "unreadable", Standing.HINT),
         ({"success_time": "2026-03-01T12:00:09"}, "unreadable", Standing.HINT),
-        ({"amount": {"total": 10005, "currency": "USD"}}, "unreadable", Standing.HINT),
+        ({"amount": {"total": 10005, "currency": "USD"}}, "wrong_currency", Standing.HINT),
         ({"amount": {"total": 0, "currency": "CNY"}}, "unreadable", Standing.HINT),
         ({"amount": {"total": True, "currency": "CNY"}}, "unreadable", Standing.HINT),
         ({"amount": {"total": 100.5, "currency": "CNY"}}, "unreadable", Standing.HINT),

@@ -14,12 +14,15 @@ from mingzhang.kit.migrations import read_migrations
 from mingzhang.ledger.model import Finding, named, rollup_findings
 from mingzhang.ledger.places import Account
 
-_GUARD: Final = re.compile(
-    r"CREATE TRIGGER (\w+) BEFORE UPDATE OR DELETE OR TRUNCATE ON (\w+)\s+EXECUTE FUNCTION refuse_change\(\)"
+_TRIGGER: Final = re.compile(
+    r"CREATE TRIGGER (?P<made>\w+) BEFORE (?P<events>[A-Z ]+?) ON (?P<table>\w+)\s+"
+    r"(?P<row>FOR EACH ROW\s+)?EXECUTE FUNCTION (?P<function>\w+)\(\)"
+    r"|DROP TRIGGER (?:IF EXISTS )?(?P<gone>\w+) ON (?P<gone_table>\w+)"
 )
 _CHECK: Final = re.compile(r"ALTER TABLE (leg) ADD CONSTRAINT (\w+) CHECK")
-_BODY: Final = re.compile(r"CREATE (?:OR REPLACE )?FUNCTION refuse_change\(\)[^$]*\$\$(.*?)\$\$", re.DOTALL)
-_GUARD_TYPE: Final = 2 | 8 | 16 | 32  # before, delete, update, truncate; once a statement
+_BODY: Final = re.compile(r"FUNCTION (\w+)\(\) RETURNS trigger[^$]*\$\$(.*?)\$\$", re.DOTALL)
+_TYPES: Final = {"INSERT": 4, "DELETE": 8, "UPDATE": 16, "TRUNCATE": 32}
+_BEFORE, _ROW = 2, 1
 _FIRES: Final = frozenset({"O", "A"})
 
 
@@ -109,20 +112,32 @@ async def whole_findings(conn: asyncpg.Connection, since: datetime) -> AsyncIter
         yield Finding(8, "number_unfounded", row["order_id"], detail)
 
 
+def _wanted_guards(text: str) -> dict[tuple[str, str], tuple[int, str]]:
+    """The triggers that the migrations leave behind: (table, trigger) to its type in the catalogue and its body."""
+    bodies = dict(_BODY.findall(text))
+    wanted: dict[tuple[str, str], tuple[int, str]] = {}
+    for match in _TRIGGER.finditer(text):
+        if match["gone"]:
+            wanted.pop((match["gone_table"], match["gone"]), None)
+            continue
+        kind = _BEFORE + (_ROW if match["row"] else 0)
+        kind += sum(_TYPES[event] for event in match["events"].split(" OR "))
+        wanted[match["table"], match["made"]] = kind, bodies[match["function"]]
+    return wanted
+
+
 async def _guards(conn: asyncpg.Connection) -> list[Finding]:
-    """Every append-only trigger that the migrations make is there, enabled, and still refuses; the legs' checks too."""
+    """Every trigger that the migrations make is there, enabled, and does what it did; the legs' checks too."""
     text = "\n".join(migration.text for migration in read_migrations())
-    wanted = {(table, trigger) for trigger, table in _GUARD.findall(text)}
-    body = _BODY.findall(text)[-1]
     rows = {(row["name"], row["trigger"]): row for row in await conn.fetch(SQL.list_guards)}
     found = []
-    for table, trigger in sorted(wanted):
+    for (table, trigger), (kind, body) in sorted(_wanted_guards(text).items()):
         row = rows.get((table, trigger))
         if row is None:
             found.append(Finding(7, "guard_missing", "", f"table={table} trigger={trigger}"))
         elif row["enabled"] not in _FIRES:
             found.append(Finding(7, "guard_disabled", "", f"table={table} trigger={trigger}"))
-        elif row["type"] != _GUARD_TYPE or row["body"] != body:
+        elif row["type"] != kind or row["body"] != body:
             found.append(Finding(7, "guard_altered", "", f"table={table} trigger={trigger}"))
     checks = {(row["name"], row["check"]) for row in await conn.fetch(SQL.list_checks)}
     for table, check in sorted(set(_CHECK.findall(text)) - checks):

@@ -17,11 +17,16 @@ TRY_S: Final = 30.0  # real seconds a buyer goes on trying what is out of servic
 PAUSE_S: Final = 0.25  # real seconds between tries
 AFTER_EXPIRY_S: Final = 5.0  # virtual seconds past the payment window
 PAID_BADGES: Final = ("confirming", "paid", "refunding", "refunded")
+PLACED_MAX: Final = 3
 PRODUCTS: Final = {"mobile": "phone-100", "direct": "qq-10", "card": "card-100"}
 
 
 class BuyerError(RuntimeError):
     """A buyer could not do what the plan says: the call and what was answered."""
+
+
+class LapsedError(RuntimeError):
+    """The payment window was over before a payment could be opened."""
 
 
 def account_of(kind: str, seed: int, index: int) -> str:
@@ -31,13 +36,17 @@ def account_of(kind: str, seed: int, index: int) -> str:
 
 
 class Buyers:
-    """All buyers of one plan. ``ids``: order number by plan index; ``paid``: orders whose buyer has paid."""
+    """All buyers of one plan. ``ids``: order number by plan index; ``paid``: orders whose buyer has paid.
+
+    ``lapsed``: orders that could not be paid in time because the shop was out of service.
+    """
 
     def __init__(
         self, http: aiohttp.ClientSession, base_url: str, control: str, clock: Clock, seed: int
     ) -> None:
         self.ids: dict[int, str] = {}
         self.paid: set[str] = set()
+        self.lapsed: set[str] = set()
         self._http, self._base_url, self._control, self._clock, self._seed = (
             http,
             base_url,
@@ -50,13 +59,7 @@ class Buyers:
     async def act(self, row: Mapping[str, Any], speed: float, after_s: float = 0.0) -> None:
         """One order's buyer, who comes after ``after_s`` real seconds, up to the last step. Raises BuyerError."""
         await asyncio.sleep(after_s)
-        async with self._slots:
-            placed = await self._place(row)
-            order_id = str(placed["order_id"])
-            self.ids[row["index"]] = order_id
-            if row["faults"]:
-                await self._call(f"{self._control}/faults", {"order": order_id, "faults": row["faults"]})
-            panel = await self._open(order_id, placed["token"])
+        order_id, panel = await self._begin(row)
         if panel is None:
             self.paid.add(order_id)
             return
@@ -74,26 +77,42 @@ class Buyers:
             elif step["outcome"] == "pay":
                 raise BuyerError(f"order {order_id}: the buyer could not pay: {told['result']}")
 
+    async def _begin(self, row: Mapping[str, Any]) -> tuple[str, dict[str, Any] | None]:
+        """Place and open, anew when it was too late; the order and what to pay, None when it is paid already."""
+        for again in range(PLACED_MAX):
+            async with self._slots:
+                placed = await self._place(row, again)
+                order_id = str(placed["order_id"])
+                self.ids[row["index"]] = order_id
+                if row["faults"]:
+                    await self._call(f"{self._control}/faults", {"order": order_id, "faults": row["faults"]})
+                try:
+                    return order_id, await self._open(order_id, placed["token"])
+                except LapsedError:
+                    self.lapsed.add(order_id)
+        raise BuyerError(f"order {order_id} could not be paid in its window, {PLACED_MAX} times")
+
     async def _open(self, order_id: str, token: str) -> dict[str, Any] | None:
-        """Open a payment. None when the page, asked again after a break, says that it is paid already."""
+        """Open a payment. None when the page says that it is paid already; raises LapsedError when it is too late."""
         url = f"{self._base_url}/api/v1/orders/{order_id}"
         headers = {"Authorization": f"Bearer {token}"}
         try:
             return await self._call(f"{url}/payments", {}, headers)
-        except BuyerError:
-            page = await self._call(url, None, headers)
-            if page["pay_badge"] in PAID_BADGES:
-                return None
-            raise
+        except BuyerError as error:
+            if "order_not_payable" not in str(error):
+                raise
+        if (await self._call(url, None, headers))["pay_badge"] in PAID_BADGES:
+            return None
+        raise LapsedError
 
-    async def _place(self, row: Mapping[str, Any]) -> dict[str, Any]:
+    async def _place(self, row: Mapping[str, Any], again: int) -> dict[str, Any]:
         body = {
             "product_id": PRODUCTS[row["kind"]],
             "quantity": 1,
             "account": account_of(row["kind"], self._seed, row["index"]),
             "contact": f"buyer{row['index']}@example.com",
         }
-        headers = {"Idempotency-Key": f"check-{self._seed}-{row['index']:06d}", "X-Client": "check"}
+        headers = {"Idempotency-Key": f"check-{self._seed}-{row['index']:06d}-{again}", "X-Client": "check"}
         return await self._call(f"{self._base_url}/api/v1/orders", body, headers)
 
     async def _call(self, url: str, body: object, headers: Mapping[str, str] | None = None) -> dict[str, Any]:

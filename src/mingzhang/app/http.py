@@ -10,7 +10,7 @@ import structlog
 from litestar import Litestar, MediaType, Response, get
 from litestar.datastructures import CacheControlHeader, State
 from litestar.enums import ScopeType
-from litestar.exceptions import HTTPException
+from litestar.exceptions import HTTPException, NotFoundException
 from litestar.middleware import ASGIMiddleware
 from litestar.static_files import create_static_files_router
 from litestar.types import ASGIApp, Message, Receive, Scope, Send
@@ -36,7 +36,9 @@ class Counted(ASGIMiddleware):
     scopes = (ScopeType.HTTP,)
 
     async def handle(self, scope: Scope, receive: Receive, send: Send, next_app: ASGIApp) -> None:
-        """Pass on, looking at the status that goes out."""
+        """Pass on, looking at the status that goes out. No address of ours holds a NUL."""
+        if "\x00" in scope["path"]:
+            raise NotFoundException
         area, method, begun = (
             metrics.area_of(scope["path"]),
             str(scope.get("method", "")),
@@ -79,7 +81,7 @@ def prometheus() -> Response[bytes]:
 def _wants_json(request: AnyRequest) -> bool:
     path = request.scope["path"]
     accept = request.headers.get("accept", "")
-    if path.startswith("/api/") or path.endswith("/session"):
+    if path.startswith(("/api/", "/hooks/")) or path.endswith("/session"):
         return True
     return "application/json" in accept and "text/html" not in accept
 

@@ -9,7 +9,6 @@ from litestar import Response, get, post
 from litestar.datastructures import Cookie
 from litestar.params import FromPath
 
-from mingzhang.app import staff
 from mingzhang.app.desk import STAFF_ACTIONS, Desk
 from mingzhang.app.http_kit import (
     AnyRequest,
@@ -25,6 +24,9 @@ from mingzhang.app.http_kit import (
     sign,
 )
 from mingzhang.kit.errors import Kind, Problem
+from mingzhang.staff import accounts, doors, record
+from mingzhang.staff.model import Member, Office
+from mingzhang.staff.rights import Right
 from mingzhang.web import pages
 
 STAFF_COOKIE: Final = "mz_staff"
@@ -48,9 +50,13 @@ def _csrf(request: AnyRequest, key: str) -> str:
     return sign(desk_of(request), f"staff-form-{key}", request.cookies.get(key, ""))
 
 
-async def _who(request: AnyRequest) -> str | None:
-    desk = desk_of(request)
-    return await staff.who(desk.pool, request.cookies.get(STAFF_COOKIE, ""), desk.clock.now())
+def _office(request: AnyRequest) -> Office:
+    ctx = desk_of(request).ctx
+    return Office(pool=ctx.pool, vault=ctx.vault, rng=ctx.rng, clock=ctx.clock)
+
+
+async def _who(request: AnyRequest) -> Member | None:
+    return await doors.who(_office(request), request.cookies.get(STAFF_COOKIE, ""))
 
 
 def _sign_in_page(request: AnyRequest, name: str = "", error: str = "", status: int = 200) -> HtmlResponse:
@@ -82,15 +88,14 @@ async def sign_in_form(request: AnyRequest) -> HtmlResponse:
 
 @post("/staff/sign-in", include_in_schema=False)
 async def sign_in(request: AnyRequest) -> Response[Any]:
-    """Check name and password."""
+    """Check name, password and, where the account has a second factor, its code."""
     desk, form = desk_of(request), await form_of(request)
     check_csrf(_csrf(request, BEFORE_COOKIE), form)
-    name = form.get("name", "").strip()[: staff.NAME_MAX]
+    name = form.get("name", "").strip()[: accounts.NAME_MAX]
     try:
         count_guess(request, f"staff:{name}")
-        token = await staff.sign_in(
-            desk.pool, name, form.get("password", "")[:200], desk.clock.now(), desk.clock.speed
-        )
+        password, code = form.get("password", "")[: accounts.PASSWORD_MAX], form.get("code", "")[:10]
+        token = await doors.sign_in(_office(request), name, password, code)
     except Problem as problem:
         if problem.kind is not Kind.TOO_MANY:
             raise
@@ -105,16 +110,17 @@ async def sign_out(request: AnyRequest) -> Response[Any]:
     """End the session."""
     desk, form = desk_of(request), await form_of(request)
     check_csrf(_csrf(request, STAFF_COOKIE), form)
-    await staff.sign_out(desk.pool, request.cookies.get(STAFF_COOKIE, ""), desk.clock.now())
+    await doors.sign_out(_office(request), request.cookies.get(STAFF_COOKIE, ""))
     return see_other("/staff/sign-in", (_cookie(desk, STAFF_COOKIE, "", 0),))
 
 
-async def _work_page(request: AnyRequest, name: str, notice: str, status: int = 200) -> HtmlResponse:
+async def _work_page(request: AnyRequest, member: Member, notice: str, status: int = 200) -> HtmlResponse:
     desk = desk_of(request)
+    await record.require(_office(request), member, Right.VIEW_ORDERS)
     html = pages.work_list_page(
         await desk.work_list(),
         language(request),
-        name,
+        member.name,
         shop_of(desk),
         csrf=_csrf(request, STAFF_COOKIE),
         now=desk.clock.now(),
@@ -126,10 +132,10 @@ async def _work_page(request: AnyRequest, name: str, notice: str, status: int = 
 @get(HOME, include_in_schema=False)
 async def work(request: AnyRequest) -> Response[Any]:
     """Whatever waits for a person."""
-    name = await _who(request)
-    if name is None:
+    member = await _who(request)
+    if member is None:
         return see_other("/staff/sign-in")
-    return await _work_page(request, name, "done" if request.query_params.get("done") == "1" else "")
+    return await _work_page(request, member, "done" if request.query_params.get("done") == "1" else "")
 
 
 @post(f"{HOME}/{{kind:str}}/{{subject:str}}/{{action:str}}", include_in_schema=False)
@@ -138,18 +144,19 @@ async def act(
 ) -> Response[Any]:
     """One safe action, recorded with the name of who did it."""
     form = await form_of(request)
-    name = await _who(request)
-    if name is None:
+    member = await _who(request)
+    if member is None:
         return see_other("/staff/sign-in")
     check_csrf(_csrf(request, STAFF_COOKIE), form)
     if action not in STAFF_ACTIONS.get(kind, ()) or not (subject.isascii() and subject.isalnum()):
         raise Problem("not_found", Kind.NOT_FOUND)
+    await record.require(_office(request), member, Right.ASK_OUTSIDE, subject)
     try:
-        await desk_of(request).staff_action(name, kind, subject, action)
+        await desk_of(request).staff_action(member.name, kind, subject, action)
     except Problem as problem:
         if problem.kind is Kind.INTERNAL:
             raise
-        return await _work_page(request, name, problem.code, 409)
+        return await _work_page(request, member, problem.code, 409)
     return see_other(f"{HOME}?done=1")
 
 

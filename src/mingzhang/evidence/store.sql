@@ -25,13 +25,15 @@ INSERT INTO conflict (evidence_id, party, kind, external_id, bucket, subject, co
 VALUES ($1, $2, $3, $4, $5, $6, $7, $8)
 
 -- name: claim_inbox
--- Take due facts of one bucket for a while; an expired lease is taken over.
-UPDATE inbox SET lease_owner = $4, lease_generation = lease_generation + 1, lease_until = $5, asked = asked + 1
-WHERE bucket = $1 AND (party, kind, external_id) IN (
+-- Take due facts of one bucket for a while; an expired lease is taken over. Apart and MATERIALIZED, because an IN
+-- may run its LIMIT more than once.
+WITH due AS MATERIALIZED (
   SELECT party, kind, external_id FROM inbox
   WHERE bucket = $1 AND due_at <= $2 AND (lease_until IS NULL OR lease_until < $2)
   ORDER BY due_at LIMIT $3 FOR UPDATE SKIP LOCKED)
-RETURNING party, kind, external_id, bucket, subject, content, evidence_id, known_at, asked
+UPDATE inbox i SET lease_owner = $4, lease_generation = i.lease_generation + 1, lease_until = $5, asked = i.asked + 1
+FROM due WHERE i.bucket = $1 AND (i.party, i.kind, i.external_id) = (due.party, due.kind, due.external_id)
+RETURNING i.party, i.kind, i.external_id, i.bucket, i.subject, i.content, i.evidence_id, i.known_at, i.asked
 
 -- name: insert_applied
 -- Apply a fact once: nothing returned means that it was applied before.

@@ -41,7 +41,7 @@ WHERE bucket = $1 AND attempt_no = $2 AND state IN ('sending', 'processing', 'un
 -- name: claim_attempts
 -- Take attempts that are due to be sent or asked about.
 UPDATE supply_attempt SET lease_owner = $4, lease_generation = lease_generation + 1, lease_until = $5
-WHERE bucket = $1 AND attempt_no = ANY (ARRAY(
+WHERE bucket = $1 AND attempt_no = ANY (ARRAY (
   SELECT attempt_no FROM supply_attempt WHERE bucket = $1 AND due_at <= $2 AND (lease_until IS NULL OR lease_until < $2)
   ORDER BY due_at LIMIT $3 FOR UPDATE SKIP LOCKED))
 RETURNING attempt_no, order_id, state

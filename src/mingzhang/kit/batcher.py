@@ -451,7 +451,7 @@ class Batcher(Generic[Item, Result]):
                 # Lanes pause unequally: two that deadlocked with each other should not meet again.
                 await asyncio.sleep(_CONFLICT_PAUSE_SECONDS * 2**flush.conflicts * (1 + lane.index))
                 continue
-            if connection.is_in_transaction():
+            if not _is_dead(connection) and connection.is_in_transaction():
                 await self._disconnect(lane, abort=True)
                 raise Problem("transaction_left_open", Kind.INTERNAL, "the call returned before its commit")
             lane.failures = 0
@@ -460,7 +460,7 @@ class Batcher(Generic[Item, Result]):
     async def _connected(self, lane: _Lane, flush: _Flush) -> asyncpg.Connection:
         while True:
             if lane.connection is not None:
-                if not lane.connection.is_closed():
+                if not _is_dead(lane.connection):
                     return lane.connection
                 await self._disconnect(lane, abort=True)  # died while idle: nothing was in flight
             try:
@@ -489,15 +489,16 @@ class Batcher(Generic[Item, Result]):
         lane.connection = None
         if connection is None:
             return
-        if abort:
-            connection.terminate()
         try:
+            if abort and not _is_dead(connection):
+                connection.terminate()
             if self._pool is not None:
                 await self._pool.release(connection, timeout=_CLOSE_TIMEOUT_SECONDS)
             elif not abort:
                 await connection.close(timeout=_CLOSE_TIMEOUT_SECONDS)
         except (OSError, TimeoutError, asyncpg.PostgresError, asyncpg.InterfaceError):
-            connection.terminate()
+            if not _is_dead(connection):
+                connection.terminate()
 
     def _settle(
         self, flush: _Flush, entries: list[_Entry[Item, Result]], results: Sequence[Answer[Result]]
@@ -553,7 +554,16 @@ class Batcher(Generic[Item, Result]):
 def _is_lost(error: Exception, connection: asyncpg.Connection) -> bool:
     if isinstance(error, asyncpg.QueryCanceledError):
         return False  # of the operator's family, but rolled back for certain and the connection lives
-    return isinstance(error, _LOST) or bool(connection.is_closed())
+    return isinstance(error, _LOST) or _is_dead(connection)
+
+
+def _is_dead(connection: Any) -> bool:
+    """Whether it can't be used any more. A pool's connection that dies while idle is taken back by the pool
+    itself, and from then on even asking it raises."""
+    try:
+        return bool(connection.is_closed())
+    except asyncpg.InterfaceError:
+        return True
 
 
 def _in_order(keys: Sequence[str], results: Answers[Value]) -> Sequence[Answer[Value]]:

@@ -39,9 +39,9 @@ SELECT seq, kind, at, evidence_id, data FROM event WHERE bucket = $1 AND order_i
 SELECT seq FROM orders WHERE bucket = $1 AND order_id = $2
 
 -- name: claim_orders
--- Take orders whose own clock rang.
+-- Take orders whose own clock rang. ARRAY here and in every claim: an IN may run its LIMIT more than once.
 UPDATE orders SET lease_owner = $4, lease_generation = lease_generation + 1, lease_until = $5
-WHERE bucket = $1 AND order_id = ANY (ARRAY(
+WHERE bucket = $1 AND order_id = ANY (ARRAY (
   SELECT order_id FROM orders WHERE bucket = $1 AND due_at <= $2 AND (lease_until IS NULL OR lease_until < $2)
   ORDER BY due_at LIMIT $3 FOR UPDATE SKIP LOCKED))
 RETURNING order_id

@@ -45,7 +45,7 @@ WHERE bucket = $1 AND order_id = $2 AND state IN ('intent', 'open', 'closed')
 -- name: claim_payments
 -- Take payments that are due to be asked about.
 UPDATE payment SET lease_owner = $4, lease_generation = lease_generation + 1, lease_until = $5
-WHERE bucket = $1 AND payment_no = ANY (ARRAY(
+WHERE bucket = $1 AND payment_no = ANY (ARRAY (
   SELECT payment_no FROM payment WHERE bucket = $1 AND due_at <= $2 AND (lease_until IS NULL OR lease_until < $2)
   ORDER BY due_at LIMIT $3 FOR UPDATE SKIP LOCKED))
 RETURNING payment_no

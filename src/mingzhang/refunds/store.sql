@@ -12,7 +12,7 @@ FROM refund WHERE bucket = $1 AND order_id = $2 ORDER BY n DESC LIMIT 50
 
 -- name: set_sending
 -- The money is gathered and the intent on record: from here on a missing answer is unknown.
-UPDATE refund SET state = 'sending', due_at = $3, lease_until = $4
+UPDATE refund SET state = 'sending', due_at = $3, deadline_at = greatest(deadline_at, $3), lease_until = $4
 WHERE bucket = $1 AND refund_no = $2 AND state IN ('ready', 'waiting_float') RETURNING refund_no
 
 -- name: set_state
@@ -29,7 +29,7 @@ UPDATE refund SET due_at = $3 WHERE bucket = $1 AND refund_no = $2 AND state NOT
 -- name: claim_refunds
 -- Take refunds that are due to be sent or asked for.
 UPDATE refund SET lease_owner = $4, lease_generation = lease_generation + 1, lease_until = $5
-WHERE bucket = $1 AND refund_no = ANY (ARRAY(
+WHERE bucket = $1 AND refund_no = ANY (ARRAY (
   SELECT refund_no FROM refund WHERE bucket = $1 AND due_at <= $2 AND (lease_until IS NULL OR lease_until < $2)
   ORDER BY due_at LIMIT $3 FOR UPDATE SKIP LOCKED))
 RETURNING refund_no, order_id

@@ -52,6 +52,9 @@ PROBLEMS: Final[Mapping[str, Advice]] = {
         N_("订单已过付款时间"), N_("没有扣款。请重新下单；若您已付款，请回到订单页点“已付款，订单未更新”。")
     ),
     "forbidden": Advice(N_("没有权限"), N_("请先登录，或从您的订单链接进入。")),
+    "right_missing": Advice(
+        N_("没有权限"), N_("您的角色不能做这一步，或者登录时没有用验证码。请联系管理员。")
+    ),
     "unauthenticated": Advice(N_("请先登录"), N_("登录后会回到刚才的页面。")),
     "csrf_invalid": Advice(N_("页面已过期"), N_("请返回上一页，刷新后再提交。")),
     "invalid": Advice(N_("提交的内容有误"), N_("请返回检查后再提交。")),
@@ -84,7 +87,7 @@ FIELD_ERRORS: Final[Mapping[str, str]] = {
     "product_inactive": N_("这个商品已暂停销售"),
     "unknown_order": N_("没有找到订单，或核对信息不符"),
     "contact_mismatch": N_("没有找到订单，或核对信息不符"),
-    "sign_in_failed": N_("名字或密码不对"),
+    "sign_in_failed": N_("名字、密码或验证码不对"),
     "locked": N_("尝试次数过多，请稍后再试"),
     "too_many": N_("操作太频繁，请等一分钟再试"),
 }

@@ -14,12 +14,12 @@ from simulators.keys import rsa2_verify
 from simulators.wechat.bill import Bills
 from simulators.wechat.methods import Answer, Methods, RefusedError
 from simulators.wechat.model import WechatParty
+from simulators.wechat.notify import OFF_REAL_S, OFF_S
 from simulators.wechat.wire import SCHEME, SigningKey, seal
 from simulators.world import drop, hold
 
 FRESH_S = 300.0
 FRESH_REAL_S = 30.0
-HOUR_S = 3600
 _FIELD = re.compile(r'(mchid|nonce_str|timestamp|serial_no|signature)="([^"]{1,1024})"')
 _ORDER = re.compile(r"/v3/pay/transactions/out-trade-no/([^/]+)(/close)?")
 _TRANSACTION = re.compile(r"/v3/pay/transactions/id/([^/]+)")
@@ -120,7 +120,7 @@ class Gateway:
         body = b"" if answer.node is None else json.dumps(answer.node, ensure_ascii=False).encode()
         timestamp = int(self.party.world.now().timestamp())
         if answer.spoil == "answer_stale":
-            timestamp -= HOUR_S
+            timestamp -= int(max(OFF_S, OFF_REAL_S * self.party.world.clock.speed))
         headers = seal(key, body, timestamp, self.party.nonce(), probe=answer.spoil == "answer_signtest")
         headers["Request-ID"] = self.party.nonce()
         if answer.node is not None:

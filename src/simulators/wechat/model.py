@@ -130,7 +130,7 @@ class WechatParty:
         name = self.signs_with
         if after_rotation and not name.startswith("next_"):
             name = f"next_{name}"
-            self.published_next = True
+            self.published_next = self.published_next or name == "next_certificate"
         return self.keys[name]
 
     def certificates(self) -> list[SigningKey]:

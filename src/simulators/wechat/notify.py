@@ -15,7 +15,8 @@ from simulators.wechat.wire import SigningKey, encrypt, seal
 
 RETRY_AFTER_S = (15, 15, 30, 180, 600, 1200, 1800, 1800, 1800, 3600, 10800, 10800, 10800, 21600, 21600)
 AFTER_BAD_S = 2.0
-HOUR_S = 3600
+OFF_S = 3600
+OFF_REAL_S = 120  # the merchant allows for real seconds of transit, however fast the clock runs
 
 
 @dataclass(frozen=True)
@@ -172,11 +173,12 @@ class Notifier:
             signer = true.signer if wrong.get("signed", True) else foreign
             told.append(replace(self.payment(order, amount=amount), signer=signer))
         stranger = self.world.digest("another", "merchant")
+        off_s = int(max(OFF_S, OFF_REAL_S * self.world.clock.speed))
         changed = {
             "notify_wrong_app_id": self.payment(order, appid=f"wx{stranger[:16]}"),
             "notify_wrong_seller": self.payment(order, mchid="1500000001"),
-            "notify_stale": replace(true, clock_off_s=-HOUR_S),
-            "notify_future": replace(true, clock_off_s=HOUR_S),
+            "notify_stale": replace(true, clock_off_s=-off_s),
+            "notify_future": replace(true, clock_off_s=off_s),
             "notify_signtest": replace(true, probe=True),
             "notify_unknown_serial": replace(
                 true, signer=SigningKey(stranger[:40].upper(), self.party.forger)

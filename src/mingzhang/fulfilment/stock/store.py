@@ -77,6 +77,45 @@ async def claim(
 
     The same number with another product or quantity is `attempt_reused`, for that wish alone.
     """
+    ordinary = await _claim_at_once(conn, wishes, now)
+    return dict(ordinary) if ordinary else await _claim_by_looking(conn, wishes, now)
+
+
+async def _claim_at_once(
+    conn: asyncpg.Connection, wishes: Sequence[Wish], now: datetime
+) -> dict[str, Claim] | None:
+    """The ordinary way: one call for all; None when nothing was done."""
+    if len({wish.attempt_no for wish in wishes}) < len(wishes):
+        return None
+    rows = await conn.fetch(
+        SQL.claim_at_once,
+        [wish.attempt_no for wish in wishes],
+        [wish.product for wish in wishes],
+        [wish.quantity for wish in wishes],
+        [wish.safe_cost_fen for wish in wishes],
+        now,
+    )
+    if not rows:
+        return None
+    cards: dict[str, list[ShelfCard]] = defaultdict(list)
+    for number, _, batch_id, n, unit_cost_fen, card_enc in sorted(rows, key=lambda row: (row[0], row[1])):
+        cards[number].append(
+            ShelfCard(batch_id=batch_id, n=n, unit_cost_fen=unit_cost_fen, reusable=False, card_enc=card_enc)
+        )
+    grants = [
+        Grant(
+            wish=wish,
+            cards=tuple(cards[wish.attempt_no]),
+            cost_fen=sum(card.unit_cost_fen for card in cards[wish.attempt_no]),
+        )
+        for wish in wishes
+    ]
+    return {grant.wish.attempt_no: _claim_of(grant, now) for grant in grants}
+
+
+async def _claim_by_looking(
+    conn: asyncpg.Connection, wishes: Sequence[Wish], now: datetime
+) -> dict[str, Claim | Problem]:
     async with conn.transaction():
         await lock_lines(conn, [wish.product for wish in wishes], now)
         # Read only now: whoever held a line before us has committed what it gave.

@@ -1,3 +1,7 @@
+-- name: claim_at_once
+-- The ordinary batch of claims in one call (0010); no row when one of the wishes needs to be looked at by itself.
+SELECT attempt_no, k, batch_id, n, unit_cost_fen, card_enc FROM claim_cards($1::text[], $2::text[], $3::int[], $4::bigint[], $5)
+
 -- name: open_lines
 -- A line for each product that has none yet.
 INSERT INTO card_line (product, opened_at) SELECT DISTINCT p, $2::timestamptz FROM unnest($1::text[]) AS p

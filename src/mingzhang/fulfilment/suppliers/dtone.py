@@ -45,11 +45,11 @@ class DtOneSettings(msgspec.Struct, frozen=True, kw_only=True):
     """One account at DT One.
 
     ``url``: base address with the version (``https://dvs-api.dtone.com/v1``). ``callback_url``: ours, without
-    a token. ``currency``: the account's (ISO 4217). ``fen_per_unit``: fen booked for one unit of it, a decimal
-    text ("712.35"); the same rate turns prices and the balance into fen. ``phone_prefix``: for bare numbers.
-    ``confirm_within_s``: virtual seconds after which a transaction that was created and not confirmed is
-    cancelled when asked about; longer than any submit takes. ``timeout_s``: real seconds a call; a submit
-    makes two.
+    a token; empty for none. ``currency``: the account's (ISO 4217). ``fen_per_unit``: fen booked for one unit
+    of it, a decimal text ("712.35"); the same rate turns prices and the balance into fen. ``phone_prefix``:
+    for bare numbers. ``confirm_within_s``: virtual seconds after which a transaction that was created and not
+    confirmed is cancelled when asked about; longer than any submit takes. ``timeout_s``: real seconds a call;
+    a submit makes two.
     """
 
     url: str
@@ -202,8 +202,11 @@ class DtOne:
             "external_id": number,
             "product_id": int(product),
             "auto_confirm": False,
-            "callback_url": dtone_wire.callback_address(settings.callback_url, number, settings.api_secret),
         }
+        if settings.callback_url:
+            fields["callback_url"] = dtone_wire.callback_address(
+                settings.callback_url, number, settings.api_secret
+            )
         if request.kind is GoodsKind.MOBILE:
             phone = dtone_wire.e164(request.account, settings.phone_prefix)
             if phone is None:

@@ -12,6 +12,7 @@ What the protocol lacks shapes this file (wire.md, 易支付):
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Mapping
 from typing import Any, Final
 from urllib.parse import urlencode, urlsplit
@@ -158,7 +159,10 @@ class Epay:
         if not open_still or not self._settings.list_searched:
             return answer
         listed = await self.list_trades(0, _ROWS_MAX)
-        found = next((trade for trade in listed.trades if trade.payment_no == payment_no), answer)
+        found = next((trade for trade in listed.trades if trade.payment_no == payment_no), None)
+        if found is None:
+            told = tuple(_without_others(message) for message in listed.messages)
+            return msgspec.structs.replace(answer, messages=answer.messages + told)
         return msgspec.structs.replace(found, messages=answer.messages + listed.messages)
 
     async def query_transaction(self, transaction_id: str) -> TradeAnswer:
@@ -190,7 +194,9 @@ class Epay:
 
     async def close(self, payment_no: str) -> CloseAnswer:
         """Refused without a call: the protocol has none. The buyer may pay until the row is deleted."""
-        return CloseAnswer(outcome=Outcome.REFUSED, code="close_not_supported", text=payment_no)
+        return CloseAnswer(
+            outcome=Outcome.REFUSED, code="close_not_supported", text=f"该渠道没有关单接口:{payment_no}"
+        )
 
     async def refund(self, request: RefundRequest) -> RefundAnswer:
         """``act=refund`` of the whole trade. Accepted, never arrived: only a query says that.
@@ -333,6 +339,15 @@ class Epay:
 
 def _was_paid(trade: TradeAnswer) -> bool:
     return trade.state in (TradeState.PAID, TradeState.REFUNDED)
+
+
+def _without_others(message: Message) -> Message:
+    """A list that does not name this payment: other buyers' trades are none of its evidence, their hash will do."""
+    if message.direction is Direction.OUT:
+        return message
+    digest = hashlib.sha256(message.body).hexdigest()
+    note = f"{message.note or 'not_listed'} sha256={digest}"
+    return msgspec.structs.replace(message, body=b"", note=note)
 
 
 def _doubted(said: Said) -> Said:

@@ -24,6 +24,7 @@ TEXT_MAX: Final = 200
 FROZEN: Final = "frozen"
 """Code of a paid trade whose money the aggregator holds back (ledger row 21)."""
 
+_NOT_FOUND: Final = ("不存在", "未找到", "没有找到")
 _PENDING: Final = frozenset({"0", "4"})
 _REFUSED: Final = frozenset({"-1", "-2"})
 
@@ -65,7 +66,7 @@ def judge(fields: Mapping[str, Any], success: frozenset[str] = frozenset({"1"}))
 
 def means_not_found(said: Said) -> bool:
     """订单号不存在. A wrong merchant id is said in like words, under another code."""
-    return said.outcome is Outcome.REFUSED and "不存在" in said.text
+    return said.outcome is Outcome.REFUSED and any(words in said.text for words in _NOT_FOUND)
 
 
 def means_refunded_before(said: Said) -> bool:

@@ -9,7 +9,7 @@ from __future__ import annotations
 import re
 import secrets
 from collections.abc import Callable
-from datetime import timedelta
+from datetime import date, timedelta
 from typing import Final
 from urllib.parse import quote
 
@@ -31,11 +31,20 @@ from mingzhang.payments.channels.base import (
     RefundRequest,
     RefundState,
     TradeAnswer,
+    TradesAnswer,
     TradeState,
 )
+from mingzhang.payments.channels.wechat_bill import Bill, Bills
 from mingzhang.payments.channels.wechat_client import MALFORMED, Called, Client
 from mingzhang.payments.channels.wechat_keys import KeyFacts, PlatformKeys
-from mingzhang.payments.channels.wechat_states import CURRENCY, NOT_THERE, read_refund, read_trade, text_of
+from mingzhang.payments.channels.wechat_states import (
+    CURRENCY,
+    NOT_THERE,
+    in_other_currency,
+    read_refund,
+    read_trade,
+    text_of,
+)
 from mingzhang.payments.channels.wechat_wire import JSON_TYPE, Signer, platform_key, secret_key, write_json
 
 _PARTY: Final = wechat_notify.PARTY
@@ -45,6 +54,7 @@ _URL_MAX: Final = 1024
 _TRANSACTION: Final = re.compile(r"[0-9]{16,32}")
 _NUMBER: Final = re.compile(r"[0-9A-Za-z_-]{1,32}")
 _REFUND_NUMBER: Final = re.compile(r"[0-9A-Za-z_-]{1,64}")
+_TRANSIT_REAL_S: Final = 30  # a message travels in real seconds, also where the shop's day passes faster
 _ALREADY_CLOSED: Final = "ORDER_CLOSED"
 
 _METHODS: Final = {  # our method → the path's end, and where the answer carries what the buyer needs
@@ -114,7 +124,7 @@ class Wechat:
         self._keys = PlatformKeys(
             [platform_key(key.pem, key.serial) for key in settings.platform_keys],
             downloads=settings.certificates,
-            fresh=timedelta(seconds=settings.fresh_s),
+            fresh=timedelta(seconds=max(settings.fresh_s, _TRANSIT_REAL_S * clock.speed)),
         )
         self._client = Client(
             http,
@@ -127,6 +137,7 @@ class Wechat:
             timeout_s=settings.timeout_s,
             reply_serial=settings.reply_serial,
         )
+        self._bills = Bills(self._client, clock)
 
     async def open(self, request: PaymentRequest) -> OpenAnswer:
         """Place the order (下单). The trade exists from then on; the same number again gives the same address.
@@ -232,6 +243,14 @@ class Wechat:
             return _refund(called, RefundState.UNKNOWN, Outcome.UNKNOWN)
         return _told_refund(called, payment_no, refund_no)
 
+    async def list_trades(self, offset: int, limit: int) -> TradesAnswer:
+        """The payments of the last day whose bill (交易账单) is ready, newest first: for the day-end pass (R10)."""
+        return await self._bills.list_trades(offset, limit)
+
+    async def read_bill(self, day: date) -> Bill:
+        """A whole day's bill with fees and refunds, for reconciliation; ready at 10:00 on the next day."""
+        return await self._bills.read(day)
+
     def read_notify(self, http: HttpMessage) -> Notify:
         """See `wechat_notify.read_notify`; payments' and refunds' notifies alike."""
         return wechat_notify.read_notify(
@@ -305,7 +324,10 @@ class Wechat:
             self._settings.app_id,
         )
         if trade is None or not ours:
-            return _trade(_doubted(called), TradeState.UNKNOWN, Outcome.UNKNOWN)
+            doubted = _doubted(called)
+            if ours and in_other_currency(called.fields):
+                doubted = msgspec.structs.replace(doubted, code="wrong_currency")
+            return _trade(doubted, TradeState.UNKNOWN, Outcome.UNKNOWN)
         return TradeAnswer(
             state=trade.state,
             outcome=Outcome.UNKNOWN if trade.state is TradeState.UNKNOWN else Outcome.OK,

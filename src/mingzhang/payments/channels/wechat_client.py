@@ -10,6 +10,7 @@ import asyncio
 from collections.abc import Callable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any, Final
+from urllib.parse import urlsplit
 
 import msgspec
 
@@ -35,6 +36,8 @@ from mingzhang.payments.channels.wechat_wire import (
 MALFORMED: Final = "malformed_answer"
 NO_KEYS: Final = "no_platform_key"
 _CERTIFICATES: Final = "/v3/certificates"
+_FILE: Final = "/v3/billdownload/file"
+_TARGET_MAX: Final = 2048
 _SIGNING_THREADS: Final = 2
 _AGENT: Final = "mingzhang"  # WeChat refuses calls without one
 
@@ -94,6 +97,32 @@ class Client:
             why = ended.why.value
             return Called(outcome=outcome, code=why, messages=(_own(kind, text, why),))
         return await self._read(kind, _own(kind, text, ""), ended)
+
+    async def file(self, kind: str, url: str) -> tuple[bytes | None, str, tuple[Message, ...]]:
+        """A file that bears no seal: its bytes or None, why not, and the evidence.
+
+        The call is signed, so whatever host the address names, only its path is taken, to our own gateway.
+        """
+        parts = urlsplit(url)
+        target = f"{parts.path}?{parts.query}"
+        if parts.path != _FILE or len(target) > _TARGET_MAX:
+            return None, MALFORMED, ()
+        text, ended = await self._send("GET", target, "")
+        if isinstance(ended, Silence):
+            return None, ended.why.value, (_own(kind, text, ended.why.value),)
+        received = Message(
+            party=PARTY,
+            kind=kind,
+            direction=Direction.IN,
+            standing=Standing.ANSWER,
+            body=ended.body,
+            content_type=ended.content_type[:200] or "application/octet-stream",
+            note=f"http_{ended.status}",
+        )
+        messages = (_own(kind, text, ""), received)
+        if ended.status != 200:
+            return None, f"http_{ended.status}", messages
+        return ended.body, "", messages
 
     async def invoke(self, app_id: str, prepay_id: str) -> dict[str, str]:
         """The signed parameters of JSAPI payment, for the page's script (WeixinJSBridge)."""

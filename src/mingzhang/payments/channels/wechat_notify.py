@@ -16,7 +16,14 @@ from mingzhang.evidence.messages import Direction, HttpMessage, Message, Standin
 from mingzhang.kit.outbound import ANSWER_BYTES_MAX
 from mingzhang.payments.channels.base import Notify, RefundState, TradeState
 from mingzhang.payments.channels.wechat_keys import PlatformKeys, standing_of
-from mingzhang.payments.channels.wechat_states import Refund, Trade, read_refund, read_trade, text_of
+from mingzhang.payments.channels.wechat_states import (
+    Refund,
+    Trade,
+    in_other_currency,
+    read_refund,
+    read_trade,
+    text_of,
+)
 from mingzhang.payments.channels.wechat_wire import (
     SEALED_TYPE,
     open_resource,
@@ -41,12 +48,15 @@ class Refusal(StrEnum):
     WRONG_MERCHANT = "wrong_merchant"
     WRONG_APP = "wrong_app"
     UNKNOWN_EVENT = "unknown_event"
+    WRONG_CURRENCY = "wrong_currency"
     UNREADABLE = "unreadable"
     UNKNOWN_STATE = "unknown_state"
 
 
 # What WeChat itself signed but says nothing usable may still be a reason to ask; the rest is forged.
-_HINTS: Final = frozenset({Refusal.UNKNOWN_EVENT, Refusal.UNREADABLE, Refusal.UNKNOWN_STATE})
+_HINTS: Final = frozenset(
+    {Refusal.UNKNOWN_EVENT, Refusal.WRONG_CURRENCY, Refusal.UNREADABLE, Refusal.UNKNOWN_STATE}
+)
 
 
 def read_notify(
@@ -89,7 +99,7 @@ def _refuse(
     # A refund's notify names no app.
     if fields.get("appid") != app_id and (event == _PAID or "appid" in fields):
         return Refusal.WRONG_APP
-    return None
+    return Refusal.WRONG_CURRENCY if in_other_currency(fields) else None
 
 
 def _payment(

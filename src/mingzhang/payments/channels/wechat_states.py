@@ -103,9 +103,9 @@ def read_trade(fields: Mapping[str, Any]) -> Trade | None:
         transaction_id=text_of(fields, "transaction_id")[:64],
         amount_fen=amount_fen or 0,
         paid_at=paid_at,
-        buyer_mask=_mask(text_of(_object(fields, "payer"), "openid")),
+        buyer_mask=mask_openid(text_of(_object(fields, "payer"), "openid")),
     )
-    if not trade.payment_no or amount.get("currency", CURRENCY) != CURRENCY:
+    if not trade.payment_no or in_other_currency(fields):
         return None
     if state in (TradeState.PAID, TradeState.REFUNDED) and not (
         trade.transaction_id and amount_fen and paid_at
@@ -132,9 +132,15 @@ def read_refund(fields: Mapping[str, Any], word_name: str) -> Refund | None:
     )
     if not (refund.payment_no and refund.refund_no and amount_fen and total_fen):
         return None
-    if amount_fen > total_fen or amount.get("currency", CURRENCY) != CURRENCY:
+    if amount_fen > total_fen or in_other_currency(fields):
         return None
     return refund
+
+
+def in_other_currency(fields: Mapping[str, Any]) -> bool:
+    """Whether the amount is named in anything but yuan renminbi; a refund's notify names no currency."""
+    named: object = _object(fields, "amount").get("currency", CURRENCY)
+    return named != CURRENCY
 
 
 def read_time(text: object) -> datetime | None:
@@ -167,6 +173,6 @@ def _fen(fields: Mapping[str, Any], name: str) -> Fen | None:
     return value
 
 
-def _mask(openid: str) -> str:
+def mask_openid(openid: str) -> str:
     """A payer's openid is personal data: its beginning tells buyers apart well enough."""
     return f"{openid[:6]}***" if openid else ""

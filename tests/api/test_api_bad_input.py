@@ -150,7 +150,7 @@ async def test_an_order_that_never_was_answers_like_a_wrong_token(
         tokens = ("", "x", other, house.desk.ctx.vault.token(real)[:-1], "t" * 100_00)
         answers = set()
         async with untouched(house):
-            for order_id in (real, ghost, "M9ZZZ" + real[5:], "nothing", "%00", "x" * 5_000):
+            for order_id in (real, ghost, "M9ZZZ" + real[5:], "nothing", "x" * 5_000):
                 for token in tokens:
                     headers = {"Authorization": f"Bearer {token}"} if token else {}
                     async with house.http.request(

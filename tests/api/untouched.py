@@ -16,7 +16,10 @@ async def _money(house: House) -> tuple[Any, ...]:
     legs = await pool.fetch("SELECT * FROM leg ORDER BY bucket, subject, seq, n")
     facts = await pool.fetch("SELECT party, kind, external_id, content_hash FROM fact ORDER BY 1, 2, 3")
     states = await pool.fetch("SELECT order_id, state, paid_at FROM orders ORDER BY order_id")
-    waiting = await pool.fetchval("SELECT (SELECT count(*) FROM inbox) + (SELECT count(*) FROM suspense)")
+    waiting = await pool.fetchval(
+        "SELECT (SELECT count(*) FROM suspense) + (SELECT count(*) FROM inbox i WHERE NOT EXISTS (SELECT FROM applied a "
+        "WHERE a.bucket = i.bucket AND a.key = i.kind || ':' || i.party || ':' || i.external_id))"
+    )
     books = await house.world.books()
     held = (books["alipay"]["merchant_balance_fen"], books["fulu"]["balance_fen"])
     return (

@@ -231,7 +231,7 @@ async def test_a_placement_without_its_order_is_finished_by_the_retry(pool: asyn
             await pool.execute(f"DELETE FROM {table} WHERE order_id = $1", first.order_id)
             await pool.execute(f"ALTER TABLE {table} ENABLE TRIGGER ALL")
         second = await place_order(ctx, "test", "key-00000001", REQUEST, buckets=1)
-        assert (second.order_id, second.repeated) == (first.order_id, False)
+        assert (second.order_id, second.repeated) == (first.order_id, True)
         assert (await the_order(ctx, first.order_id)).state == "awaiting_payment"
 
 

@@ -72,7 +72,6 @@ async def place_order(ctx: Context, client: str, key: str, request: PlaceRequest
         order_id = done.order_id
         if await ctx.reader.order(order_id) is None:  # a crash came between the placement and its order
             await ctx.batch.submit(_step(ctx.vault, now, order_id, checked, None))
-            repeated = False
     return Placed(order_id=order_id, token=ctx.vault.token(order_id), repeated=repeated)
 
 

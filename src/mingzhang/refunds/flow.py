@@ -163,7 +163,9 @@ async def _record(ctx: Context, refund: Refund, answer: RefundAnswer) -> None:
         if fresh is None or fresh.state in FINAL:
             return
         evidence_id = await evidence.keep_all(conn, ctx.rng, turn.now, answer.messages)
-        due = turn.now + timedelta(seconds=ASK_S[min(fresh.asked, len(ASK_S) - 1)])
+        due: datetime | None = turn.now + timedelta(seconds=ASK_S[min(fresh.asked, len(ASK_S) - 1)])
+        if answer.state is RefundState.REFUSED:
+            due = None  # asking again would send it again, and the refusal is about to be booked
         if answer.state in {RefundState.ACCEPTED, RefundState.ARRIVED, RefundState.REFUSED}:
             fact = Fact(
                 party=refund.channel,

@@ -86,7 +86,7 @@ async def paid_order(house: LifecycleHouse) -> str:
     await house.parties.fault(order_id, "fulu", "silent")
     await house.parties.fault(order_id, "alipay", "notify_lost")
     panel = await house.desk.open_payment(order_id)
-    await house.parties.pay(panel.payment_no)
+    await house.parties.pay(panel.url)
     await house.desk.receive_notify("alipay", house.parties.notify(panel.payment_no))
     assert await house.apply_next() is not None
     return order_id

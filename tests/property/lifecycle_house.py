@@ -83,9 +83,9 @@ class Parties:
     async def down(self, party: str, down: bool) -> None:
         await self.tell("PUT", f"/party/{party}/down", {"down": down})
 
-    async def pay(self, payment_no: str) -> str:
+    async def pay(self, url: str) -> str:
         """The buyer pays what is on the screen, also when the time limit has just passed."""
-        body = {"out_trade_no": payment_no, "outcome": "pay", "late": True}
+        body = {"pay_url": url, "outcome": "pay", "late": True}
         return str((await self.tell("POST", "/buyers/pay", body))["result"])
 
     async def decide(self, order_id: str, outcome: str) -> None:

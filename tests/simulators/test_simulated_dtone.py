@@ -266,6 +266,14 @@ async def test_a_timeout_before_or_after_acceptance(dtone: Client, name: str, ac
         await dtone.until("H1T1", "COMPLETED" if accepted else "CREATED")
 
 
+async def test_a_confirmation_may_be_turned_away_first(dtone: Client) -> None:
+    await dtone.outside.fault("H2", "dtone", "confirm_429", times=2)
+    _, made = await dtone.create("H2T1")
+    answers = [(await dtone.confirm(made))[0] for _ in range(3)]
+    assert answers == [429, 429, 202]
+    await dtone.until("H2T1", "COMPLETED")
+
+
 async def test_reversed_after_completed_is_credited_and_called_back(dtone: Client) -> None:
     """F19."""
     before = await dtone.balance()

@@ -178,7 +178,6 @@ async def test_a_cancellation_that_is_not_confirmed_leaves_it_unknown(ended: byt
         answer({"errors": []}, "500 Internal Server Error"),
         error(1009001, "500 Internal Server Error"),
         error(1009503, "503 Service Unavailable"),
-        error(1000429, "429 Too Many Requests"),
         error(1007002),
         error(1007004),
         error(1000400),
@@ -189,6 +188,17 @@ async def test_after_the_confirmation_went_out_nothing_is_a_refusal(ended: bytes
     done, party = await ask(SUBMIT, CREATED, ended)
     assert (done.state, len(party.heads)) == (SupplyState.UNKNOWN, 2)
     assert done.code
+
+
+async def test_a_confirmation_turned_away_for_coming_too_often_is_tried_again() -> None:
+    """Confirming twice confirms once; giving up at once would cancel a paid order's transaction."""
+    away = error(1000429, "429 Too Many Requests")
+    done, party = await ask(SUBMIT, CREATED, away, away, CONFIRMED)
+    assert (done.state, len(party.heads), len(done.messages)) == (SupplyState.PROCESSING, 4, 8)
+    done, party = await ask(SUBMIT, CREATED, away)
+    assert (done.state, done.code, len(party.heads)) == (SupplyState.UNKNOWN, "1000429", 4)
+    done, party = await ask(SUBMIT, CREATED, away, error(1007002))
+    assert (done.state, done.reason) == (SupplyState.UNKNOWN, Reason.DUPLICATE)
 
 
 async def test_a_confirmation_may_be_rejected_by_the_platform() -> None:

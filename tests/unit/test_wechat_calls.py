@@ -232,6 +232,7 @@ async def test_a_doubtful_seal_is_unknown(call: str) -> None:
         ("SYSTEM_ERROR", "400 Bad Request"),
         ("FREQUENCY_LIMITED", "429 Too Many Requests"),
         ("RATELIMIT_EXCEEDED", "403 Forbidden"),
+        ("SOMETHING_ELSE", "429 Too Many Requests"),
         ("SIGN_ERROR", "401 Unauthorized"),
         ("NO_AUTH", "403 Forbidden"),
         ("MCH_NOT_EXISTS", "400 Bad Request"),

@@ -137,6 +137,7 @@ def test_an_answer_that_openssl_signed_fits_its_certificate() -> None:
     assert not key.fits(answer_text(timestamp, nonce, body.encode() + b" "), signature)
     assert not key.fits(text, signature[:-4])
     assert not key.fits(text, "不是")
+    assert not key.fits(answer_text(timestamp, nonce, body.encode()), f"{signature[:9]}!{signature[9:]}")
     assert key.holds(datetime(2030, 1, 1, tzinfo=UTC))
     assert not key.holds(datetime(2026, 1, 1, tzinfo=UTC))
     assert not key.holds(datetime(2127, 1, 1, tzinfo=UTC))

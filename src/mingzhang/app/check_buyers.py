@@ -16,7 +16,7 @@ AT_ONCE_MAX: Final = 16
 TRY_S: Final = 30.0  # real seconds a buyer goes on trying what is out of service
 PAUSE_S: Final = 0.25  # real seconds between tries
 AFTER_EXPIRY_S: Final = 5.0  # virtual seconds past the payment window
-PAID_BADGES: Final = ("confirming", "paid", "refunding", "refunded")
+PAID_BADGES: Final = ("paid", "refunding", "refunded")
 PLACED_MAX: Final = 3
 PRODUCTS: Final = {"mobile": "phone-100", "direct": "qq-10", "card": "card-100"}
 
@@ -101,9 +101,15 @@ class Buyers:
         except BuyerError as error:
             if "order_not_payable" not in str(error):
                 raise
-        if (await self._call(url, None, headers))["pay_badge"] in PAID_BADGES:
-            return None
-        raise LapsedError
+        give_up = time.monotonic() + TRY_S
+        while time.monotonic() < give_up:
+            badge = (await self._call(url, None, headers))["pay_badge"]
+            if badge in PAID_BADGES:
+                return None
+            if badge == "closed":
+                raise LapsedError
+            await asyncio.sleep(PAUSE_S)  # the shop is still asking the channel
+        raise BuyerError(f"order {order_id} can be paid no more, and the page does not say why")
 
     async def _place(self, row: Mapping[str, Any], again: int) -> dict[str, Any]:
         body = {

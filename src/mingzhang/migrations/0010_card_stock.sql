@@ -56,10 +56,13 @@ CREATE TABLE card_shelf (
   added_at timestamptz NOT NULL,
   taken int NOT NULL,
   available int NOT NULL,
+  sold_out boolean NOT NULL,
   CONSTRAINT card_shelf_pk PRIMARY KEY (batch_id),
-  CONSTRAINT card_shelf_counts CHECK (taken >= 0 AND available >= 0)
-);
-CREATE INDEX card_shelf_next ON card_shelf (product, expires_at, added_at, batch_id) WHERE available > 0;
+  CONSTRAINT card_shelf_counts CHECK (taken >= 0 AND available >= 0),
+  CONSTRAINT card_shelf_sold_out CHECK (sold_out = (available = 0))
+) WITH (fillfactor = 50);
+-- Not by `available`: an index that names what every claim changes would grow with every claim.
+CREATE INDEX card_shelf_next ON card_shelf (product, expires_at, added_at, batch_id) WHERE NOT sold_out;
 
 -- A card taken off the shelf by a person: into the recycle bin, or moved to another product's batch.
 CREATE TABLE card_withdrawal (
@@ -143,7 +146,7 @@ BEGIN
         WHERE x.batch_id = s.batch_id AND x.n > s.taken
           AND NOT EXISTS (SELECT FROM card_withdrawal y WHERE y.batch_id = x.batch_id AND y.n = x.n)
         ORDER BY x.n LIMIT d.needed) c
-      WHERE s.product = d.p AND s.available > 0 AND (s.expires_at IS NULL OR s.expires_at > p_now)
+      WHERE s.product = d.p AND NOT s.sold_out AND (s.expires_at IS NULL OR s.expires_at > p_now)
       ORDER BY s.expires_at NULLS LAST, s.added_at, s.batch_id, c.cn LIMIT d.needed) f) l;
   -- No product lies there more often than it is wanted: as many in all means as many of each.
   IF v_reusable OR coalesce(cardinality(v_batches), 0) < cardinality(v_attempts) THEN
@@ -161,7 +164,7 @@ BEGIN
   JOIN (SELECT u.a, sum(u.c) AS total FROM unnest(v_attempts, v_costs) AS u(a, c) GROUP BY u.a) t ON t.a = w.a;
   INSERT INTO card_claim_item (attempt_no, k, batch_id, n, reusable)
   SELECT u.a, u.i, u.b, u.cn, false FROM unnest(v_attempts, v_ks, v_batches, v_ns) AS u(a, i, b, cn);
-  UPDATE card_shelf s SET taken = g.highest, available = s.available - g.gone
+  UPDATE card_shelf s SET taken = g.highest, available = s.available - g.gone, sold_out = s.available = g.gone
   FROM (SELECT u.b, max(u.cn) AS highest, count(*)::int AS gone FROM unnest(v_batches, v_ns) AS u(b, cn) GROUP BY u.b) g
   WHERE s.batch_id = g.b;
   RETURN QUERY SELECT * FROM unnest(v_attempts, v_ks, v_batches, v_ns, v_costs, v_cards);

@@ -1,5 +1,6 @@
 """Refunds by the original path, followed until the channel has given the money back (R23, R26, F14; rows 13, 14, 20)."""
 
+from collections.abc import Sequence
 from datetime import datetime, timedelta
 
 from mingzhang.evidence import store as evidence
@@ -15,7 +16,7 @@ from mingzhang.orders.states import PERSON_MAX_S, REFUND_MAX_S
 from mingzhang.orders.store import SQL as ORDERS
 from mingzhang.orders.store import Turn, open_turn
 from mingzhang.payments.channels.base import RefundAnswer, RefundRequest, RefundState
-from mingzhang.payments.store import list_payments
+from mingzhang.payments.store import Payment, list_payments
 from mingzhang.refunds import store
 from mingzhang.refunds.store import Refund, find_refund, list_refunds
 
@@ -27,9 +28,7 @@ FINAL = frozenset({"arrived", "refused"})
 async def start_refund(turn: Turn, cause: str, evidence_id: str) -> None:
     """Plan the full refund of an order whose turn is open; the number is fixed here, before any call."""
     order, now = turn.order, turn.now
-    paid = next(
-        payment for payment in await list_payments(turn.conn, order.order_id) if payment.state == "paid"
-    )
+    paid = _booked(await list_payments(turn.conn, order.order_id))
     n = len(await list_refunds(turn.conn, order.order_id)) + 1
     refund_no = refund_number(order.order_id, n)
     deadline = now + timedelta(seconds=REFUND_MAX_S)
@@ -50,6 +49,12 @@ async def start_refund(turn: Turn, cause: str, evidence_id: str) -> None:
     )
     turn.event("refund_asked", "" if "#" in evidence_id else evidence_id, reason=cause, channel=paid.channel)
     turn.move("refunding", holder="channel", next_actor="shop", deadline_at=deadline)
+
+
+def _booked(payments: Sequence[Payment]) -> Payment:
+    """The payment whose money the order took: the first that was paid. What came later waits in suspense (F15)."""
+    paid = [(payment.paid_at, payment.n, payment) for payment in payments if payment.state == "paid"]
+    return min(paid)[2]
 
 
 async def work_refund(ctx: Context, refund_no: str) -> None:
@@ -162,7 +167,9 @@ async def _record(ctx: Context, refund: Refund, answer: RefundAnswer) -> None:
         if fresh is None or fresh.state in FINAL:
             return
         evidence_id = await evidence.keep_all(conn, ctx.rng, turn.now, answer.messages)
-        due = turn.now + timedelta(seconds=ASK_S[min(fresh.asked, len(ASK_S) - 1)])
+        due: datetime | None = turn.now + timedelta(seconds=ASK_S[min(fresh.asked, len(ASK_S) - 1)])
+        if answer.state is RefundState.REFUSED:
+            due = None  # asking again would send it again, and the refusal is about to be booked
         if answer.state in {RefundState.ACCEPTED, RefundState.ARRIVED, RefundState.REFUSED}:
             fact = Fact(
                 party=refund.channel,

@@ -34,6 +34,7 @@ ROWS: tuple[Row, ...] = (
         None,
         True,
     ),
+    ("confirm_429", "确认时限流 429", "HTTP 429 on the first n confirmations", ONCE, None, False),
     ("confirm_lost", "确认请求丢失", "the confirmation never arrives", ALWAYS, REFUNDED, True),
     ("cancel_lost", "取消请求丢失", "the cancellation never arrives", ONCE, None, True),
     (

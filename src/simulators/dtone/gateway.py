@@ -107,6 +107,8 @@ class Gateway:
             return self.refuse(found)
         if self.party.fault(found.external_id, "confirm_lost", take=True) is not None:
             return await hold(request)
+        if self.party.fault(found.external_id, "confirm_429", take=True) is not None:
+            return self.refuse(outcomes.TOO_MANY)
         refusal = self._not_open(found, outcomes.CONFIRMED_ALREADY)
         if refusal is None and self.party.world.now() > found.confirm_until:
             refusal = outcomes.CONFIRM_TOO_LATE

@@ -33,7 +33,7 @@ CROSS JOIN LATERAL (
     WHERE c.batch_id = s.batch_id AND c.n > s.taken
       AND NOT EXISTS (SELECT FROM card_withdrawal x WHERE x.batch_id = c.batch_id AND x.n = c.n)
     ORDER BY c.n LIMIT w.needed) c
-  WHERE s.product = w.product AND s.available > 0 AND (s.expires_at IS NULL OR s.expires_at > $3)
+  WHERE s.product = w.product AND NOT s.sold_out AND (s.expires_at IS NULL OR s.expires_at > $3)
   ORDER BY s.expires_at NULLS LAST, s.added_at, s.batch_id, c.n LIMIT w.needed) f
 ORDER BY w.product, f.expires_at NULLS LAST, f.added_at, f.batch_id, f.n
 
@@ -50,7 +50,7 @@ SELECT a, k, b, n, r FROM unnest($1::text[], $2::int[], $3::text[], $4::int[], $
 
 -- name: advance_shelf
 -- How far each batch is given out now.
-UPDATE card_shelf s SET taken = t.n, available = s.available - t.gone
+UPDATE card_shelf s SET taken = t.n, available = s.available - t.gone, sold_out = s.available = t.gone
 FROM unnest($1::text[], $2::int[], $3::int[]) AS t(batch_id, n, gone) WHERE s.batch_id = t.batch_id
 
 -- name: read_levels
@@ -61,9 +61,9 @@ SELECT product,
     AS value_fen,
   coalesce(sum(available) FILTER (WHERE expires_at <= $1), 0)::bigint AS expired,
   coalesce(sum(available * unit_cost_fen) FILTER (WHERE NOT reusable AND expires_at <= $1), 0)::bigint AS expired_fen,
-  min(expires_at) FILTER (WHERE available > 0 AND expires_at > $1) AS next_expiry,
-  coalesce(bool_or(reusable) FILTER (WHERE available > 0 AND (expires_at IS NULL OR expires_at > $1)), false) AS endless
-FROM card_shelf WHERE available > 0 GROUP BY product ORDER BY product
+  min(expires_at) FILTER (WHERE expires_at > $1) AS next_expiry,
+  coalesce(bool_or(reusable) FILTER (WHERE (expires_at IS NULL OR expires_at > $1)), false) AS endless
+FROM card_shelf WHERE NOT sold_out GROUP BY product ORDER BY product
 
 -- name: find_batch
 -- A batch by its id.
@@ -101,8 +101,8 @@ INSERT INTO card_batch (batch_id, product, unit_cost_fen, expires_at, reusable, 
 
 -- name: insert_shelf
 -- The batch may be sold from.
-INSERT INTO card_shelf (batch_id, product, unit_cost_fen, expires_at, reusable, added_at, taken, available)
-VALUES ($1, $2, $3, $4, $5, $6, 0, $7)
+INSERT INTO card_shelf (batch_id, product, unit_cost_fen, expires_at, reusable, added_at, taken, available, sold_out)
+VALUES ($1, $2, $3, $4, $5, $6, 0, $7::int, $7::int = 0)
 
 -- name: find_shelf
 -- Where a batch stands.
@@ -117,7 +117,7 @@ ON CONFLICT DO NOTHING RETURNING n
 
 -- name: reduce_shelf
 -- So many fewer may be sold.
-UPDATE card_shelf SET available = available - $2 WHERE batch_id = $1
+UPDATE card_shelf SET available = available - $2, sold_out = available = $2 WHERE batch_id = $1
 
 -- name: copy_cards
 -- The same sealed cards in another batch, numbered anew.

@@ -351,9 +351,9 @@ class Lifecycle(RuleBasedStateMachine):
 STEPS_TO: tuple[Callable[[Lifecycle], None], ...] = (
     lambda life: life.open_payment("qr"),
     lambda life: life.pay(0),
-    lambda life: (life.notify(0, 1), life.apply_a_fact())[0],
+    lambda life: life.notify(0, 1, then=["apply_a_fact"]),
     lambda life: life.work_attempts(),
-    lambda life: (life.time_passes(16 * 60), life.ring())[0],
+    lambda life: life.time_passes(16 * 60, then=["ring"]),
 )
 
 

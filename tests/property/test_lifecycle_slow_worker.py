@@ -60,11 +60,11 @@ class SlowWorker:
             self._party = SlowWayBack(ctx.channels["alipay"], method)
             self._ctx = replace(ctx, channels={"alipay": self._party})
         self._house = house
-        self._visit: asyncio.Task[None] | None = None
+        self._visit: asyncio.Future[None] | None = None
 
     async def begin(self) -> str:
         (subject,) = await self._house.claim(self._key)
-        self._visit = asyncio.create_task(CLAIMS[self._key][1](self._ctx, subject))
+        self._visit = asyncio.ensure_future(CLAIMS[self._key][1](self._ctx, subject))
         await asyncio.wait_for(self._party.answered.wait(), 10)
         self._house.clock.advance(self._house.ctx.lease_s + 1)  # and now its lease has run out
         return subject

@@ -45,7 +45,7 @@ ORDER_OWNED = (
 OWNERS = {
     "evidence": {"evidence", "fact", "inbox", "conflict", "number", "applied"},
     "ledger": {"leg"},
-    "catalogue": {"product", "rule_version"},
+    "catalogue": {"product", "product_supplier", "rule_version"},
     "orders": {"orders", "event"},
     "payments": {"payment", "suspense"},
     "fulfilment": {"supply_attempt", "delivered_card"},

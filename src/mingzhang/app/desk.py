@@ -26,14 +26,22 @@ from mingzhang.kit.sql import load
 from mingzhang.ledger import postings
 from mingzhang.ledger import store as ledger
 from mingzhang.ledger.places import FREE
-from mingzhang.orders import pay, supply
+from mingzhang.orders import claims, pay, supply
 from mingzhang.orders import store as orders
 from mingzhang.orders.context import Context
 from mingzhang.orders.place import Placed, PlaceRequest, check_request, place_order
 from mingzhang.payments import store as payments
 from mingzhang.payments.channels.base import Channel
 from mingzhang.refunds import store as refunds
-from mingzhang.web.model import MoneyPart, OrderPage, PaymentPanel, ProductCard, TimelineItem, WorkItem
+from mingzhang.web.model import (
+    ClaimPanel,
+    MoneyPart,
+    OrderPage,
+    PaymentPanel,
+    ProductCard,
+    TimelineItem,
+    WorkItem,
+)
 
 SQL = load("mingzhang.app", "desk")
 WAIT_POLL_S = 1.0
@@ -153,6 +161,10 @@ class Desk:
     async def check_payment(self, order_id: str) -> None:
         """已付款,订单未更新: ask the channel now."""
         await pay.ask_now(self.ctx, order_id)
+
+    async def make_claim(self, order_id: str, number: str, picture: bytes = b"") -> ClaimPanel:
+        """A payment that the buyer shows us (R26); see `claims.make_claim` for what it raises."""
+        return reading.claim_panel(await claims.make_claim(self.ctx, order_id, number, picture))
 
     async def products(self) -> list[ProductCard]:
         """The shop front."""

@@ -16,9 +16,11 @@ from mingzhang.orders.states import FINAL
 from mingzhang.orders.store import SQL as ORDERS
 from mingzhang.orders.store import Order, read_order
 from mingzhang.orders.supply import may_choose
+from mingzhang.payments.claim_store import Claim, list_claims
 from mingzhang.payments.store import Payment, list_payments
 from mingzhang.refunds.store import Refund, list_refunds
 from mingzhang.web.model import (
+    ClaimPanel,
     MoneyPart,
     OrderPage,
     PaymentPanel,
@@ -70,6 +72,7 @@ async def read_page(conn: asyncpg.Connection, vault: Vault, order_id: str, now: 
         refund=_refund_panel(refund),
         serial=attempt.serial if attempt else "",
         cards=await _cards(conn, vault, order),
+        claims=tuple(claim_panel(claim) for claim in await list_claims(conn, order_id)),
         actions=_actions(order, payment),
         promise_s=order.promise_s,
         typical_p50_s=_seconds(typical["p50"]),
@@ -218,6 +221,23 @@ async def read_money(conn: asyncpg.Connection, order: Order) -> tuple[MoneyPart,
             )
         )
     return tuple(parts)
+
+
+def claim_panel(claim: Claim) -> ClaimPanel:
+    """A claim as its buyer reads it: nothing of what staff know beside it."""
+    return ClaimPanel(
+        claim_id=claim.claim_id,
+        state=claim.state,
+        number=claim.number,
+        picture=bool(claim.picture_id),
+        said=claim.said,
+        asked=claim.asked,
+        asked_at=claim.asked_at,
+        next_ask_at=claim.due_at,
+        deadline_at=claim.deadline_at if claim.finished_at is None else None,
+        made_at=claim.made_at,
+        answer=claim.answer,
+    )
 
 
 async def _heads(conn: asyncpg.Connection, ids: list[str]) -> dict[str, asyncpg.Record]:

@@ -79,7 +79,9 @@ async def run_order(ctx: Context, key: str, took: dict[str, list[float]]) -> str
 
     placed = await place_order(ctx, "bench", key, _REQUEST, buckets=1)
     lap("place")
-    intent = await pay.intend_payment(ctx, await _order(ctx, placed.order_id), "alipay", "qr")
+    snapshot = await ctx.reader.snapshot(placed.order_id)
+    assert snapshot is not None
+    intent = await pay.intend_payment(ctx, snapshot, "alipay", "qr")
     lap("open")
     opened = OpenAnswer(
         outcome=Outcome.OK,
@@ -89,7 +91,7 @@ async def run_order(ctx: Context, key: str, took: dict[str, list[float]]) -> str
     )
     await pay.record_opening(ctx, intent, opened)
     lap("opened")
-    payment = await ctx.reader.payment(placed.order_id, intent.payment_no)
+    payment = await ctx.reader.opened_payment(placed.order_id, intent.payment_no)
     await _pay(ctx, payment)
     lap("paid")
     order = await _order(ctx, placed.order_id)

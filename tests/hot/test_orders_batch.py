@@ -15,7 +15,7 @@ import asyncpg
 import pytest
 
 from mingzhang.app import wiring
-from mingzhang.app.bench.core import exchange, message, ready_attempt, run_order
+from mingzhang.app.bench.core_steps import exchange, message, ready_attempt, run_order
 from mingzhang.app.settings import Settings
 from mingzhang.app.worker import Worker
 from mingzhang.catalogue import store as catalogue

@@ -14,7 +14,7 @@ from mingzhang.kit.errors import Kind, Problem
 from mingzhang.kit.ids import attempt_number, new_id, new_suspense_id, order_of_number, payment_number
 from mingzhang.ledger import postings
 from mingzhang.ledger import store as ledger
-from mingzhang.orders.batch import DONE, Step, fact_parts, message_rows
+from mingzhang.orders.batch import DONE, Snapshot, Step, fact_parts, message_rows
 from mingzhang.orders.context import Context
 from mingzhang.orders.states import DISPATCH_MAX_S, PERSON_MAX_S
 from mingzhang.orders.store import Order, Turn, open_turn
@@ -43,7 +43,7 @@ async def open_payment(
     """
     if channel not in ctx.channels or method not in {"qr", "page", "wap"}:
         raise Problem("unknown_channel", Kind.INVALID)
-    order = await ctx.reader.order(order_id)
+    order = await ctx.reader.snapshot(order_id)
     if order is None:
         raise Problem("unknown_order", Kind.NOT_FOUND)
     intent = await intend_payment(ctx, order, channel, method)
@@ -65,7 +65,7 @@ async def open_payment(
     return await record_opening(ctx, intent, answer)
 
 
-async def intend_payment(ctx: Context, order: Order, channel: str, method: str) -> Payment:
+async def intend_payment(ctx: Context, order: Snapshot, channel: str, method: str) -> Payment:
     """The intent on record, by the batch when it is the order's first; or the payment that is open."""
     now, order_id = ctx.now(), order.order_id
     payment_no = payment_number(order_id, 1)
@@ -83,7 +83,14 @@ async def intend_payment(ctx: Context, order: Order, channel: str, method: str) 
 
 
 def _intent(
-    order: Order, payment_no: str, n: int, channel: str, method: str, *, due: datetime | None, now: datetime
+    order: Order | Snapshot,
+    payment_no: str,
+    n: int,
+    channel: str,
+    method: str,
+    *,
+    due: datetime | None,
+    now: datetime,
 ) -> Payment:
     return Payment(
         bucket=order.bucket,
@@ -159,7 +166,9 @@ async def record_opening(ctx: Context, intent: Payment, answer: OpenAnswer) -> P
         raise Problem("channel_unavailable", Kind.UNAVAILABLE, answer.code)
     if stands == "failed":
         raise Problem("channel_refused", Kind.CONFLICT, answer.code)
-    return msgspec.structs.replace(intent, state=stands, url=answer.url)
+    payment = msgspec.structs.replace(intent, state=stands, url=answer.url)
+    ctx.reader.opened(payment)
+    return payment
 
 
 async def receive_notify(ctx: Context, channel: str, http: HttpMessage) -> Reply:
@@ -251,7 +260,7 @@ def _marked(message: Message, refusal: str) -> Message:
 
 async def _payment_named(ctx: Context, payment_no: str) -> Payment | None:
     try:
-        return await ctx.reader.payment(order_of_number(payment_no), payment_no)
+        return await ctx.reader.opened_payment(order_of_number(payment_no), payment_no)
     except Problem as problem:
         if problem.code != "unknown_order":
             raise

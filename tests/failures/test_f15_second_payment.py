@@ -4,11 +4,11 @@ import asyncio
 from pathlib import Path
 
 import pytest
-
-from house import House, open_house
 from test_f01_f20 import sound
 
-CHANNELS = ("alipay", "wechat", "epay")
+from house import House, open_house
+
+TWO_TRADES = ("alipay", "epay")  # WeChat takes one payment for a number
 
 
 async def given_back(house: House, order_id: str, count: int = 1) -> None:
@@ -29,7 +29,7 @@ async def refunded_fen(house: House, channel: str, order_id: str) -> int:
     )
 
 
-@pytest.mark.parametrize("channel", CHANNELS)
+@pytest.mark.parametrize("channel", TWO_TRADES)
 async def test_f15_two_trades_on_one_number(database_url: str, tmp_path: Path, channel: str) -> None:
     """The buyer's one action makes two trades; the second never overwrites the first."""
     async with open_house(database_url, tmp_path) as house:

@@ -39,13 +39,14 @@ ORDER_OWNED = (
     "refund",
     "applied",
     "notice",
+    "untold",
     "approval",
 )
 # Who may write which table: a slice writes its own and no other.
 OWNERS = {
     "evidence": {"evidence", "fact", "inbox", "conflict", "number", "applied"},
     "ledger": {"leg"},
-    "catalogue": {"product", "rule_version"},
+    "catalogue": {"product", "product_supplier", "rule_version"},
     "orders": {"orders", "event", "bucket"},
     "payments": {"payment", "suspense", "trade_hint"},
     "fulfilment": {"supply_attempt", "delivered_card"},
@@ -60,7 +61,7 @@ OWNERS = {
         "card_claim_item",
     },
     "refunds": {"refund"},
-    "notices": {"notice", "notice_route"},
+    "notices": {"notice", "notice_route", "untold"},
     "staff": {"staff", "staff_session", "staff_action", "approval"},
     "app": {"staff_action", "audit_run", "audit_checkpoint", "audit_total"},
 }

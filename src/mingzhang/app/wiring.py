@@ -2,6 +2,7 @@
 
 import os
 import random
+import secrets
 from pathlib import Path
 
 import asyncpg
@@ -55,7 +56,7 @@ def build_context(settings: Settings, pool: asyncpg.Pool, http: Outbound) -> Con
         reader=BatchReader(pool),
         catalogue=CatalogueCache(pool),
         clock=clock,
-        rng=random.SystemRandom(),
+        rng=random.Random(secrets.randbits(256)),  # for ids; secrets come from elsewhere
         vault=Vault(settings.secret_key),
         channels=build_channels(settings, http, clock),
         suppliers=suppliers,

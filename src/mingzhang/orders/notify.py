@@ -60,7 +60,7 @@ async def receive_notify(ctx: Context, channel: str, http: HttpMessage) -> Reply
 async def payment_named(ctx: Context, channel: str, payment_no: str) -> Payment | None:
     """The payment of that number at that channel; None for anything that is not one of ours there."""
     try:
-        payment = await ctx.reader.payment(order_of_number(payment_no), payment_no)
+        payment = await ctx.reader.opened_payment(order_of_number(payment_no), payment_no)
     except Problem as problem:
         if problem.code != "unknown_order":
             raise

@@ -13,7 +13,7 @@ from mingzhang.kit.database import transaction
 from mingzhang.kit.errors import Kind, Problem
 from mingzhang.kit.ids import attempt_number, is_suspense_id, new_id, order_of_number, payment_number
 from mingzhang.ledger import postings
-from mingzhang.orders.batch import DONE, Step, fact_parts, message_rows
+from mingzhang.orders.batch import DONE, Snapshot, Step, fact_parts, message_rows
 from mingzhang.orders.context import Context
 from mingzhang.orders.states import DISPATCH_MAX_S
 from mingzhang.orders.store import Order, Turn, open_turn
@@ -63,7 +63,7 @@ async def open_payment(
     channel_unavailable (the intent stays and is asked about).
     """
     check_method(ctx, channel, method, buyer)
-    order = await ctx.reader.order(order_id)
+    order = await ctx.reader.snapshot(order_id)
     if order is None:
         raise Problem("unknown_order", Kind.NOT_FOUND)
     intent = await intend_payment(ctx, order, channel, method)
@@ -87,7 +87,7 @@ async def open_payment(
     return Opened(payment=await record_opening(ctx, intent, answer), invoke=answer.invoke)
 
 
-async def intend_payment(ctx: Context, order: Order, channel: str, method: str) -> Payment:
+async def intend_payment(ctx: Context, order: Snapshot, channel: str, method: str) -> Payment:
     """The intent on record, by the batch when it is the order's first; or the payment that is open."""
     now, order_id = ctx.now(), order.order_id
     payment_no = payment_number(order_id, 1)
@@ -105,7 +105,14 @@ async def intend_payment(ctx: Context, order: Order, channel: str, method: str) 
 
 
 def _intent(
-    order: Order, payment_no: str, n: int, channel: str, method: str, *, due: datetime | None, now: datetime
+    order: Order | Snapshot,
+    payment_no: str,
+    n: int,
+    channel: str,
+    method: str,
+    *,
+    due: datetime | None,
+    now: datetime,
 ) -> Payment:
     return Payment(
         bucket=order.bucket,
@@ -183,7 +190,9 @@ async def record_opening(ctx: Context, intent: Payment, answer: OpenAnswer) -> P
         raise Problem("channel_unavailable", Kind.UNAVAILABLE, answer.code)
     if stands == "failed":
         raise Problem("channel_refused", Kind.CONFLICT, answer.code)
-    return msgspec.structs.replace(intent, state=stands, url=answer.url)
+    payment = msgspec.structs.replace(intent, state=stands, url=answer.url)
+    ctx.reader.opened(payment)
+    return payment
 
 
 async def learn_paid(ctx: Context, payment: Payment, notify: Notify) -> None:

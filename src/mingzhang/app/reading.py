@@ -16,6 +16,7 @@ from mingzhang.orders.states import FINAL
 from mingzhang.orders.store import SQL as ORDERS
 from mingzhang.orders.store import Order, read_order
 from mingzhang.orders.supply import may_choose
+from mingzhang.orders.typical import TypicalTimes
 from mingzhang.payments.claim_store import Claim, list_claims
 from mingzhang.payments.store import Payment, list_payments
 from mingzhang.refunds.store import Refund, list_refunds
@@ -34,7 +35,9 @@ from mingzhang.web.model import (
 PARAMS = frozenset({"channel", "supplier", "reason", "amount_fen"})
 
 
-async def read_page(conn: asyncpg.Connection, vault: Vault, order_id: str, now: datetime) -> OrderPage:
+async def read_page(
+    conn: asyncpg.Connection, vault: Vault, times: TypicalTimes, order_id: str, now: datetime
+) -> OrderPage:
     """Everything the buyer may read of one order; raises `unknown_order`."""
     order = await read_order(conn, order_id)
     paid = await list_payments(conn, order_id)
@@ -44,7 +47,7 @@ async def read_page(conn: asyncpg.Connection, vault: Vault, order_id: str, now: 
     payment = _front(paid)
     attempt = attempts[0] if attempts else None
     refund = refunds[0] if refunds else None
-    typical = await conn.fetchrow(ORDERS.read_typical, order.product_id)
+    typical = await times.of(conn, order.product_id)
     unsure = _uncertainty(order, payment, attempt)
     return OrderPage(
         order_id=order.order_id,
@@ -75,18 +78,14 @@ async def read_page(conn: asyncpg.Connection, vault: Vault, order_id: str, now: 
         claims=tuple(claim_panel(claim) for claim in await list_claims(conn, order_id)),
         actions=_actions(order, payment),
         promise_s=order.promise_s,
-        typical_p50_s=_seconds(typical["p50"]),
-        typical_p90_s=_seconds(typical["p90"]),
-        typical_n=typical["n"],
+        typical_p50_s=typical.p50,
+        typical_p90_s=typical.p90,
+        typical_n=typical.n,
         rule_version=order.rule_version,
         final=order.state in FINAL and order.state != "closed",
         seq=order.seq,
         now=now,
     )
-
-
-def _seconds(value: object) -> float | None:
-    return None if value is None else float(str(value))
 
 
 def _front(payments: list[Payment]) -> Payment | None:

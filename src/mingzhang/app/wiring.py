@@ -15,7 +15,7 @@ from mingzhang.fulfilment.suppliers.fulu import Fulu, FuluSettings
 from mingzhang.kit.clock import clock_from_spec
 from mingzhang.kit.outbound import Outbound
 from mingzhang.kit.vault import Vault
-from mingzhang.orders import pay, supply
+from mingzhang.orders import pay, supply_apply
 from mingzhang.orders.batch import BatchReader, OrderBatch
 from mingzhang.orders.context import Context
 from mingzhang.payments.channels.alipay import Alipay, AlipaySettings
@@ -25,9 +25,9 @@ from mingzhang.refunds import flow as refunds
 # Which use case applies a fact of which kind.
 APPLY = {
     "paid": pay.apply_paid,
-    "supply_succeeded": supply.apply_supply,
-    "supply_refused": supply.apply_supply,
-    "supply_reversed": supply.apply_supply,
+    "supply_succeeded": supply_apply.apply_supply,
+    "supply_refused": supply_apply.apply_supply,
+    "supply_reversed": supply_apply.apply_supply,
     "refund_accepted": refunds.apply_refund,
     "refund_arrived": refunds.apply_refund,
     "refund_refused": refunds.apply_refund,

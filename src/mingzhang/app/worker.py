@@ -43,6 +43,7 @@ async def _ring(ctx: Context, order_id: str) -> None:
 ROUNDS: tuple[tuple[str, str, Visit], ...] = (
     (payments.SQL.claim_payments, "payment_no", pay.ask_channel),
     (fulfilment.SQL.claim_attempts, "attempt_no", supply.work_attempt),
+    (fulfilment.SQL.claim_watches, "watched_no", supply.work_attempt),
     (refund_store.SQL.claim_refunds, "refund_no", refunds.work_refund),
     (orders.SQL.claim_orders, "order_id", _ring),
 )

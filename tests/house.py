@@ -23,6 +23,7 @@ from mingzhang.app.desk import Desk, open_desk
 from mingzhang.app.http import create_app
 from mingzhang.app.settings import Settings
 from mingzhang.app.worker import run_worker
+from mingzhang.app.worker_post import run_post
 from mingzhang.orders.place import PlaceRequest
 from mingzhang.web.model import OrderPage
 from simulator_process import SimulatorProcess
@@ -66,18 +67,22 @@ class House:
         self.http: aiohttp.ClientSession
         self._stop = asyncio.Event()
         self._worker: asyncio.Task[None] | None = None
+        self._post: asyncio.Task[None] | None = None
         self._n = 0
 
     def start_worker(self) -> None:
         """Let the rows be visited."""
         self._stop = asyncio.Event()
-        self._worker = asyncio.create_task(run_worker(self.desk.ctx, self._stop))
+        desk = self.desk
+        self._worker = asyncio.create_task(run_worker(desk.ctx, self._stop))
+        self._post = asyncio.create_task(run_post(desk.ctx, desk.post, desk.routes, self._stop))
 
     async def stop_worker(self) -> None:
         """Stop it after the visits under way."""
         self._stop.set()
-        if self._worker is not None:
-            await self._worker
+        for task in (self._worker, self._post):
+            if task is not None:
+                await task
 
     async def place(self, product: str = "phone-100", account: str = "13800138000") -> str:
         """Place an order over the API; returns its number."""

@@ -18,9 +18,11 @@ BUCKETED = (
     "delivered_card",
     "refund",
     "suspense",
+    "untold",
 )
 PER_BUCKET = (
     "apply_batch",
+    "apply_and_tell",
     "place_orders",
     "open_payments",
     "record_openings",

@@ -38,6 +38,7 @@ ORDER_OWNED = (
     "refund",
     "applied",
     "notice",
+    "untold",
     "approval",
 )
 # Who may write which table: a slice writes its own and no other.
@@ -59,7 +60,7 @@ OWNERS = {
         "card_claim_item",
     },
     "refunds": {"refund"},
-    "notices": {"notice", "notice_route"},
+    "notices": {"notice", "notice_route", "untold"},
     "staff": {"staff", "staff_session", "staff_action", "approval"},
     "app": {"staff_action", "audit_run", "audit_checkpoint", "audit_total"},
 }

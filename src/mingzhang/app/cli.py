@@ -28,6 +28,7 @@ from mingzhang.app.http import create_app
 from mingzhang.app.http_worker import create_worker_app
 from mingzhang.app.settings import Settings
 from mingzhang.app.worker import Pulse, run_worker
+from mingzhang.app.worker_post import run_post
 from mingzhang.kit.errors import Problem
 from mingzhang.kit.migrations import migrate as run_migrations
 
@@ -65,6 +66,7 @@ async def _serve(settings: Settings, role: Role) -> None:
             if role is not Role.WEB:
                 pulse = Pulse()
                 group.create_task(run_worker(desk.ctx, stop, pulse))
+                group.create_task(run_post(desk.ctx, desk.post, desk.routes, stop))
                 if settings.worker_port:
                     group.create_task(
                         _serve_http(create_worker_app(pulse), settings.host, settings.worker_port, stop)

@@ -7,7 +7,7 @@ from typing import Any
 
 import asyncpg
 
-from mingzhang.app import reading, wiring
+from mingzhang.app import reading, wiring, wiring_notices
 from mingzhang.app.settings import Settings
 from mingzhang.catalogue import store as catalogue
 from mingzhang.catalogue.accounts import clean_contact
@@ -45,6 +45,7 @@ class Desk:
     def __init__(self, settings: Settings, ctx: Context, http: Outbound) -> None:
         self.settings = settings
         self.ctx = ctx
+        self.post, self.routes = wiring_notices.build_post(settings, ctx, http)
         self._http = http
         self._bell = asyncio.Condition()
         self._listener: asyncio.Task[None] | None = None
@@ -304,6 +305,8 @@ class Desk:
             await channel.aclose()
         for supplier in self.suppliers.values():
             await supplier.aclose()
+        for courier in self.post.couriers.values():
+            await courier.aclose()
         await self._http.aclose()
         await self.ctx.batch.close()
         await self.ctx.reader.close()
@@ -354,4 +357,8 @@ async def open_desk(settings: Settings) -> Desk:
     """Open the database and the outside parties' adapters."""
     pool = await open_pool(settings.database_url, 2, settings.pool_size)
     http = Outbound()
-    return Desk(settings, wiring.build_context(settings, pool, http), http)
+    try:
+        return Desk(settings, wiring.build_context(settings, pool, http), http)
+    except BaseException:
+        await pool.close()
+        raise

@@ -45,6 +45,7 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     fulu_url: str = ""
     fulu_app_key: str = ""
     fulu_app_secret: str = ""
+    notices_path: str = ""  # a TOML file: couriers and routes; empty: nobody is told anything
     control_url: str = ""  # the simulators' control address, demo only
     worker_pid_file: str = ""  # where the supervisor writes its worker's process id, demo only
     call_timeout_s: float = 8.0

@@ -82,3 +82,24 @@ WHERE (notice_route.audience, notice_route.channel, notice_route.address_hash, n
 -- name: close_routes
 -- Destinations that the settings no longer name.
 UPDATE notice_route SET active = false, set_at = $2 WHERE active AND NOT route_id = ANY ($1::text[])
+
+-- name: insert_untold
+-- Events that people are to be told of, beside the events themselves; nobody is to be told while no route is open.
+INSERT INTO untold (bucket, order_id, seq, kind, queued_at)
+SELECT $1, $2, t.seq, t.kind, $3 FROM unnest($4::int[], $5::text[]) AS t (seq, kind)
+WHERE EXISTS (SELECT FROM notice_route r WHERE r.active)
+ON CONFLICT (bucket, order_id, seq) DO NOTHING
+
+-- name: take_untold
+-- The oldest of one bucket, taken for good when the notices they become are committed with this.
+DELETE FROM untold WHERE bucket = $1 AND (order_id, seq) IN (
+  SELECT u.order_id, u.seq FROM unnest($2::text[], $3::int[]) AS u (order_id, seq))
+RETURNING order_id, seq, kind
+
+-- name: lock_untold
+-- The oldest of one bucket that nobody else is turning into notices.
+SELECT order_id, seq FROM untold WHERE bucket = $1 ORDER BY queued_at LIMIT $2 FOR UPDATE SKIP LOCKED
+
+-- name: list_untold_buckets
+-- Buckets in which something is still to be told.
+SELECT DISTINCT bucket FROM untold

@@ -13,6 +13,7 @@ from mingzhang.kit.sql import load
 from mingzhang.ledger import store as ledger
 from mingzhang.ledger.moves import Posting
 from mingzhang.ledger.places import Account
+from mingzhang.notices import untold
 from mingzhang.orders.states import check_move
 
 SQL = load("mingzhang.orders", "store")
@@ -152,6 +153,9 @@ class Turn:
                 [kind for _, kind, _, _ in self._events],
                 [evidence for _, _, evidence, _ in self._events],
                 [data for _, _, _, data in self._events],
+            )
+            await untold.note(
+                self.conn, order.order_id, [(seq, kind) for seq, kind, _, _ in self._events], self.now
             )
         await self.conn.execute(SQL.tell_change, order.order_id)
 

@@ -1,6 +1,7 @@
 -- name: apply_batch
--- The plain steps of many orders of one bucket, in one transaction: a result for each key it could do.
-SELECT step_key, step_result FROM apply_batch($1, $2, $3, $4, $5::place_step[], $6::open_step[], $7::opened_step[],
+-- The plain steps of many orders of one bucket, in one transaction: a result for each key it could do. What they leave
+-- to be told is noted in the same transaction.
+SELECT step_key, step_result FROM apply_and_tell($1, $2, $3, $4, $5::place_step[], $6::open_step[], $7::opened_step[],
   $8::paid_step[], $9::send_step[], $10::heard_step[], $11::delivered_step[])
 
 -- name: list_buckets

@@ -1,0 +1,73 @@
+"""What is still to be told: noted with the event itself, taken by a worker (decision 0009)."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import datetime
+from typing import Final
+
+import asyncpg
+import msgspec
+
+from mingzhang.kit.ids import bucket_of
+from mingzhang.notices.model import Template
+from mingzhang.notices.store import SQL
+
+# Which event is told by which notice. `paid` and `delivered` are noted by `apply_and_tell` as well (0014).
+OCCASIONS: Final[dict[str, Template]] = {
+    "paid": Template.PAID,
+    "paid_late": Template.PAID,
+    "delivered": Template.DELIVERED,
+    "supplier_refused": Template.REFUSED,
+    "refund_arrived": Template.REFUNDED,
+    "choice_open": Template.CHOICE_OPEN,
+    "needs_person": Template.NEEDS_PERSON,
+    "refund_refused": Template.NEEDS_PERSON,
+    "payment_contradicted": Template.NEEDS_PERSON,
+}
+TAKEN_MAX: Final = 64
+
+
+class Occasion(msgspec.Struct, frozen=True):
+    """One event of one order that is to be told."""
+
+    order_id: str
+    seq: int
+    kind: str
+
+    @property
+    def key(self) -> str:
+        """Names the occasion within the order, for ever: told again, no notice is written."""
+        return f"{self.kind}:{self.seq}"
+
+
+async def note(
+    conn: asyncpg.Connection, order_id: str, events: Sequence[tuple[int, str]], now: datetime
+) -> None:
+    """Note which of these events (number, kind) are to be told, in the transaction that writes them."""
+    told = [(seq, kind) for seq, kind in events if kind in OCCASIONS]
+    if told:
+        await conn.execute(
+            SQL.insert_untold,
+            bucket_of(order_id),
+            order_id,
+            now,
+            [seq for seq, _ in told],
+            [kind for _, kind in told],
+        )
+
+
+async def buckets(conn: asyncpg.Connection) -> list[int]:
+    """Buckets in which something is still to be told."""
+    return [row["bucket"] for row in await conn.fetch(SQL.list_untold_buckets)]
+
+
+async def take(conn: asyncpg.Connection, bucket: int, limit: int = TAKEN_MAX) -> list[Occasion]:
+    """Take occasions out, in the transaction that writes their notices: rolled back, they are still there."""
+    locked = await conn.fetch(SQL.lock_untold, bucket, limit)
+    if not locked:
+        return []
+    rows = await conn.fetch(
+        SQL.take_untold, bucket, [row["order_id"] for row in locked], [row["seq"] for row in locked]
+    )
+    return sorted((Occasion(**dict(row)) for row in rows), key=lambda it: (it.order_id, it.seq))

@@ -101,12 +101,14 @@ class House:
             assert answer.status == 201, await answer.text()
             return str((await answer.json())["order_id"])
 
-    async def open(self, order_id: str) -> str:
+    async def open(self, order_id: str, channel: str = "alipay", method: str = "qr") -> str:
         """Open a payment; returns our payment number."""
         token = self.desk.ctx.vault.token(order_id)
         headers = {"Authorization": f"Bearer {token}"}
         async with self.http.post(
-            f"{self.url}/api/v1/orders/{order_id}/payments", json={}, headers=headers
+            f"{self.url}/api/v1/orders/{order_id}/payments",
+            json={"channel": channel, "method": method},
+            headers=headers,
         ) as answer:
             assert answer.status in {200, 201}, await answer.text()
             return str((await answer.json())["payment_no"])
@@ -121,12 +123,13 @@ class House:
         product: str = "phone-100",
         account: str = "13800138000",
         quantity: int = 1,
+        channel: str = "alipay",
     ) -> str:
         """Place, set faults, open, pay."""
         order_id = await self.place(product, account, quantity)
         for party, name in faults:
             await self.world.fault(order_id, party, name)
-        await self.buyer_pays(await self.open(order_id))
+        await self.buyer_pays(await self.open(order_id, channel))
         return order_id
 
     async def page(self, order_id: str) -> OrderPage:
@@ -175,6 +178,35 @@ class House:
         return outside_audit(await self.world.books(), await read_rows(self.desk.settings.database_url))
 
 
+def channel_settings(ready: dict[str, Any], private: Path, folder: Path) -> dict[str, str]:
+    """What an installation must know of the simulated channels."""
+    alipay, wechat, epay = ready["alipay"], ready["wechat"], ready["epay"]
+    alipay_key = folder / "alipay.pub.pem"
+    alipay_key.write_text(alipay["public_key_pem"])
+    wechat_keys = []
+    for n, key in enumerate(wechat["public_keys"]):
+        path = folder / f"wechat-{n}.pub.pem"
+        path.write_text(key["pem"])
+        wechat_keys.append(f"{key['serial']}={path}")
+    return {
+        "alipay_gateway": alipay["gateway"],
+        "alipay_app_id": alipay["app_id"],
+        "alipay_seller_id": alipay["seller_id"],
+        "alipay_private_key_path": str(private),
+        "alipay_public_key_path": str(alipay_key),
+        "wechat_gateway": wechat["gateway"],
+        "wechat_mchid": wechat["mchid"],
+        "wechat_app_id": wechat["app_id"],
+        "wechat_merchant_serial": wechat["merchant_serial"],
+        "wechat_private_key_path": str(private),
+        "wechat_api_v3_keys": wechat["api_v3_key"],
+        "wechat_public_keys": ",".join(wechat_keys),
+        "epay_url": epay["base_url"],
+        "epay_pid": epay["pid"],
+        "epay_key": epay["key"],
+    }
+
+
 @asynccontextmanager
 async def open_house(
     database_url: str, folder: Path, speed: float = 60.0, **more: Any
@@ -185,19 +217,12 @@ async def open_house(
     private, public = make_keys(folder)
     port = free_port()
     with SimulatorProcess("--clock", clock, "--merchant-public-key", str(public), "--seed", "7") as world:
-        channel_key = folder / "alipay.pub.pem"
-        channel_key.write_text(world.ready["alipay"]["public_key_pem"])
         settings = Settings(
             database_url=database_url,
             secret_key=b"k" * 32,
             base_url=f"http://127.0.0.1:{port}",
             port=port,
             clock=clock,
-            alipay_gateway=world.ready["alipay"]["gateway"],
-            alipay_app_id=world.ready["alipay"]["app_id"],
-            alipay_seller_id=world.ready["alipay"]["seller_id"],
-            alipay_private_key_path=str(private),
-            alipay_public_key_path=str(channel_key),
             fulu_url=world.ready["fulu"]["url"],
             fulu_app_key=world.ready["fulu"]["app_key"],
             fulu_app_secret=world.ready["fulu"]["app_secret"],
@@ -205,6 +230,7 @@ async def open_house(
             **{f"dtone_{name}": text for name, text in world.ready["dtone"].items()},
             control_url=world.ready["control"],
             call_timeout_s=1.5,
+            **channel_settings(world.ready, private, folder),
             **more,
         )
         desk = await open_desk(settings)

@@ -16,6 +16,7 @@ from mingzhang.fulfilment.suppliers.base import Reason
 from mingzhang.notices import states as notices
 from mingzhang.orders import states as orders
 from mingzhang.orders.supply import NOT_SENT_RETRY_S
+from mingzhang.payments import policy
 from mingzhang.payments import schedule as pay_schedule
 from mingzhang.payments import states as payments
 from mingzhang.refunds import flow as refund_flow
@@ -87,6 +88,17 @@ def reasons() -> Iterator[str]:
         yield f"| `{code}` | {mark} | {chinese.gettext(said)} | {english.gettext(said)} |"
 
 
+def policies() -> Iterator[str]:
+    """What becomes of money that is not simply its order's price."""
+    yield "| What happened | Then | Otherwise | Put aside | Final or decided within | Why |"
+    yield "| --- | --- | --- | --- | --- | --- |"
+    for case, rule in policy.POLICY.items():
+        other = f"`{rule.otherwise}`" if rule.otherwise is not rule.then else ""
+        yield (
+            f"| {rule.happened} (`{case}`) | `{rule.then}` | {other} | {rule.aside} | {span(rule.clock_s)} | {rule.why} |"
+        )
+
+
 def described() -> str:
     """The whole document."""
     lines: list[str] = [
@@ -122,6 +134,26 @@ def described() -> str:
         f"a question after {span(pay_schedule.CONFIRM_S[0])}, without an answer again after",
         f"{spans(pay_schedule.CONFIRM_S[1:])}.",
         "",
+        "A notify that anybody with the shop's own key could have written (易支付), or that names no payment of ours, is a",
+        "hint: the row `trade_hint` has the channel asked about that very trade at once, again after",
+        f"{spans(pay_schedule.HINT_S)}; {pay_schedule.HINT_DENIALS_MAX} denials or",
+        f"{span(pay_schedule.HINT_MAX_S)} end it until it is told again.",
+        "",
+        *states(payments.HINTS, payments.HINT_MEANING),
+        "",
+        "## Money put aside (待核实款项, 挂账) – `payments/policy.py`",
+        "",
+        "One payment pays an order: the first that is evidence. What becomes of all other money, case by case; *deliver*:",
+        "the order goes on, *refund*: it goes back by the original path, by itself, *person*: somebody decides.",
+        "",
+        *policies(),
+        "",
+        *states(payments.SUSPENSE, payments.SUSPENSE_MEANING),
+        "",
+        *diagram(payments.SUSPENSE, "open"),
+        "",
+        "Before it goes back the channel is asked about that very trade; its refund is followed like any other.",
+        "",
         "## Supplier attempt – `fulfilment/states.py`",
         "",
         *states(attempts.TRANSITIONS, attempts.MEANING),
@@ -152,8 +184,7 @@ def described() -> str:
         "",
         "Due at once. Applied: the row is deleted ([decision 0002](decisions/0002-inbox-rows-are-deleted.md)). Failed:",
         "due again with `last_error`. Told again with the same content: nothing; with other content: a row in",
-        "`conflict`, the first fact stands. Money with no order is a suspense item (待核实款项), `open` until a person",
-        f"settles it, within {span(orders.PERSON_MAX_S)}.",
+        "`conflict`, the first fact stands.",
         "",
         "## Reasons – `web/words.py`",
         "",

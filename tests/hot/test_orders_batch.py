@@ -15,7 +15,7 @@ import asyncpg
 import pytest
 
 from mingzhang.app import wiring
-from mingzhang.app.bench.core import exchange, message, ready_attempt, run_order
+from mingzhang.app.bench.core_steps import exchange, message, ready_attempt, run_order
 from mingzhang.app.settings import Settings
 from mingzhang.app.worker import Worker
 from mingzhang.catalogue import store as catalogue
@@ -84,7 +84,9 @@ def notify(payment: Payment, amount_fen: int | None = None) -> Notify:
 
 async def opened(ctx: Context, key: str = "key-00000001") -> Payment:
     placed = await place_order(ctx, "test", key, REQUEST, buckets=1)
-    intent = await pay.intend_payment(ctx, await the_order(ctx, placed.order_id), "alipay", "qr")
+    snapshot = await ctx.reader.snapshot(placed.order_id)
+    assert snapshot is not None
+    intent = await pay.intend_payment(ctx, snapshot, "alipay", "qr")
     answer = OpenAnswer(
         outcome=Outcome.OK,
         url="https://qr.example.com/bax0123456789abcdefghij",

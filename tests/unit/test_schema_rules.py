@@ -33,6 +33,7 @@ ORDER_OWNED = (
     "leg",
     "payment",
     "suspense",
+    "trade_hint",
     "supply_attempt",
     "delivered_card",
     "refund",
@@ -46,8 +47,8 @@ OWNERS = {
     "evidence": {"evidence", "fact", "inbox", "conflict", "number", "applied"},
     "ledger": {"leg"},
     "catalogue": {"product", "product_supplier", "rule_version"},
-    "orders": {"orders", "event"},
-    "payments": {"payment", "suspense"},
+    "orders": {"orders", "event", "bucket"},
+    "payments": {"payment", "suspense", "trade_hint"},
     "fulfilment": {"supply_attempt", "delivered_card"},
     "fulfilment.stock": {
         "card_line",

@@ -25,6 +25,7 @@ from mingzhang.ledger.places import (
     RESERVED,
     SETTLED,
     SOURCES,
+    UNEXPLAINED,
     O,
     S,
     attempt_party,
@@ -67,6 +68,7 @@ def dossier_findings(file: Dossier) -> Iterator[Finding]:
     yield from _sources(file)
     if file.item is not None:
         yield from _item(file)
+        yield from _refunds(file)
     if file.order is not None:
         yield from _order(file, file.order)
         yield from _payments(file)
@@ -151,6 +153,10 @@ def _fact(file: Dossier, fact: FactRow) -> Iterator[Finding]:
 def _paid_fact(file: Dossier, fact: FactRow) -> Iterator[Finding]:
     """Money that came is the order's or lies aside as a suspense item, fen for fen, and its payment says so."""
     fen = int(fact.content["amount_fen"])
+    if file.item is not None:
+        if file.item.amount_fen != fen:
+            yield _wrong(file, "fact_not_booked", f"{_key(fact)} {fen} aside={file.item.amount_fen}")
+        return
     booked = -sum(
         leg.amount_fen
         for leg in file.legs
@@ -196,16 +202,23 @@ def _sources(file: Dossier) -> Iterator[Finding]:
 
 
 def _item(file: Dossier) -> Iterator[Finding]:
-    """A suspense item holds what its fact brought."""
+    """A suspense item holds what its fact brought beyond its order, and its state is where that money is."""
     item = file.item
     assert item is not None
     fact = file.facts.get((item.channel, "paid", item.transaction_id))
-    if fact is None or int(fact.content["amount_fen"]) != item.amount_fen:
+    if fact is None or int(fact.content["amount_fen"]) < item.amount_fen:
         detail = f"item={item.item_id} transaction={item.transaction_id} {item.amount_fen}"
         yield _wrong(file, "item_without_fact", detail)
-    came = -sum(fen for account, fen in file.balances.items() if account.place in SOURCES)
-    if item.state == "open" and came != item.amount_fen:
+    came = -sum(fen for account, fen in file.balances.items() if account.place == UNEXPLAINED)
+    if came != item.amount_fen:
         yield _wrong(file, "item_without_money", f"item={item.item_id} {item.amount_fen} booked={came}")
+    back = sum(fen for account, fen in file.balances.items() if account.place == REFUND_ARRIVED)
+    if (item.state == "refunded") != (back == item.amount_fen):
+        yield _wrong(file, "item_state_differs", f"item={item.item_id} state={item.state} arrived={back}")
+    under_way = [row for row in file.refunds if row.state not in REFUND_FINAL]
+    if (item.state == "refunding") != bool(under_way):
+        told = f"item={item.item_id} state={item.state} refunds={len(under_way)}"
+        yield _wrong(file, "item_refund_differs", told)
 
 
 def _order(file: Dossier, order: OrderRow) -> Iterator[Finding]:
@@ -323,7 +336,7 @@ def _refunds(file: Dossier) -> Iterator[Finding]:
     booked = {
         (account.place, account.party): fen
         for account, fen in file.balances.items()
-        if account.owner == O and account.place in REFUND_PLACE.values()
+        if account.owner in (O, S) and account.place in REFUND_PLACE.values()
     }
     for place, party in sorted(said.keys() | booked.keys()):
         rows, legs = said[place, party], booked.get((place, party), 0)

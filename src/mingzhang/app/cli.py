@@ -20,6 +20,7 @@ from rich.console import Console
 from mingzhang.app import demo as supervisor
 from mingzhang.app import logging as logs
 from mingzhang.app.audit import run_audit
+from mingzhang.app.bench.cli import app as bench_app
 from mingzhang.app.check import Check, Faults, run_check
 from mingzhang.app.cli_staff import staff_app
 from mingzhang.app.desk import open_desk
@@ -35,6 +36,7 @@ from mingzhang.kit.migrations import migrate as run_migrations
 SHUTDOWN_S: Final = 3
 KILLS_MAX: Final = 100
 app = typer.Typer(no_args_is_help=True, add_completion=False, help="明账: every cent is at one named place.")
+app.add_typer(bench_app, name="bench")
 app.add_typer(staff_app, name="staff")
 out = Console()
 

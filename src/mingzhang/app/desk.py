@@ -27,9 +27,10 @@ from mingzhang.kit.sql import load
 from mingzhang.ledger import postings
 from mingzhang.ledger import store as ledger
 from mingzhang.ledger.places import FREE
-from mingzhang.orders import pay, supply
+from mingzhang.orders import notify, pay, supply
 from mingzhang.orders import store as orders
 from mingzhang.orders.context import Context
+from mingzhang.orders.pay import NOBODY, Buyer
 from mingzhang.orders.place import Placed, PlaceRequest, check_request, place_order
 from mingzhang.payments import store as payments
 from mingzhang.payments.channels.base import Channel
@@ -80,10 +81,17 @@ class Desk:
         await check_request(self.ctx, request)
 
     async def open_payment(
-        self, order_id: str, channel: str = "alipay", method: str = "qr", return_url: str = ""
+        self,
+        order_id: str,
+        channel: str = "",
+        method: str = "qr",
+        return_url: str = "",
+        buyer: Buyer = NOBODY,
     ) -> PaymentPanel:
-        """Open a payment, or show the one that is open."""
-        payment = await pay.open_payment(self.ctx, order_id, channel, method, return_url)
+        """Open a payment, or show the one that is open. No channel named: the first that is offered."""
+        channel = channel or next(iter(self.channels), "")
+        opened = await pay.open_payment(self.ctx, order_id, channel, method, return_url, buyer)
+        payment = opened.payment
         return PaymentPanel(
             payment_no=payment.payment_no,
             channel=payment.channel,
@@ -92,13 +100,14 @@ class Desk:
             url=payment.url,
             expires_at=payment.expires_at,
             transaction_id=payment.transaction_id,
+            invoke=dict(opened.invoke),
         )
 
     async def receive_notify(self, channel: str, http: HttpMessage) -> Reply:
         """A channel's notify; raises `unknown_channel`."""
         if channel not in self.channels:
             raise Problem("unknown_channel", Kind.NOT_FOUND)
-        return await pay.receive_notify(self.ctx, channel, http)
+        return await notify.receive_notify(self.ctx, channel, http)
 
     async def receive_callback(self, supplier: str, http: HttpMessage) -> Reply:
         """A supplier's callback; raises `unknown_supplier`."""

@@ -16,6 +16,8 @@ from mingzhang.kit.errors import Kind, Problem
 
 PREFIX: Final = "MINGZHANG_"
 SECRET_BYTES_MIN: Final = 32
+# These may also come out of files, named by MINGZHANG_<NAME>_FILE.
+SECRET_TEXTS: Final = ("epay_key", "epay_previous_key", "wechat_api_v3_keys", "fulu_app_secret")
 _YES: Final = frozenset({"1", "true", "yes", "on"})
 _NO: Final = frozenset({"", "0", "false", "no", "off"})
 
@@ -42,6 +44,18 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     alipay_seller_id: str = ""
     alipay_private_key_path: str = ""
     alipay_public_key_path: str = ""
+    epay_url: str = ""
+    epay_pid: str = ""
+    epay_key: str = ""
+    epay_previous_key: str = ""  # still fits notifies while the key is changed
+    epay_pay_type: str = "alipay"
+    wechat_gateway: str = ""
+    wechat_mchid: str = ""
+    wechat_app_id: str = ""
+    wechat_merchant_serial: str = ""
+    wechat_private_key_path: str = ""
+    wechat_api_v3_keys: str = ""  # one, or two with a comma between while the key is changed
+    wechat_public_keys: str = ""  # serial=path of a PEM file, likewise; empty: certificate mode
     fulu_url: str = ""
     fulu_app_key: str = ""
     fulu_app_secret: str = ""
@@ -78,6 +92,7 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
         if not database_url:
             raise _invalid("database_url", "is required (MINGZHANG_DATABASE_URL or DATABASE_URL)")
         values: dict[str, Any] = {"database_url": database_url, "secret_key": _secret(given)}
+        values |= {name: _from_file(name, given) for name in SECRET_TEXTS if f"{name}_file" in given}
         for field in msgspec.structs.fields(cls):
             text = given.get(field.name)
             if text is not None and field.name not in values:
@@ -103,6 +118,14 @@ def _secret(given: Mapping[str, str]) -> bytes:
     if len(secret) < SECRET_BYTES_MIN:
         raise _invalid("secret_key", f"must be at least {SECRET_BYTES_MIN} bytes, in hex")
     return secret
+
+
+def _from_file(name: str, given: Mapping[str, str]) -> str:
+    """A secret out of the file that MINGZHANG_<NAME>_FILE names."""
+    try:
+        return Path(given[f"{name}_file"]).read_text(encoding="utf-8").strip()
+    except (OSError, ValueError) as error:
+        raise _invalid(f"{name}_file", "cannot be read") from error
 
 
 def _parse(name: str, kind: object, text: str) -> object:

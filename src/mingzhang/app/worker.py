@@ -16,7 +16,7 @@ from mingzhang.fulfilment import store as fulfilment
 from mingzhang.kit.database import DATABASE_AWAY, transaction
 from mingzhang.kit.errors import Problem
 from mingzhang.kit.statistics import keep_fresh
-from mingzhang.orders import pay, supply
+from mingzhang.orders import ask, notify, pay, supply
 from mingzhang.orders import store as orders
 from mingzhang.orders.context import Context
 from mingzhang.payments import store as payments
@@ -41,7 +41,9 @@ async def _ring(ctx: Context, order_id: str) -> None:
 
 # What is claimed, by which statement, the key it returns, and who visits it.
 ROUNDS: tuple[tuple[str, str, Visit], ...] = (
-    (payments.SQL.claim_payments, "payment_no", pay.ask_channel),
+    (payments.SQL.claim_payments, "payment_no", ask.ask_channel),
+    (payments.SQL.claim_hints, "hint", notify.ask_trade),
+    (payments.SQL.claim_suspense, "item_id", refunds.start_item_refund),
     (fulfilment.SQL.claim_attempts, "attempt_no", supply.work_attempt),
     (fulfilment.SQL.claim_watches, "watched_no", supply.work_attempt),
     (refund_store.SQL.claim_refunds, "refund_no", refunds.work_refund),

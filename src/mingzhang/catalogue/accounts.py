@@ -11,6 +11,7 @@ _PATTERNS = {
     "steam64": re.compile(r"7656119\d{10}"),
     "game_id": re.compile(r"[0-9A-Za-z_\-.@]{3,40}"),
 }
+_PLAIN_MOBILE = re.compile(r"1[0-9]{10}")
 
 
 def _bad(field: str, template: str) -> Problem:
@@ -32,10 +33,13 @@ def clean_account(template: str, text: str) -> str:
 
 def clean_phone(text: str) -> str:
     """A valid mobile number of mainland China, as 11 digits."""
-    try:
-        number = phonenumbers.parse(text, "CN")
-    except phonenumbers.NumberParseException:
-        raise _bad("account", "phone_cn") from None
+    if _PLAIN_MOBILE.fullmatch(text):  # as nearly everybody writes it: nothing to parse, all to validate
+        number = phonenumbers.PhoneNumber(country_code=86, national_number=int(text))
+    else:
+        try:
+            number = phonenumbers.parse(text, "CN")
+        except phonenumbers.NumberParseException:
+            raise _bad("account", "phone_cn") from None
     mobile = phonenumbers.PhoneNumberType.MOBILE
     if number.country_code != 86 or phonenumbers.number_type(number) != mobile:
         raise _bad("account", "phone_cn")

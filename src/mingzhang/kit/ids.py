@@ -17,6 +17,7 @@ from __future__ import annotations
 
 import re
 from datetime import UTC, datetime, timedelta
+from functools import lru_cache
 from random import Random
 from typing import Final
 
@@ -108,6 +109,7 @@ def is_suspense_id(text: str) -> bool:
     return text[:1] == "S" and _is_owner_id(text)
 
 
+@lru_cache(maxsize=65_536)
 def bucket_of(order_id: str) -> int:
     """The bucket inside an order or suspense number; `unknown_order` when malformed.
 

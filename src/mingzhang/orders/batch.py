@@ -9,7 +9,7 @@ the caller then goes the general way, with a `Turn`.
 from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime
 from operator import attrgetter
-from typing import Any, Final
+from typing import Any, Final, Generic, TypeVar
 
 import asyncpg
 import msgspec
@@ -30,6 +30,9 @@ LOCKING: Final = frozenset({"open", "paid", "send", "heard", "delivered"})
 DONE: Final = "done"
 NOT_PLAIN: Final = "not_plain"
 COMPLETIONS_MAX: Final = 1024
+REMEMBERED_MAX: Final = 4096
+
+Value = TypeVar("Value")
 
 
 class Step(msgspec.Struct, frozen=True, kw_only=True):
@@ -198,6 +201,24 @@ def _recorded(steps: Sequence[Step], rows: Mapping[str, asyncpg.Record]) -> dict
     return answers
 
 
+class Remembered(Generic[Value]):
+    """The last `size` things by key, the oldest forgotten first."""
+
+    def __init__(self, size: int) -> None:
+        self._size = size
+        self._kept: dict[str, Value] = {}
+
+    def get(self, key: str) -> Value | None:
+        """What is remembered under the key."""
+        return self._kept.get(key)
+
+    def put(self, key: str, value: Value) -> None:
+        """Remember, and forget what is beyond the size."""
+        self._kept[key] = value
+        if len(self._kept) > self._size:
+            del self._kept[next(iter(self._kept))]
+
+
 class _Question(msgspec.Struct, frozen=True):
     """One row to read. ``n`` keeps two readers of the same row apart."""
 
@@ -210,10 +231,26 @@ class _Question(msgspec.Struct, frozen=True):
         return self.n
 
 
+class Snapshot(msgspec.Struct, frozen=True):
+    """What an order never changes after it was placed."""
+
+    bucket: int
+    order_id: str
+    title_zh: str
+    price_fen: int
+    expires_at: datetime
+
+
 class BatchReader:
-    """Reads orders and payments for many callers at a time; answers may be a moment old, as any read."""
+    """Reads orders and payments for many callers at a time; answers may be a moment old, as any read.
+
+    What can't change is remembered for a while: an order's snapshot, and of a payment its number, order, channel
+    and amount.
+    """
 
     def __init__(self, pool: asyncpg.Pool) -> None:
+        self._snapshots: Remembered[Snapshot] = Remembered(REMEMBERED_MAX)
+        self._opened: Remembered[Payment] = Remembered(REMEMBERED_MAX)
         self._orders: Batcher[_Question, Order | None] = Batcher(_read_orders, pool=pool, connections=1)
         self._payments: Batcher[_Question, Payment | None] = Batcher(_read_payments, pool=pool, connections=1)
         self._n = 0
@@ -222,6 +259,29 @@ class BatchReader:
         """One order, or None. Raises `unknown_order` for what is no order number."""
         self._n += 1
         return await self._orders.submit(_Question(bucket_of(order_id), order_id, self._n))
+
+    async def snapshot(self, order_id: str) -> Snapshot | None:
+        """What never changes of an order, or None. Raises `unknown_order` for what is no order number."""
+        found = self._snapshots.get(order_id)
+        if found is None and (order := await self.order(order_id)) is not None:
+            found = Snapshot(order.bucket, order_id, order.title_zh, order.price_fen, order.expires_at)
+            self._snapshots.put(order_id, found)
+        return found
+
+    def placed(self, snapshot: Snapshot) -> None:
+        """This process placed it: its payment is likely to be opened here, too."""
+        self._snapshots.put(snapshot.order_id, snapshot)
+
+    async def opened_payment(self, order_id: str, payment_no: str) -> Payment | None:
+        """A payment, or None. Only its number, order, channel and amount are sure to be as they are now."""
+        found = self._opened.get(payment_no) or await self.payment(order_id, payment_no)
+        if found is not None:
+            self.opened(found)
+        return found
+
+    def opened(self, payment: Payment) -> None:
+        """This process opened it: its notify is likely to come here, too."""
+        self._opened.put(payment.payment_no, payment)
 
     async def payment(self, order_id: str, payment_no: str) -> Payment | None:
         """One payment of an order by our number, or None."""

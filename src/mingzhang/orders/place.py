@@ -10,7 +10,7 @@ from mingzhang.catalogue.store import Product, Rules
 from mingzhang.kit.errors import Kind, Problem
 from mingzhang.kit.ids import new_order_id
 from mingzhang.kit.vault import Vault
-from mingzhang.orders.batch import Step
+from mingzhang.orders.batch import Snapshot, Step
 from mingzhang.orders.context import Context
 from mingzhang.orders.states import PAYMENT_WINDOW_S
 
@@ -68,6 +68,13 @@ async def place_order(ctx: Context, client: str, key: str, request: PlaceRequest
     if done.result == "key_reused":
         raise Problem("key_reused", Kind.CONFLICT)
     repeated = done.result == "repeat"
+    if not repeated:
+        price = checked.product.price_fen * checked.quantity
+        ctx.reader.placed(
+            Snapshot(
+                bucket, order_id, checked.product.title_zh, price, now + timedelta(seconds=PAYMENT_WINDOW_S)
+            )
+        )
     if repeated:
         order_id = done.order_id
         if await ctx.reader.order(order_id) is None:  # a crash came between the placement and its order

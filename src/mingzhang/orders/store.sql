@@ -4,6 +4,10 @@
 SELECT step_key, step_result FROM apply_and_tell($1, $2, $3, $4, $5::place_step[], $6::open_step[], $7::opened_step[],
   $8::paid_step[], $9::send_step[], $10::heard_step[], $11::delivered_step[])
 
+-- name: ensure_bucket
+-- Have workers look into a bucket in which no order was placed yet.
+INSERT INTO bucket (bucket, opened_at) VALUES ($1, $2) ON CONFLICT (bucket) DO NOTHING
+
 -- name: list_buckets
 -- Every bucket ever used.
 SELECT bucket FROM bucket ORDER BY bucket

@@ -19,3 +19,9 @@ def next_question(asked: int, expires_at: datetime, now: datetime) -> datetime |
         if at > now:
             return at
     return None
+
+
+# A trade that a notify told of: asked about at once, then backing off; then it is believed no more until told again.
+HINT_S = (2, 5, 10, 30, 60, 300, 900, 3600)
+HINT_DENIALS_MAX = 4
+HINT_MAX_S = 6 * 3600

@@ -21,3 +21,26 @@ MEANING: Final[dict[str, str]] = {
     "paid": "money came; the channel is asked once more",
     "contradicted": "told paid, then denied by the channel: the money is 待核实款项",
 }
+
+# A suspense item (挂账): money put aside. `open` with next_actor shop: about to go back by itself.
+SUSPENSE: Final[dict[str, frozenset[str]]] = {
+    "open": frozenset({"refunding", "refunded"}),
+    "refunding": frozenset({"refunded", "open"}),
+    "refunded": frozenset(),
+}
+SUSPENSE_MEANING: Final[dict[str, str]] = {
+    "open": "put aside: it goes back by itself, or waits for a person (the row says whose turn it is)",
+    "refunding": "on its way back by the original path",
+    "refunded": "the channel has given it back",
+}
+# A trade that somebody told of and that the channel is asked about.
+HINTS: Final[dict[str, frozenset[str]]] = {
+    "waiting": frozenset({"found", "denied"}),
+    "denied": frozenset({"waiting", "found"}),
+    "found": frozenset(),
+}
+HINT_MEANING: Final[dict[str, str]] = {
+    "waiting": "the channel is asked about the trade",
+    "denied": "the channel knows no such paid trade; told again, it is asked again",
+    "found": "paid, says the channel: the fact is on record",
+}

@@ -1,4 +1,4 @@
-"""Payment attempts and suspense items: the only SQL that writes them."""
+"""Payment attempts, suspense items, hints: the only SQL that writes them."""
 
 from datetime import datetime
 
@@ -35,6 +35,43 @@ class Payment(msgspec.Struct, frozen=True, kw_only=True):
     paid_at: datetime | None
 
 
+class Item(msgspec.Struct, kw_only=True):
+    """Money put aside (挂账). ``trade_fen``: the whole trade it came with. States: open, refunding, refunded."""
+
+    bucket: int
+    item_id: str
+    seq: int
+    state: str
+    cause: str
+    reason: str
+    channel: str
+    transaction_id: str
+    payment_no: str
+    order_id: str
+    amount_fen: int
+    trade_fen: int
+    asked: int
+    holder: str
+    next_actor: str
+    due_at: datetime | None
+    deadline_at: datetime | None
+    known_at: datetime
+
+
+class Hint(msgspec.Struct, frozen=True, kw_only=True):
+    """A trade that somebody told of. States: waiting, found, denied."""
+
+    bucket: int
+    hint_id: str
+    channel: str
+    transaction_id: str
+    payment_no: str
+    state: str
+    asked: int
+    known_at: datetime
+    deadline_at: datetime | None
+
+
 async def list_payments(conn: asyncpg.Connection, order_id: str) -> list[Payment]:
     """An order's attempts, newest first."""
     rows = await conn.fetch(SQL.list_payments, bucket_of(order_id), order_id)
@@ -45,3 +82,22 @@ async def read_payment(conn: asyncpg.Connection, payment_no: str) -> Payment | N
     """One attempt by our number, or None."""
     row = await conn.fetchrow(SQL.read_payment, bucket_of(order_of_number(payment_no)), payment_no)
     return Payment(**dict(row)) if row is not None else None
+
+
+async def list_items(conn: asyncpg.Connection, order_id: str) -> list[Item]:
+    """What was put aside beside an order, oldest first."""
+    rows = await conn.fetch(SQL.list_suspense_of, bucket_of(order_id), order_id)
+    return [Item(**dict(row)) for row in rows]
+
+
+async def read_item(conn: asyncpg.Connection, item_id: str) -> Item | None:
+    """One suspense item without its lock, or None."""
+    row = await conn.fetchrow(SQL.read_suspense, bucket_of(item_id), item_id)
+    return Item(**dict(row)) if row is not None else None
+
+
+async def read_hint(conn: asyncpg.Connection, key: str) -> Hint | None:
+    """One hint by the key that `claim_hints` gives."""
+    bucket, _, hint_id = key.partition(":")
+    row = await conn.fetchrow(SQL.read_hint, int(bucket), hint_id)
+    return Hint(**dict(row)) if row is not None else None

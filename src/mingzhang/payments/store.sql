@@ -28,9 +28,11 @@ UPDATE payment SET state = $3, url = $4, code = $5, next_actor = 'buyer', lease_
 WHERE bucket = $1 AND payment_no = $2 AND state = 'intent'
 
 -- name: set_paid
--- Money came: the channel's number is known; one more question follows when only a notify said so.
+-- Money came: the channel's number is known; one more question follows when only a notify said so. A second trade
+-- on the same number never overwrites the first (F15).
 UPDATE payment SET state = 'paid', transaction_id = $3, paid_fen = $4, buyer_mask = $5, paid_at = $6, due_at = $7,
-  deadline_at = $8, holder = channel, next_actor = 'shop', lease_until = NULL WHERE bucket = $1 AND payment_no = $2
+  deadline_at = $8, holder = channel, next_actor = 'shop', lease_until = NULL
+WHERE bucket = $1 AND payment_no = $2 AND state IN ('intent', 'open', 'failed', 'closed')
 
 -- name: set_asked
 -- The channel was asked; when to ask next (null: never again) and the state it is in.
@@ -53,10 +55,67 @@ RETURNING payment_no
 -- name: insert_suspense
 -- Money with no order gets a name and a clock.
 INSERT INTO suspense (bucket, item_id, seq, state, cause, channel, transaction_id, payment_no, order_id, amount_fen,
-  holder, next_actor, due_at, deadline_at, known_at)
-VALUES ($1, $2, 1, 'open', $3, $4, $5, $6, $7, $8, $4, 'person', $9, $9, $10)
+  trade_fen, holder, next_actor, due_at, deadline_at, known_at)
+VALUES ($1, $2, 2, 'open', $3, $4, $5, $6, $7, $8, $9, 'channel', $10, $11, $12, $13)
+
+-- name: lock_suspense
+-- Take an item's lock, after its order's where it has one.
+SELECT bucket, item_id, seq, state, cause, reason, channel, transaction_id, payment_no, order_id, amount_fen, trade_fen,
+  asked, holder, next_actor, due_at, deadline_at, known_at
+FROM suspense WHERE bucket = $1 AND item_id = $2 FOR UPDATE
+
+-- name: read_suspense
+-- One item.
+SELECT bucket, item_id, seq, state, cause, reason, channel, transaction_id, payment_no, order_id, amount_fen, trade_fen,
+  asked, holder, next_actor, due_at, deadline_at, known_at
+FROM suspense WHERE bucket = $1 AND item_id = $2
+
+-- name: list_suspense_of
+-- What was put aside beside an order, oldest first.
+SELECT bucket, item_id, seq, state, cause, reason, channel, transaction_id, payment_no, order_id, amount_fen, trade_fen,
+  asked, holder, next_actor, due_at, deadline_at, known_at
+FROM suspense WHERE bucket = $1 AND order_id = $2 ORDER BY known_at, item_id LIMIT 50
+
+-- name: update_suspense
+-- Write what a turn changed; the lock is held.
+UPDATE suspense SET state = $3, reason = $4, seq = $5, asked = $6, holder = $7, next_actor = $8, due_at = $9,
+  deadline_at = $10, lease_until = NULL WHERE bucket = $1 AND item_id = $2
+
+-- name: claim_suspense
+-- Take items that are about to go back.
+UPDATE suspense SET lease_owner = $4, lease_generation = lease_generation + 1, lease_until = $5
+WHERE bucket = $1 AND item_id = ANY (ARRAY (
+  SELECT item_id FROM suspense WHERE bucket = $1 AND due_at <= $2 AND (lease_until IS NULL OR lease_until < $2)
+  ORDER BY due_at LIMIT $3 FOR UPDATE SKIP LOCKED))
+RETURNING item_id
 
 -- name: list_suspense
--- Money that waits for a person.
-SELECT item_id, state, cause, channel, order_id, amount_fen, holder, next_actor, due_at, deadline_at
-FROM suspense WHERE state = 'open' ORDER BY known_at LIMIT 200
+-- Money that was put aside and is at no end, those that wait for a person first.
+SELECT item_id, state, cause, reason, channel, order_id, amount_fen, holder, next_actor, due_at, deadline_at
+FROM suspense WHERE state IN ('open', 'refunding') ORDER BY next_actor <> 'person', known_at LIMIT 200
+
+-- name: insert_hint
+-- Somebody told of a trade: the channel is asked about it. Told again, it is asked again.
+INSERT INTO trade_hint (bucket, hint_id, channel, transaction_id, payment_no, state, holder, next_actor, due_at,
+  deadline_at, evidence_id, known_at)
+VALUES ($1, $2, $3, $4, $5, 'waiting', $3, 'shop', $6, $7, $8, $6)
+ON CONFLICT (bucket, channel, transaction_id, payment_no) DO UPDATE SET state = 'waiting', due_at = excluded.due_at,
+  deadline_at = excluded.deadline_at, lease_until = NULL WHERE trade_hint.state <> 'found'
+
+-- name: read_hint
+-- One trade that was told of.
+SELECT bucket, hint_id, channel, transaction_id, payment_no, state, asked, known_at, deadline_at
+FROM trade_hint WHERE bucket = $1 AND hint_id = $2
+
+-- name: set_hint
+-- The channel was asked about it: what it said, and when it is asked again (null: not by itself).
+UPDATE trade_hint SET state = $3, code = $4, asked = asked + 1, asked_at = $5, due_at = $6, lease_until = NULL
+WHERE bucket = $1 AND hint_id = $2 AND state <> 'found'
+
+-- name: claim_hints
+-- Take trades that are due to be asked about. The key names the bucket, because the id does not.
+UPDATE trade_hint SET lease_owner = $4, lease_generation = lease_generation + 1, lease_until = $5
+WHERE bucket = $1 AND hint_id = ANY (ARRAY (
+  SELECT hint_id FROM trade_hint WHERE bucket = $1 AND due_at <= $2 AND (lease_until IS NULL OR lease_until < $2)
+  ORDER BY due_at LIMIT $3 FOR UPDATE SKIP LOCKED))
+RETURNING bucket || ':' || hint_id AS hint

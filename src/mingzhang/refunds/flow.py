@@ -14,9 +14,19 @@ from mingzhang.ledger.store import read_float
 from mingzhang.orders.context import Context
 from mingzhang.orders.states import PERSON_MAX_S, REFUND_MAX_S
 from mingzhang.orders.store import SQL as ORDERS
-from mingzhang.orders.store import Turn, open_turn
-from mingzhang.payments.channels.base import RefundAnswer, RefundRequest, RefundState
-from mingzhang.payments.store import Payment, list_payments
+from mingzhang.orders.store import Turn
+from mingzhang.orders.suspense import ItemTurn, open_item, open_subject
+from mingzhang.payments.channels.base import (
+    AsksByTransaction,
+    Channel,
+    RefundAnswer,
+    RefundRequest,
+    RefundState,
+    TradeAnswer,
+    TradeState,
+)
+from mingzhang.payments.policy import Case
+from mingzhang.payments.store import Item, Payment, list_payments, read_item
 from mingzhang.refunds import store
 from mingzhang.refunds.store import Refund, find_refund, list_refunds
 
@@ -31,7 +41,7 @@ async def start_refund(turn: Turn, cause: str, evidence_id: str, amount_fen: int
     ``amount_fen``: a part (row 10), at most what was not given back before; None for all of that.
     """
     order, now = turn.order, turn.now
-    paid = _booked(await list_payments(turn.conn, order.order_id))
+    paid = _booked(await list_payments(turn.conn, order.order_id), order.price_fen)
     before = await list_refunds(turn.conn, order.order_id)
     left = order.price_fen - sum(refund.amount_fen for refund in before if refund.state != "refused")
     amount = left if amount_fen is None else min(amount_fen, left)
@@ -50,7 +60,7 @@ async def start_refund(turn: Turn, cause: str, evidence_id: str, amount_fen: int
         paid.transaction_id,
         paid.channel,
         amount,
-        order.price_fen,
+        paid.paid_fen,
         cause,
         now,
         deadline,
@@ -61,10 +71,85 @@ async def start_refund(turn: Turn, cause: str, evidence_id: str, amount_fen: int
     turn.move("refunding", holder="channel", next_actor="shop", deadline_at=deadline)
 
 
-def _booked(payments: Sequence[Payment]) -> Payment:
-    """The payment whose money the order took: the first that was paid. What came later waits in suspense (F15)."""
-    paid = [(payment.paid_at, payment.n, payment) for payment in payments if payment.state == "paid"]
+def _booked(payments: Sequence[Payment], price_fen: int) -> Payment:
+    """The payment whose money the order took: the first that paid its price. The rest was put aside (F15, F18)."""
+    paid = [
+        (payment.paid_at, payment.n, payment)
+        for payment in payments
+        if payment.state == "paid" and payment.paid_fen >= price_fen
+    ]
     return min(paid)[2]
+
+
+async def start_item_refund(ctx: Context, item_id: str) -> None:
+    """The worker's visit to money put aside that is to go back by itself (row 23; F15, F18).
+
+    The channel is asked about the very trade first: what it denies waits for a person, what it doesn't answer
+    waits for its answer.
+    """
+    async with ctx.pool.acquire() as conn:
+        item = await read_item(conn, item_id)
+    if item is None or item.state != "open" or item.next_actor != "shop":
+        return
+    channel = ctx.channels[item.channel]
+    answer = await _ask_trade(channel, item)
+    async with transaction(ctx.pool) as conn:
+        turn = await open_item(conn, item_id, ctx.now(), ctx.rng)
+        evidence_id = await evidence.keep_all(conn, ctx.rng, turn.now, answer.messages)
+        if turn.item.state != "open" or turn.item.next_actor != "shop":
+            return
+        if answer.state in {TradeState.PAID, TradeState.REFUNDED}:
+            await _plan_item_refund(turn, evidence_id)
+        elif answer.state is TradeState.UNKNOWN:
+            turn.item.asked += 1
+            wait = timedelta(seconds=ASK_S[min(turn.item.asked, len(ASK_S) - 1)])
+            late = turn.item.deadline_at is not None and turn.now + wait > turn.item.deadline_at
+            turn.item.due_at = None if late else turn.now + wait
+            if late:
+                turn.to_person(Case(turn.item.cause), evidence_id)
+        else:
+            await _doubt(turn, evidence_id)
+        await turn.finish()
+
+
+async def _ask_trade(channel: Channel, item: Item) -> TradeAnswer:
+    if isinstance(channel, AsksByTransaction):
+        return await channel.query_transaction(item.transaction_id)
+    return await channel.query(item.payment_no)
+
+
+async def _doubt(turn: ItemTurn, evidence_id: str) -> None:
+    """Told paid and now denied: the money is missing until a person has found out (row 24)."""
+    turn.item.holder = "missing"
+    turn.to_person(Case.DENIED, evidence_id)
+    balances = await turn.balances()
+    await turn.post(postings.bill_lacks(turn.item.item_id, balances, channel=turn.item.channel), evidence_id)
+
+
+async def _plan_item_refund(turn: ItemTurn, evidence_id: str) -> None:
+    item, now = turn.item, turn.now
+    n = len(await list_refunds(turn.conn, item.item_id)) + 1
+    deadline = now + timedelta(seconds=REFUND_MAX_S)
+    await turn.conn.execute(
+        store.SQL.insert_refund,
+        item.bucket,
+        refund_number(item.item_id, n),
+        item.item_id,
+        n,
+        item.payment_no,
+        item.transaction_id,
+        item.channel,
+        item.amount_fen,
+        item.trade_fen,
+        item.cause,
+        now,
+        deadline,
+    )
+    turn.event(
+        "refund_asked", evidence_id, channel=item.channel, amount_fen=item.amount_fen, reason=item.cause
+    )
+    turn.tell_buyer("excess_refund_asked", evidence_id, reason=item.cause)
+    turn.move("refunding", holder="channel", next_actor="shop", deadline_at=deadline)
 
 
 async def work_refund(ctx: Context, refund_no: str) -> None:
@@ -91,7 +176,7 @@ async def work_refund(ctx: Context, refund_no: str) -> None:
         )
         ctx.crash_point("call_to_outcome")
     else:
-        answer = await channel.query_refund(refund.payment_no, refund.refund_no)
+        answer = await channel.query_refund(refund.payment_no, refund.refund_no, refund.transaction_id)
         if answer.state is RefundState.NOT_FOUND:
             # The same number never refunds twice, so sending it again is the question itself (wire.md).
             answer = await channel.refund(
@@ -110,7 +195,7 @@ async def work_refund(ctx: Context, refund_no: str) -> None:
 async def _gather(ctx: Context, refund: Refund) -> bool:
     """Row 13 (or 20 while the supplier is unknown), with the intent; false when the float is short for now."""
     async with transaction(ctx.pool) as conn:
-        turn = await open_turn(conn, refund.order_id, ctx.now(), ctx.rng)
+        turn = await open_subject(conn, refund.order_id, ctx.now(), ctx.rng)
         now = turn.now
         fresh = await conn.fetchval(
             store.SQL.set_sending, refund.bucket, refund.refund_no, now, ctx.lease_end()
@@ -127,19 +212,26 @@ async def _gather(ctx: Context, refund: Refund) -> bool:
         cited = await conn.fetchval(ORDERS.read_last_evidence, refund.bucket, refund.order_id)
         turn.event("refund_sent", channel=refund.channel)
         await turn.post(posting, cited)
-        turn.order.holder, turn.order.next_actor = "refunding", "channel"
+        _stands(turn, "refunding")
         await turn.finish()
     return True
 
 
-async def _posting(turn: Turn, refund: Refund) -> Posting:
+def _stands(turn: Turn | ItemTurn, holder: str) -> None:
+    """Where the money is now, and that the channel is next."""
+    subject = turn.item if isinstance(turn, ItemTurn) else turn.order
+    subject.holder, subject.next_actor = holder, "channel"
+
+
+async def _posting(turn: Turn | ItemTurn, refund: Refund) -> Posting:
     balances = await turn.balances()
     supplier_open = any(account.place == RESERVED for account in balances)
     row = postings.risk_refund if supplier_open else postings.refund_asked
+    whole = turn.item.amount_fen if isinstance(turn, ItemTurn) else turn.order.price_fen
     return row(
         refund.order_id,
         balances,
-        price_fen=refund.total_fen,
+        price_fen=whole,
         amount_fen=refund.amount_fen,
         at=(CHANNEL, refund.channel),
         float_at_fen=await read_float(turn.conn, CHANNEL, refund.channel),
@@ -147,7 +239,7 @@ async def _posting(turn: Turn, refund: Refund) -> Posting:
 
 
 async def _set(
-    turn: Turn,
+    turn: Turn | ItemTurn,
     refund: Refund,
     state: str,
     due: datetime | None,
@@ -172,7 +264,7 @@ async def _set(
 async def _record(ctx: Context, refund: Refund, answer: RefundAnswer) -> None:
     """Keep the channel's word; what moves money becomes a fact first."""
     async with transaction(ctx.pool) as conn:
-        turn = await open_turn(conn, refund.order_id, ctx.now(), ctx.rng)
+        turn = await open_subject(conn, refund.order_id, ctx.now(), ctx.rng)
         fresh = await find_refund(conn, refund.order_id, refund.refund_no)
         if fresh is None or fresh.state in FINAL:
             return
@@ -201,7 +293,7 @@ async def _record(ctx: Context, refund: Refund, answer: RefundAnswer) -> None:
 async def apply_refund(ctx: Context, waiting: Waiting) -> None:
     """Book what the channel said of a refund, once (row 14)."""
     async with transaction(ctx.pool) as conn:
-        turn = await open_turn(conn, waiting.subject, ctx.now(), ctx.rng)
+        turn = await open_subject(conn, waiting.subject, ctx.now(), ctx.rng)
         if not await evidence.begin(conn, waiting, turn.now):
             return
         ctx.crash_point("fact_to_apply")
@@ -211,7 +303,7 @@ async def apply_refund(ctx: Context, waiting: Waiting) -> None:
         await turn.finish()
 
 
-async def _accepted(turn: Turn, refund: Refund, evidence_id: str) -> None:
+async def _accepted(turn: Turn | ItemTurn, refund: Refund, evidence_id: str) -> None:
     if refund.state == "accepted":
         return
     turn.event("refund_accepted", evidence_id, channel=refund.channel)
@@ -221,11 +313,11 @@ async def _accepted(turn: Turn, refund: Refund, evidence_id: str) -> None:
         ),
         evidence_id,
     )
-    turn.order.holder, turn.order.next_actor = "refund.transit", "channel"
+    _stands(turn, "refund.transit")
     await _set(turn, refund, "accepted", turn.now + timedelta(seconds=ASK_S[0]), refund.code)
 
 
-async def _arrived(turn: Turn, refund: Refund, evidence_id: str) -> None:
+async def _arrived(turn: Turn | ItemTurn, refund: Refund, evidence_id: str) -> None:
     if refund.state != "accepted":
         await _accepted(turn, refund, evidence_id)
     turn.event("refund_arrived", evidence_id, channel=refund.channel)
@@ -236,11 +328,14 @@ async def _arrived(turn: Turn, refund: Refund, evidence_id: str) -> None:
         evidence_id,
     )
     await _set(turn, refund, "arrived", None, refund.code)
-    turn.order.finished_at = turn.now
+    if isinstance(turn, ItemTurn):
+        turn.tell_buyer("excess_refunded", evidence_id)
+    else:
+        turn.order.finished_at = turn.now
     turn.move("refunded", holder="refund.arrived", next_actor="")
 
 
-async def _refused(turn: Turn, refund: Refund, evidence_id: str) -> None:
+async def _refused(turn: Turn | ItemTurn, refund: Refund, evidence_id: str) -> None:
     turn.event("refund_refused", evidence_id, channel=refund.channel)
     await turn.post(
         postings.refund_refused(
@@ -252,6 +347,10 @@ async def _refused(turn: Turn, refund: Refund, evidence_id: str) -> None:
         evidence_id,
     )
     await _set(turn, refund, "refused", None, refund.code)
+    if isinstance(turn, ItemTurn):
+        turn.item.holder = "channel"
+        turn.to_person(Case.REFUND_REFUSED, evidence_id)
+        return
     deadline = turn.now + timedelta(seconds=PERSON_MAX_S)
     turn.move(
         "needs_person", holder="channel", next_actor="person", deadline_at=deadline, reason="refund_refused"

@@ -74,7 +74,10 @@ class Uncertainty(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class PaymentPanel(msgspec.Struct, frozen=True, kw_only=True):
-    """The payment in front of the buyer. ``url`` is QR content (``qr``) or an address to go to."""
+    """The payment in front of the buyer. ``url`` is QR content (``qr``) or an address to go to.
+
+    ``invoke``: signed parameters for the channel's own script (``jsapi``), only in answer to the opening.
+    """
 
     payment_no: str
     channel: str
@@ -83,6 +86,7 @@ class PaymentPanel(msgspec.Struct, frozen=True, kw_only=True):
     url: str
     expires_at: datetime
     transaction_id: str = ""
+    invoke: dict[str, str] = {}
 
 
 class RefundPanel(msgspec.Struct, frozen=True, kw_only=True):

@@ -225,6 +225,14 @@ REASONS: Final[Mapping[str, str]] = {
     "partial_credit": N_("供应商只退回了一部分"),
     "supplier_reversed": N_("供应商到账后又撤回"),
     "second_payment": N_("同一订单付了两次"),
+    "short_payment": N_("付款少于订单金额"),
+    "over_payment": N_("付款多于订单金额"),
+    "payment_of_refunded_order": N_("订单已退款后又付了款"),
+    "payment_beside_doubt": N_("前一笔付款存疑时又付了款"),
+    "unknown_order_number": N_("付款的订单号在本店不存在"),
+    "other_currency": N_("付款币种与订单不符"),
+    "denied_by_channel": N_("支付渠道否认这笔付款"),
+    "no_longer_sold": N_("付款时该商品已停售或改价"),
     "expired": N_("超过付款时间"),
     "float_short": N_("退款备付金不足"),
 }
@@ -270,6 +278,9 @@ EVENTS: Final[Mapping[str, str]] = {
     "buyer_chose_wait": N_("您选择了继续等待"),
     "needs_person": N_("转交人工客服处理"),
     "excess_money": N_("收到多付或重复的付款 %(amount)s，单独登记，将退还"),
+    "excess_refund_asked": N_("已把多付或重复的 %(amount)s 向%(channel)s申请原路退回"),
+    "excess_refunded": N_("多付或重复的 %(amount)s 已由%(channel)s退回"),
+    "excess_needs_person": N_("多付或重复的 %(amount)s 需由人工处理"),
     "staff_asked": N_("客服发起了一次查询"),
 }
 EVENT_GENERAL: Final = N_("订单有一项新记录")

@@ -102,6 +102,8 @@ class Alipay:
     """The adapter. `http` is shared and stays open; `aclose` ends only the threads that sign."""
 
     name = _PARTY
+    methods = frozenset(_METHODS)
+    payer_methods: frozenset[str] = frozenset()
 
     def __init__(self, settings: AlipaySettings, http: Outbound, clock: Clock) -> None:
         self._settings = settings
@@ -142,7 +144,14 @@ class Alipay:
 
     async def query(self, payment_no: str) -> TradeAnswer:
         """``alipay.trade.query``. A trade that nobody scanned or signed in for is not found, yet payable."""
-        called = await self._call("alipay.trade.query", {"out_trade_no": payment_no})
+        return await self._query({"out_trade_no": payment_no})
+
+    async def query_transaction(self, transaction_id: str) -> TradeAnswer:
+        """``alipay.trade.query`` by Alipay's own number (交易号); the answer's ``payment_no`` says whose it is."""
+        return await self._query({"trade_no": transaction_id[:64]})
+
+    async def _query(self, by: dict[str, str]) -> TradeAnswer:
+        called = await self._call("alipay.trade.query", by)
         if called.outcome is Outcome.REFUSED and called.code == TRADE_NOT_EXIST:
             return _trade(called, TradeState.NOT_FOUND, Outcome.OK)
         if called.outcome is not Outcome.OK:
@@ -150,11 +159,12 @@ class Alipay:
         fields = called.fields
         trade = read_trade(fields, "send_pay_date")
         transaction_id = text_of(fields, "trade_no")
-        if trade is None or not transaction_id or text_of(fields, "out_trade_no") != payment_no:
+        if trade is None or not transaction_id or any(text_of(fields, name) != by[name] for name in by):
             return _trade(_doubted(called), TradeState.UNKNOWN, Outcome.UNKNOWN)
         return TradeAnswer(
             state=trade.state,
             outcome=Outcome.UNKNOWN if trade.state is TradeState.UNKNOWN else Outcome.OK,
+            payment_no=text_of(fields, "out_trade_no"),
             transaction_id=transaction_id,
             amount_fen=trade.amount_fen,
             refunded_fen=trade.refunded_fen,

@@ -166,9 +166,14 @@ class Notify(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Channel(Protocol):
-    """One payment channel. ``name`` is the party in ledger and evidence (for example ``alipay``)."""
+    """One payment channel. ``name`` is the party in ledger and evidence (for example ``alipay``).
+
+    ``methods``: the ways to pay that it can open; ``payer_methods``: those that need ``payer_id``.
+    """
 
     name: str
+    methods: frozenset[str]
+    payer_methods: frozenset[str]
 
     async def open(self, request: PaymentRequest) -> OpenAnswer:
         """Create the trade at the channel, or sign the address that will create it."""

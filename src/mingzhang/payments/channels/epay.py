@@ -100,6 +100,9 @@ class _Called(msgspec.Struct, frozen=True, kw_only=True):
 class Epay:
     """The adapter. `http` is shared and stays open."""
 
+    methods = _PAGES | frozenset(_CALLS)
+    payer_methods: frozenset[str] = frozenset()
+
     def __init__(self, settings: EpaySettings, http: Outbound) -> None:
         address = urlsplit(settings.base_url)
         if address.scheme != "https" and address.hostname not in _LOOPBACK:

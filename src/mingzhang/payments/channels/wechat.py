@@ -106,6 +106,8 @@ class Wechat:
     """The adapter. `http` is shared and stays open; `nonce` gives at most 32 letters and digits a call."""
 
     name = _PARTY
+    methods = frozenset(_METHODS)
+    payer_methods = frozenset({"jsapi"})
 
     def __init__(
         self,
@@ -230,7 +232,12 @@ class Wechat:
             messages=messages,
         )
 
-    async def query_refund(self, payment_no: str, refund_no: str) -> RefundAnswer:
+    async def query_refund(
+        self,
+        payment_no: str,
+        refund_no: str,
+        transaction_id: str = "",  # noqa: ARG002 - a refund's own number is enough here
+    ) -> RefundAnswer:
         """By ``out_refund_no``. Not found: none made; the same number may be sent again.
 
         ``accepted`` with code ABNORMAL: the buyer's card is dead, the money waits at WeChat for a person.

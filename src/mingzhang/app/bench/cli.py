@@ -1,0 +1,52 @@
+"""`mingzhang bench`: how much work the hot path does, as ratios, in one JSON object."""
+
+from __future__ import annotations
+
+import asyncio
+import sys
+import tempfile
+from collections.abc import Awaitable, Callable
+from pathlib import Path
+from typing import Annotated, Any
+
+import msgspec
+import typer
+from rich.console import Console
+from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
+
+from mingzhang.app.bench.core import run_core
+
+app = typer.Typer(no_args_is_help=True, help="Measure: ratios against plain transactions, side by side.")
+AsJson = Annotated[bool, typer.Option("--json", help="one JSON object")]
+Seconds = Annotated[int, typer.Option(help="of each run; there are several", min=1, max=60)]
+Run = Callable[[Path, int, Callable[[str, float], None]], Awaitable[dict[str, Any]]]
+
+
+def _bench(run: Run, seconds: int, as_json: bool) -> None:
+    err = Console(stderr=True)
+    columns = (TextColumn("{task.description}"), BarColumn(), TimeElapsedColumn())
+    with (
+        tempfile.TemporaryDirectory(prefix="mingzhang-bench-", ignore_cleanup_errors=True) as folder,
+        Progress(*columns, console=err, transient=True) as progress,
+    ):
+        task = progress.add_task("starting", total=1.0)
+
+        def say(text: str, done: float) -> None:
+            progress.update(task, description=text, completed=done)
+
+        result = asyncio.run(_work(run, Path(folder), seconds, say))
+    if as_json:
+        sys.stdout.write(msgspec.json.encode(result).decode() + "\n")
+    else:
+        Console().print_json(data=result)
+    raise typer.Exit(0 if result["audit"] == "ok" else 1)
+
+
+async def _work(run: Run, folder: Path, seconds: int, say: Callable[[str, float], None]) -> dict[str, Any]:
+    return await run(folder, seconds, say)
+
+
+@app.command()
+def core(seconds: Seconds = 4, as_json: AsJson = False) -> None:
+    """An ordinary order's steps in process, beside pgbench writing the same rows in plain transactions."""
+    _bench(run_core, seconds, as_json)

@@ -16,7 +16,7 @@ from mingzhang.evidence.store import SQL as EVIDENCE
 from mingzhang.fulfilment import store as fulfilment
 from mingzhang.kit.database import transaction
 from mingzhang.kit.errors import Kind, Problem
-from mingzhang.kit.ids import bucket_of, is_order_id, order_of_number
+from mingzhang.kit.ids import bucket_of, is_order_id, is_suspense_id, order_of_number
 from mingzhang.notices import flow as notices
 from mingzhang.notices import store as notice_store
 from mingzhang.notices.model import Notice
@@ -125,6 +125,10 @@ async def do_action(ctx: Context, who: Member | str, kind: str, subject: str, ac
         raise Problem("unknown_action", Kind.INVALID)
     order_id = claim_store.order_of_claim(subject) if kind == "claim" else order_of_number(subject)
     async with transaction(ctx.pool) as conn:
+        if is_suspense_id(order_id):  # the refund of money put aside: its buyer's timeline is another order's
+            await conn.execute(refunds.SQL.set_asked_now, bucket_of(order_id), subject, ctx.now())
+            await record.write(conn, ctx.rng, ctx.now(), who, action, subject)
+            return
         turn = await orders.open_turn(conn, order_id, ctx.now(), ctx.rng)
         if action == "ask_channel":
             await conn.execute(payments.SQL.set_due, turn.order.bucket, order_id, turn.now)

@@ -18,7 +18,7 @@ from mingzhang.app.http_kit import AnyRequest, desk_of, known_order_id
 from mingzhang.app.http_orders import changes, since
 from mingzhang.kit.errors import Kind, Problem
 from mingzhang.orders.place import PlaceRequest
-from mingzhang.web.model import MoneyPart, OrderPage, PaymentPanel, TimelineItem
+from mingzhang.web.model import MoneyPart, OrderPage, OrderStatus, PaymentPanel, TimelineItem
 
 SEQ_MAX: Final = 2_000_000_000
 QUANTITY_MAX: Final = 10_000
@@ -125,6 +125,18 @@ async def get_order(request: AnyRequest, order_id: FromPath[str]) -> OrderPage:
 
 
 @get(
+    "/orders/{order_id:str}/status",
+    summary="Get an order's state",
+    security=BY_TOKEN,
+    responses=problems(WRONG_TOKEN),
+    operation_id="getOrderStatus",
+)
+async def get_status(request: AnyRequest, order_id: FromPath[str]) -> OrderStatus:
+    """Where it stands, in short: cheap enough to ask again and again."""
+    return await desk_of(request).status(await _authorised(request, order_id))
+
+
+@get(
     "/orders/{order_id:str}/trail",
     summary="Where the money is",
     security=BY_TOKEN,
@@ -196,5 +208,5 @@ async def open_payment(
 
 
 ROUTER: Final = Router(
-    "/api/v1", route_handlers=[place_order, get_order, get_trail, get_events, open_payment]
+    "/api/v1", route_handlers=[place_order, get_order, get_status, get_trail, get_events, open_payment]
 )

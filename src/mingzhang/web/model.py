@@ -103,6 +103,20 @@ class RefundPanel(msgspec.Struct, frozen=True, kw_only=True):
     promised_at: datetime
 
 
+class OrderStatus(msgspec.Struct, frozen=True, kw_only=True):
+    """An order's state in short. ``holder``: the place where the money is; ``seq``: number of the newest event."""
+
+    order_id: str
+    state: str
+    reason: str
+    holder: str
+    next_actor: str
+    due_at: datetime | None
+    deadline_at: datetime | None
+    seq: int
+    final: bool
+
+
 class OrderPage(msgspec.Struct, frozen=True, kw_only=True):
     """Everything the order page shows. ``pay_badge``: awaiting, confirming, paid, closed, refunding,
     partly_refunded, refunded. ``supply_badge``: none, sent, processing, arrived, partly_arrived, refused,

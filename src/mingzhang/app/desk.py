@@ -7,7 +7,7 @@ from typing import Any
 
 import asyncpg
 
-from mingzhang.app import reading, wiring, wiring_notices
+from mingzhang.app import reading, sample_shop, wiring, wiring_notices
 from mingzhang.app.settings import Settings
 from mingzhang.catalogue import store as catalogue
 from mingzhang.catalogue.accounts import clean_contact
@@ -15,6 +15,7 @@ from mingzhang.catalogue.store import Product
 from mingzhang.evidence import store as evidence
 from mingzhang.evidence.messages import HttpMessage, Reply
 from mingzhang.fulfilment import store as fulfilment
+from mingzhang.fulfilment.stock.importer import import_cards
 from mingzhang.fulfilment.suppliers.base import Supplier
 from mingzhang.kit.clock import Clock
 from mingzhang.kit.database import DATABASE_AWAY, connect, open_pool, transaction
@@ -26,7 +27,7 @@ from mingzhang.kit.sql import load
 from mingzhang.ledger import postings
 from mingzhang.ledger import store as ledger
 from mingzhang.ledger.places import FREE
-from mingzhang.orders import notify, pay, supply
+from mingzhang.orders import claims, notify, pay, supply
 from mingzhang.orders import store as orders
 from mingzhang.orders.context import Context
 from mingzhang.orders.pay import NOBODY, Buyer
@@ -37,6 +38,7 @@ from mingzhang.payments import store as payments
 from mingzhang.payments.channels.base import Channel
 from mingzhang.refunds import store as refunds
 from mingzhang.web.model import (
+    ClaimPanel,
     MoneyPart,
     OrderPage,
     OrderStatus,
@@ -187,6 +189,10 @@ class Desk:
         """已付款,订单未更新: ask the channel now."""
         await pay.ask_now(self.ctx, order_id)
 
+    async def make_claim(self, order_id: str, number: str, picture: bytes = b"") -> ClaimPanel:
+        """A payment that the buyer shows us (R26); see `claims.make_claim` for what it raises."""
+        return reading.claim_panel(await claims.make_claim(self.ctx, order_id, number, picture))
+
     async def products(self) -> list[ProductCard]:
         """The shop front."""
         async with self.pool.acquire() as conn:
@@ -311,8 +317,12 @@ class Desk:
         """Sample products and rules, for the demo and for tests; what exists stays."""
         async with transaction(self.pool) as conn:
             await catalogue.add_rules(conn, wiring.sample_rules(), self.ctx.now())
-            for product in wiring.sample_products():
+            for product in [*wiring.sample_products(), *sample_shop.further_products()]:
                 await catalogue.add_product(conn, product)
+            for route in sample_shop.further_routes():
+                await catalogue.add_route(conn, route)
+        batch, cards = sample_shop.stock_batch()
+        await import_cards(self.pool, self.ctx.vault, batch, cards, self.ctx.now())
         self.ctx.catalogue.forget()
 
     async def book_opening_balances(self) -> None:

@@ -17,9 +17,11 @@ from mingzhang.orders.store import SQL as ORDERS
 from mingzhang.orders.store import Order, read_order
 from mingzhang.orders.supply import may_choose
 from mingzhang.orders.typical import TypicalTimes
+from mingzhang.payments.claim_store import Claim, list_claims
 from mingzhang.payments.store import Payment, list_payments
 from mingzhang.refunds.store import Refund, list_refunds
 from mingzhang.web.model import (
+    ClaimPanel,
     MoneyPart,
     OrderPage,
     PaymentPanel,
@@ -30,6 +32,10 @@ from mingzhang.web.model import (
     Uncertainty,
 )
 
+LAST_WORDS = frozenset(
+    {"delivered", "partly_delivered", "supplier_refused", "supplier_reversed", "late_success"}
+)
+PARTLY = frozenset({"refund_asked", "refund_processing", "refund_arrived"})
 PARAMS = frozenset({"channel", "supplier", "reason", "amount_fen"})
 
 
@@ -43,7 +49,7 @@ async def read_page(
     refunds = await list_refunds(conn, order_id)
     timeline = await read_timeline(conn, order_id, 0)
     payment = _front(paid)
-    attempt = attempts[0] if attempts else None
+    attempt = _telling(order, attempts)
     refund = refunds[0] if refunds else None
     typical = await times.of(conn, order.product_id)
     unsure = _uncertainty(order, payment, attempt)
@@ -61,7 +67,7 @@ async def read_page(
         expires_at=order.expires_at,
         pay_badge=_pay_badge(order, payment, refund, now),
         supply_badge=_supply_badge(order, attempt),
-        reason=attempt.reason if attempt else "",
+        reason=_reason(attempt),
         reason_text=str(attempt.feedback.get("recharge_description", "")) if attempt else "",
         sentence=_sentence(order, payment, attempt, refund, now),
         bar=_bar(order, attempt, refund),
@@ -73,6 +79,7 @@ async def read_page(
         refund=_refund_panel(refund),
         serial=attempt.serial if attempt else "",
         cards=await _cards(conn, vault, order),
+        claims=tuple(claim_panel(claim) for claim in await list_claims(conn, order_id)),
         actions=_actions(order, payment),
         promise_s=order.promise_s,
         typical_p50_s=typical.p50,
@@ -94,7 +101,8 @@ def _front(payments: list[Payment]) -> Payment | None:
 
 def _pay_badge(order: Order, payment: Payment | None, refund: Refund | None, now: datetime) -> str:
     if order.state == "refunded":
-        return "refunded"
+        in_part = refund is not None and _in_part(order, refund)
+        return "partly_refunded" if in_part else "refunded"
     if refund is not None and refund.state not in {"arrived", "refused"}:
         return "refunding"
     if order.paid_at is not None:
@@ -106,7 +114,30 @@ def _pay_badge(order: Order, payment: Payment | None, refund: Refund | None, now
     return "awaiting"
 
 
+def _in_part(order: Order, refund: Refund) -> bool:
+    return refund.n == 1 and refund.amount_fen < order.price_fen
+
+
+def _telling(order: Order, attempts: list[Attempt]) -> Attempt | None:
+    """The attempt that tells how things stand: the one that brought the goods, else the newest that matters."""
+    brought = [each for each in attempts if each.state == "succeeded"]
+    said = [each for each in attempts if each.state != "cancelled"]
+    if order.state in FINAL or order.state == "refunding":
+        by_order = [each for each in brought if not each.extra]
+        said = by_order or brought or [each for each in said if each.state != "ready"] or said
+    return next(iter(said or attempts), None)
+
+
+def _reason(attempt: Attempt | None) -> str:
+    if attempt is None:
+        return ""
+    return "supplier_reversed" if attempt.state == "reversed" else attempt.reason
+
+
 def _supply_badge(order: Order, attempt: Attempt | None) -> str:
+    """What the supplier's applied word came to: an answer that still waits to be applied shows nothing yet."""
+    if attempt is not None and attempt.state == "succeeded" and attempt.units is not None:
+        return "partly_arrived"
     if order.state == "delivered":
         return "arrived"
     if attempt is None or attempt.state in {"ready", "cancelled"}:
@@ -129,6 +160,8 @@ def _sentence_code(
     if order.state == "supplying" and attempt is not None:
         if may_choose(order):
             return "choose_refund_or_wait"
+        if attempt.waits_for_prefund:
+            return "waiting_prefund"
         return {
             "sending": "sent_to_supplier",
             "ready": "paid_waiting_dispatch",
@@ -158,10 +191,13 @@ def _sentence(
         due = attempt.due_at
     elif order.state == "refunding" and refund is not None:
         due = refund.due_at
-    party = order.supplier if order.holder.startswith("supplier") else (payment.channel if payment else "")
+    supplier = attempt.supplier if attempt is not None else order.supplier
+    party = supplier if order.holder.startswith("supplier") else (payment.channel if payment else "")
+    code = _sentence_code(order, payment, attempt, refund)
+    in_part = refund is not None and _in_part(order, refund) and order.state in {"refunding", "refunded"}
     return Sentence(
-        code=_sentence_code(order, payment, attempt, refund),
-        amount_fen=order.price_fen,
+        code=f"partly_{code}" if in_part and code in PARTLY else code,
+        amount_fen=refund.amount_fen if refund is not None and in_part else order.price_fen,
         place="" if order.holder == "payer" else order.holder,  # the buyer's own hands are no place of ours
         party=party,
         next_actor=order.next_actor,
@@ -180,8 +216,8 @@ def _bar(order: Order, attempt: Attempt | None, refund: Refund | None) -> tuple[
     finished = attempt.finished_at if attempt else None
     if attempt is not None and attempt.state in {"refused", "reversed"}:
         steps.append(Step(code="refused", state="failed", at=finished))
-    elif refund is None:
-        done = order.state == "delivered"
+    elif refund is None or (attempt is not None and attempt.units is not None):
+        done = order.state == "delivered" or (attempt is not None and attempt.units is not None)
         working = asked and not done
         steps.append(Step(code=middle, state="done" if done else ("now" if working else "todo")))
         steps.append(Step(code=last, state="done" if done else "todo", at=finished if done else None))
@@ -219,6 +255,23 @@ async def read_money(conn: asyncpg.Connection, order: Order) -> tuple[MoneyPart,
     return tuple(parts)
 
 
+def claim_panel(claim: Claim) -> ClaimPanel:
+    """A claim as its buyer reads it: nothing of what staff know beside it."""
+    return ClaimPanel(
+        claim_id=claim.claim_id,
+        state=claim.state,
+        number=claim.number,
+        picture=bool(claim.picture_id),
+        said=claim.said,
+        asked=claim.asked,
+        asked_at=claim.asked_at,
+        next_ask_at=claim.due_at,
+        deadline_at=claim.deadline_at if claim.finished_at is None else None,
+        made_at=claim.made_at,
+        answer=claim.answer,
+    )
+
+
 async def _heads(conn: asyncpg.Connection, ids: list[str]) -> dict[str, asyncpg.Record]:
     rows = await conn.fetch(EVIDENCE.read_evidence_heads, [i for i in ids if i])
     return {row["evidence_id"]: row for row in rows}
@@ -233,7 +286,7 @@ async def read_timeline(conn: asyncpg.Connection, order_id: str, after: int) -> 
     for row in rows:
         head = heads.get(row["evidence_id"])
         data = {key: str(value) for key, value in row["data"].items() if key in PARAMS}
-        last_word = row["kind"] in {"delivered", "supplier_refused", "late_success"}
+        last_word = row["kind"] in LAST_WORDS
         words = feedback.get(data.get("supplier", ""), {}) if last_word else {}
         items.append(
             TimelineItem(
@@ -328,7 +381,7 @@ def _uncertainty(order: Order, payment: Payment | None, attempt: Attempt | None)
 
 
 async def _cards(conn: asyncpg.Connection, vault: Vault, order: Order) -> tuple[tuple[str, str], ...]:
-    if order.kind != "card" or order.state != "delivered":
+    if order.kind != "card" or order.state not in {"delivered", "refunding", "refunded"}:
         return ()
     rows = await conn.fetch(FULFILMENT.list_cards, order.bucket, order.order_id)
     cards = []

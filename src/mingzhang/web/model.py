@@ -14,7 +14,8 @@ class Sentence(msgspec.Struct, frozen=True, kw_only=True):
 
     ``code`` (closed): awaiting_payment, confirming_payment, paid_waiting_dispatch, sent_to_supplier,
     supplier_processing, confirming_result, choose_refund_or_wait, delivered, refund_asked, refund_processing,
-    refund_arrived, closed_unpaid, needs_person, needs_buyer, money_in_doubt.
+    refund_arrived, partly_refund_asked, partly_refund_processing, partly_refund_arrived, waiting_prefund,
+    closed_unpaid, needs_person, needs_buyer, money_in_doubt.
     ``place`` is a ledger place (``channel``, ``supplier.reserved`` …), ``party`` the channel's or supplier's
     name.
     """
@@ -117,6 +118,25 @@ class OrderStatus(msgspec.Struct, frozen=True, kw_only=True):
     final: bool
 
 
+class ClaimPanel(msgspec.Struct, frozen=True, kw_only=True):
+    """A payment that the buyer showed us (已付款,订单未更新). ``said``: what the channel answered last: not_paid,
+    unknown (no answer), paid, or nothing yet. ``answer``: what a member of staff answered: no_payment,
+    back_at_bank, handled, or nothing.
+    """
+
+    claim_id: str
+    state: str  # asking | waiting | person | found | answered
+    number: str
+    picture: bool
+    said: str
+    asked: int
+    asked_at: datetime | None
+    next_ask_at: datetime | None
+    deadline_at: datetime | None
+    made_at: datetime
+    answer: str
+
+
 class OrderPage(msgspec.Struct, frozen=True, kw_only=True):
     """Everything the order page shows. ``pay_badge``: awaiting, confirming, paid, closed, refunding,
     partly_refunded, refunded. ``supply_badge``: none, sent, processing, arrived, partly_arrived, refused,
@@ -147,6 +167,7 @@ class OrderPage(msgspec.Struct, frozen=True, kw_only=True):
     refund: RefundPanel | None
     serial: str  # 运营商流水号
     cards: tuple[tuple[str, str], ...]
+    claims: tuple[ClaimPanel, ...] = ()  # newest first
     actions: tuple[str, ...]  # pay, cancel?, check_payment (已付款,订单未更新), choose_refund, keep_waiting
     promise_s: int
     typical_p50_s: float | None

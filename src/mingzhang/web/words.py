@@ -54,11 +54,15 @@ SENTENCES: Final[Mapping[str, str]] = {
     "sent_to_supplier": N_("已发送给%(supplier)s，等待对方受理。发送不等于到账。"),
     "supplier_processing": N_("%(supplier)s正在处理您的充值。"),
     "confirming_result": N_("%(supplier)s暂时没有结果，【%(shop)s】正在反复查询，不会重复充值。"),
+    "waiting_prefund": N_("【%(shop)s】在%(supplier)s的预存款不足，正在补足；补足后立即发送，逾时自动退款。"),
     "choose_refund_or_wait": N_("已过承诺时间仍无结果，请您选择：退款，或继续等待。"),
     "delivered": N_("%(supplier)s确认：到账成功。"),
     "refund_asked": N_("【%(shop)s】已为您申请原路退款。"),
     "refund_processing": N_("%(channel)s正在办理原路退款。"),
     "refund_arrived": N_("%(channel)s已退款；到您的银行卡可能还需 1–3 个工作日。"),
+    "partly_refund_asked": N_("%(supplier)s只到账一部分；未到账的部分【%(shop)s】已为您申请原路退款。"),
+    "partly_refund_processing": N_("%(supplier)s只到账一部分；未到账的部分%(channel)s正在原路退款。"),
+    "partly_refund_arrived": N_("%(supplier)s只到账一部分；未到账的部分%(channel)s已退款。"),
     "closed_unpaid": N_("订单已关闭，没有收取任何款项。"),
     "needs_person": N_("需要人工核实，【%(shop)s】的客服正在处理。"),
     "needs_buyer": N_("需要您来处理，请看下方说明。"),
@@ -204,6 +208,8 @@ REASONS: Final[Mapping[str, str]] = {
     "wrong_amount": N_("付款金额与订单不符"),
     "reversed": N_("供应商到账后又撤回"),
     "late_success": N_("供应商迟到的成功"),
+    "partly_delivered": N_("只到账一部分，其余退款"),
+    "cost_above_money": N_("进价高于售价，本店需要人工处理"),
     "unknown_outcome": N_("对方一直没有明确结果"),
     "no_result": N_("对方一直没有明确结果"),
     "deadline_passed": N_("超过承诺时间"),
@@ -229,6 +235,7 @@ REASONS: Final[Mapping[str, str]] = {
     "no_longer_sold": N_("付款时该商品已停售或改价"),
     "expired": N_("超过付款时间"),
     "float_short": N_("退款备付金不足"),
+    "claim_not_found": N_("买家提交的付款，在渠道查不到"),
 }
 REASON_GENERAL: Final = N_("其他原因，客服可以为您说明")
 
@@ -255,6 +262,10 @@ EVENTS: Final[Mapping[str, str]] = {
     "cards_issued": N_("卡密已取到并交给您"),
     "supplier_refused": N_("%(supplier)s拒绝了这笔充值"),
     "supplier_reversed": N_("%(supplier)s撤回了先前的到账"),
+    "partly_delivered": N_("%(supplier)s确认部分到账，其余部分退款"),
+    "rerouted": N_("改由%(supplier)s供货，不需要您做什么"),
+    "waiting_prefund": N_("【%(shop)s】在%(supplier)s的预存款不足，订单排队等待，已告警"),
+    "supply_withdrawn": N_("给%(supplier)s的指令没有发出，已取消"),
     "late_success": N_("%(supplier)s迟到的成功：已到账，费用由【%(shop)s】承担"),
     "refund_asked": N_("已申请把 %(amount)s 原路退回"),
     "refund_sent": N_("退款指令已发送给%(channel)s"),
@@ -272,6 +283,10 @@ EVENTS: Final[Mapping[str, str]] = {
     "excess_refunded": N_("多付或重复的 %(amount)s 已由%(channel)s退回"),
     "excess_needs_person": N_("多付或重复的 %(amount)s 需由人工处理"),
     "staff_asked": N_("客服发起了一次查询"),
+    "claim_made": N_("您提交了付款凭证，马上去支付渠道查"),
+    "claim_found": N_("按您的凭证，在支付渠道查到了付款"),
+    "claim_needs_person": N_("多次查询没有查到您的付款，转人工核对"),
+    "claim_answered": N_("客服答复了您的付款凭证"),
 }
 EVENT_GENERAL: Final = N_("订单有一项新记录")
 
@@ -383,6 +398,24 @@ ACTIONS: Final[Mapping[str, str]] = {
 }
 ACTION_GENERAL: Final = N_("继续处理")
 
+CLAIM_STATES: Final[Mapping[str, str]] = {
+    "asking": N_("正在查"),
+    "waiting": N_("还没查到，继续查"),
+    "person": N_("人工核对中"),
+    "found": N_("已查到"),
+    "answered": N_("已答复"),
+}
+CLAIM_SAID: Final[Mapping[str, str]] = {
+    "": N_("还没有答复。"),
+    "not_paid": N_("渠道说本单没有成功的付款。"),
+    "unknown": N_("渠道没有给出答复。"),
+    "paid": N_("渠道说已付款，正在入账。"),
+}
+CLAIM_ANSWERS: Final[Mapping[str, str]] = {
+    "no_payment": N_("核对了渠道账目，本单没有收到这笔付款；您的账单若显示“支付成功”，请联系渠道客服。"),
+    "back_at_bank": N_("这笔付款已由渠道退回您的账户；到账一般 1–2 小时，部分银行次日。"),
+    "handled": N_("已处理，最新情况见本页。"),
+}
 WORK_KINDS: Final[Mapping[str, str]] = {
     "order": N_("订单"),
     "payment": N_("付款"),

@@ -16,6 +16,7 @@ from mingzhang.fulfilment.suppliers.base import Reason
 from mingzhang.notices import states as notices
 from mingzhang.orders import states as orders
 from mingzhang.orders.supply import NOT_SENT_RETRY_S
+from mingzhang.payments import claim_states as claims
 from mingzhang.payments import policy
 from mingzhang.payments import schedule as pay_schedule
 from mingzhang.payments import states as payments
@@ -153,6 +154,18 @@ def described() -> str:
         *diagram(payments.SUSPENSE, "open"),
         "",
         "Before it goes back the channel is asked about that very trade; its refund is followed like any other.",
+        "",
+        "## Claim – `payments/claim_states.py`",
+        "",
+        *states(claims.TRANSITIONS, claims.MEANING, words.CLAIM_STATES),
+        "",
+        *diagram(claims.TRANSITIONS, "asking"),
+        "",
+        "已付款,订单未更新: the buyer gives the channel's number, a screenshot, or both. The channel is asked at once and",
+        f"at +{spans(claims.ASK_S[1:]).replace(', ', ', +')}; after {span(claims.SEARCH_MAX_S)} a person has",
+        f"{span(claims.PERSON_MAX_S)}. The same claim again asks again, at most once every {span(claims.REPEAT_S)};",
+        f"an order has at most {claims.CLAIMS_MAX} different claims in 24 h. What a claim finds becomes a fact like any",
+        "other: nothing here marks an order as paid, and a number of another order tells its guesser nothing.",
         "",
         "## Supplier attempt – `fulfilment/states.py`",
         "",

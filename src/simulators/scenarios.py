@@ -61,9 +61,13 @@ PAYMENT_ARRIVES = (
         channels=(
             "alipay",
             "epay",
-        ),  # WeChat takes nothing for what we closed, but in the instant of the close
+        ),  # WeChat takes nothing after the time limit
     ),
-    Recipe("paid_while_closing", (_a("close_race_pay"),), buyer="paid_by_race", channels=("wechat",)),
+    Recipe(
+        "known_after_expiry",
+        (_a("notify_late_after_close", s=1000), _a("query_unknown", times=40)),
+        channels=("wechat",),
+    ),
 )
 SUPPLY_ARRIVES = (
     Recipe("unknown_http500_found", (_f("unknown_http500"),)),
@@ -133,7 +137,6 @@ BUYERS: dict[str, list[dict[str, Any]]] = {
     "pay_late": [{"outcome": "pay", "late": True}],
     "pay_twice": [{"outcome": "pay", "pay_twice": True}],
     "pay_by_two_channels": [{"outcome": "pay"}, {"outcome": "pay", "channel": "other"}],
-    "paid_by_race": [],
     "abandon": [],
     "cancel": [{"outcome": "cancel"}],
 }

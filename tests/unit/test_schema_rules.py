@@ -40,6 +40,7 @@ ORDER_OWNED = (
     "applied",
     "notice",
     "untold",
+    "claim",
     "approval",
 )
 # Who may write which table: a slice writes its own and no other.
@@ -48,7 +49,7 @@ OWNERS = {
     "ledger": {"leg"},
     "catalogue": {"product", "product_supplier", "rule_version"},
     "orders": {"orders", "event", "bucket"},
-    "payments": {"payment", "suspense", "trade_hint", "channel_pass"},
+    "payments": {"payment", "suspense", "trade_hint", "channel_pass", "claim"},
     "fulfilment": {"supply_attempt", "delivered_card"},
     "fulfilment.stock": {
         "card_line",
@@ -126,7 +127,8 @@ def test_statements_take_time_as_a_parameter_and_rest_on_no_lock_or_order(
 
 
 @pytest.mark.parametrize(
-    "statement", ["claim_orders", "claim_payments", "claim_attempts", "claim_refunds", "claim_notices"]
+    "statement",
+    ["claim_orders", "claim_payments", "claim_attempts", "claim_refunds", "claim_notices", "claim_claims"],
 )
 def test_due_work_is_claimed_per_bucket(statement: str) -> None:
     texts = [text for _, _, text in _sql_files() if f"-- name: {statement}" in text]

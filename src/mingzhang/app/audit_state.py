@@ -176,7 +176,7 @@ def _paid_fact(file: Dossier, fact: FactRow) -> Iterator[Finding]:
 
 
 def _inbox(file: Dossier) -> Iterator[Finding]:
-    """A waiting row is the fact's; one whose fact was applied already no longer waits (decision 0005)."""
+    """A waiting row is the fact's; one whose fact was applied already no longer waits (decision 0007)."""
     for row in file.inbox:
         name = "inbox=" + "/".join(row[:3])
         if not row.known:

@@ -26,15 +26,24 @@ from mingzhang.kit.sql import load
 from mingzhang.ledger import postings
 from mingzhang.ledger import store as ledger
 from mingzhang.ledger.places import FREE
-from mingzhang.orders import notify, pay, supply
+from mingzhang.orders import claims, notify, pay, supply
 from mingzhang.orders import store as orders
 from mingzhang.orders.context import Context
 from mingzhang.orders.pay import NOBODY, Buyer
 from mingzhang.orders.place import Placed, PlaceRequest, check_request, place_order
+from mingzhang.orders.typical import TypicalTimes
 from mingzhang.payments import store as payments
 from mingzhang.payments.channels.base import Channel
 from mingzhang.refunds import store as refunds
-from mingzhang.web.model import MoneyPart, OrderPage, PaymentPanel, ProductCard, TimelineItem, WorkItem
+from mingzhang.web.model import (
+    ClaimPanel,
+    MoneyPart,
+    OrderPage,
+    PaymentPanel,
+    ProductCard,
+    TimelineItem,
+    WorkItem,
+)
 
 SQL = load("mingzhang.app", "desk")
 WAIT_POLL_S = 1.0
@@ -48,6 +57,7 @@ class Desk:
         self.ctx = ctx
         self.post, self.routes = wiring_notices.build_post(settings, ctx, http)
         self._http = http
+        self._times = TypicalTimes()
         self._bell = asyncio.Condition()
         self._listener: asyncio.Task[None] | None = None
 
@@ -117,17 +127,13 @@ class Desk:
     async def order_page(self, order_id: str) -> OrderPage:
         """Everything the buyer may read; raises `unknown_order`."""
         async with self.pool.acquire() as conn, conn.transaction(isolation="repeatable_read", readonly=True):
-            return await reading.read_page(conn, self.ctx.vault, order_id, self.ctx.now())
+            return await reading.read_page(conn, self.ctx.vault, self._times, order_id, self.ctx.now())
 
     async def check_token(self, order_id: str, token: str) -> bool:
         """Whether the link's token opens this order; the same answer for one that never existed."""
-        if not is_order_id(order_id) or not await self._exists(order_id):
+        if not is_order_id(order_id) or await self.ctx.reader.snapshot(order_id) is None:
             return False
         return hmac.compare_digest(self.ctx.vault.token(order_id).encode(), token.encode())
-
-    async def _exists(self, order_id: str) -> bool:
-        async with self.pool.acquire() as conn:
-            return await conn.fetchval(orders.SQL.read_seq, bucket_of(order_id), order_id) is not None
 
     async def check_contact(self, order_id: str, contact: str) -> bool:
         """Whether the contact is the order's; the same answer for one that never existed."""
@@ -163,15 +169,21 @@ class Desk:
         """已付款,订单未更新: ask the channel now."""
         await pay.ask_now(self.ctx, order_id)
 
+    async def make_claim(self, order_id: str, number: str, picture: bytes = b"") -> ClaimPanel:
+        """A payment that the buyer shows us (R26); see `claims.make_claim` for what it raises."""
+        return reading.claim_panel(await claims.make_claim(self.ctx, order_id, number, picture))
+
     async def products(self) -> list[ProductCard]:
         """The shop front."""
         async with self.pool.acquire() as conn:
-            return [await _card(conn, product) for product in await catalogue.list_products(conn)]
+            return [
+                await _card(conn, self._times, product) for product in await catalogue.list_products(conn)
+            ]
 
     async def product(self, product_id: str) -> ProductCard:
         """One product; raises `unknown_product`."""
         async with self.pool.acquire() as conn:
-            return await _card(conn, await catalogue.read_product(conn, product_id))
+            return await _card(conn, self._times, await catalogue.read_product(conn, product_id))
 
     async def rules(self, lang: str) -> tuple[int, str]:
         """Number and text of the rules in force."""
@@ -322,8 +334,8 @@ class Desk:
         await self.pool.close()
 
 
-async def _card(conn: asyncpg.Connection, product: Product) -> ProductCard:
-    typical = await conn.fetchrow(orders.SQL.read_typical, product.product_id)
+async def _card(conn: asyncpg.Connection, times: TypicalTimes, product: Product) -> ProductCard:
+    typical = await times.of(conn, product.product_id)
     return ProductCard(
         product_id=product.product_id,
         kind=product.kind,
@@ -334,8 +346,8 @@ async def _card(conn: asyncpg.Connection, product: Product) -> ProductCard:
         max_quantity=product.max_quantity,
         account_template=product.account_template,
         promise_s=product.promise_s,
-        typical_p50_s=None if typical["p50"] is None else float(typical["p50"]),
-        typical_n=typical["n"],
+        typical_p50_s=typical.p50,
+        typical_n=typical.n,
     )
 
 

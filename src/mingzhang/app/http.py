@@ -16,7 +16,16 @@ from litestar.static_files import create_static_files_router
 from litestar.types import ASGIApp, Message, Receive, Scope, Send
 
 from mingzhang import web
-from mingzhang.app import http_api, http_docs, http_hooks, http_orders, http_pages, http_staff, metrics
+from mingzhang.app import (
+    http_api,
+    http_claims,
+    http_docs,
+    http_hooks,
+    http_orders,
+    http_pages,
+    http_staff,
+    metrics,
+)
 from mingzhang.app.desk import Desk
 from mingzhang.app.http_demo import HANDLERS as DEMO_HANDLERS
 from mingzhang.app.http_kit import PAGE_HEADERS, AnyRequest, desk_of, guess_limiter, language, shop_of
@@ -147,6 +156,7 @@ def create_app(desk: Desk) -> Litestar:
         http_hooks.supplier_hook,
         *http_pages.HANDLERS,
         *http_orders.HANDLERS,
+        *http_claims.HANDLERS,
         *http_staff.HANDLERS,
         http_api.ROUTER,
         http_docs.docs,

@@ -5,6 +5,7 @@ Errors are problem+json with the kit's codes.
 
 from __future__ import annotations
 
+import base64
 from typing import Annotated, Any, Final, Literal
 
 import msgspec
@@ -14,14 +15,17 @@ from litestar.params import FromPath, HeaderParameter, JSONBody, QueryParameter
 from litestar.response import ServerSentEvent
 
 from mingzhang.app.http_docs import BY_TOKEN, Streamed, problems
-from mingzhang.app.http_kit import AnyRequest, desk_of, known_order_id
+from mingzhang.app.http_kit import AnyRequest, count_guess, desk_of, known_order_id
 from mingzhang.app.http_orders import changes, since
 from mingzhang.kit.errors import Kind, Problem
 from mingzhang.orders.place import PlaceRequest
-from mingzhang.web.model import MoneyPart, OrderPage, PaymentPanel, TimelineItem
+from mingzhang.payments.pictures import UPLOAD_BYTES_MAX
+from mingzhang.web.model import ClaimPanel, MoneyPart, OrderPage, PaymentPanel, TimelineItem
 
 SEQ_MAX: Final = 2_000_000_000
 QUANTITY_MAX: Final = 10_000
+PICTURE_TEXT_MAX: Final = UPLOAD_BYTES_MAX // 3 * 4 + 4
+CLAIM_BODY_BYTES_MAX: Final = PICTURE_TEXT_MAX + 4096
 WRONG_TOKEN: Final = {401: ("unauthenticated",)}
 
 
@@ -49,6 +53,16 @@ class PaymentRequest(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_f
 
     channel: Annotated[str, msgspec.Meta(pattern="^[a-z_]{1,20}$")] = "alipay"
     method: Annotated[str, msgspec.Meta(pattern="^(qr|page|wap)$")] = "qr"
+
+
+class ClaimRequest(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """A payment that the shop does not know of: the channel's number (交易号) or ours, a screenshot, or both.
+
+    `picture`: PNG, JPEG or WebP in base64, at most 4 MiB before encoding.
+    """
+
+    number: Annotated[str, msgspec.Meta(max_length=64)] = ""
+    picture: Annotated[str, msgspec.Meta(max_length=PICTURE_TEXT_MAX)] = ""
 
 
 async def _authorised(request: AnyRequest, order_id: str) -> str:
@@ -195,6 +209,38 @@ async def open_payment(
     return await desk.open_payment(order_id, data.channel, data.method, back)
 
 
+@post(
+    "/orders/{order_id:str}/claims",
+    status_code=201,
+    summary="Show a payment",
+    security=BY_TOKEN,
+    responses=problems(
+        {
+            **WRONG_TOKEN,
+            413: ("too_large", "picture_too_large"),
+            422: ("invalid_request", "claim_empty", "claim_number_invalid", "picture_invalid"),
+            429: ("too_many", "too_many_claims"),
+        }
+    ),
+    operation_id="makeClaim",
+    request_max_body_size=CLAIM_BODY_BYTES_MAX,
+)
+async def make_claim(
+    request: AnyRequest, order_id: FromPath[str], data: JSONBody[ClaimRequest]
+) -> ClaimPanel:
+    """已付款,订单未更新: the channel is asked at once; the order's `claims` say what it answered and what is next.
+
+    The same number again gives the same claim.
+    """
+    await _authorised(request, order_id)
+    count_guess(request, f"claim:{order_id}")
+    try:
+        picture = base64.b64decode(data.picture, validate=True)
+    except ValueError as error:
+        raise Problem("picture_invalid", Kind.INVALID, "not base64") from error
+    return await desk_of(request).make_claim(order_id, data.number, picture)
+
+
 ROUTER: Final = Router(
-    "/api/v1", route_handlers=[place_order, get_order, get_trail, get_events, open_payment]
+    "/api/v1", route_handlers=[place_order, get_order, get_trail, get_events, open_payment, make_claim]
 )

@@ -16,9 +16,12 @@ from mingzhang.orders.states import FINAL
 from mingzhang.orders.store import SQL as ORDERS
 from mingzhang.orders.store import Order, read_order
 from mingzhang.orders.supply import may_choose
+from mingzhang.orders.typical import TypicalTimes
+from mingzhang.payments.claim_store import Claim, list_claims
 from mingzhang.payments.store import Payment, list_payments
 from mingzhang.refunds.store import Refund, list_refunds
 from mingzhang.web.model import (
+    ClaimPanel,
     MoneyPart,
     OrderPage,
     PaymentPanel,
@@ -32,7 +35,9 @@ from mingzhang.web.model import (
 PARAMS = frozenset({"channel", "supplier", "reason", "amount_fen"})
 
 
-async def read_page(conn: asyncpg.Connection, vault: Vault, order_id: str, now: datetime) -> OrderPage:
+async def read_page(
+    conn: asyncpg.Connection, vault: Vault, times: TypicalTimes, order_id: str, now: datetime
+) -> OrderPage:
     """Everything the buyer may read of one order; raises `unknown_order`."""
     order = await read_order(conn, order_id)
     paid = await list_payments(conn, order_id)
@@ -42,7 +47,7 @@ async def read_page(conn: asyncpg.Connection, vault: Vault, order_id: str, now: 
     payment = _front(paid)
     attempt = attempts[0] if attempts else None
     refund = refunds[0] if refunds else None
-    typical = await conn.fetchrow(ORDERS.read_typical, order.product_id)
+    typical = await times.of(conn, order.product_id)
     unsure = _uncertainty(order, payment, attempt)
     return OrderPage(
         order_id=order.order_id,
@@ -70,20 +75,17 @@ async def read_page(conn: asyncpg.Connection, vault: Vault, order_id: str, now: 
         refund=_refund_panel(refund),
         serial=attempt.serial if attempt else "",
         cards=await _cards(conn, vault, order),
+        claims=tuple(claim_panel(claim) for claim in await list_claims(conn, order_id)),
         actions=_actions(order, payment),
         promise_s=order.promise_s,
-        typical_p50_s=_seconds(typical["p50"]),
-        typical_p90_s=_seconds(typical["p90"]),
-        typical_n=typical["n"],
+        typical_p50_s=typical.p50,
+        typical_p90_s=typical.p90,
+        typical_n=typical.n,
         rule_version=order.rule_version,
         final=order.state in FINAL and order.state != "closed",
         seq=order.seq,
         now=now,
     )
-
-
-def _seconds(value: object) -> float | None:
-    return None if value is None else float(str(value))
 
 
 def _front(payments: list[Payment]) -> Payment | None:
@@ -218,6 +220,23 @@ async def read_money(conn: asyncpg.Connection, order: Order) -> tuple[MoneyPart,
             )
         )
     return tuple(parts)
+
+
+def claim_panel(claim: Claim) -> ClaimPanel:
+    """A claim as its buyer reads it: nothing of what staff know beside it."""
+    return ClaimPanel(
+        claim_id=claim.claim_id,
+        state=claim.state,
+        number=claim.number,
+        picture=bool(claim.picture_id),
+        said=claim.said,
+        asked=claim.asked,
+        asked_at=claim.asked_at,
+        next_ask_at=claim.due_at,
+        deadline_at=claim.deadline_at if claim.finished_at is None else None,
+        made_at=claim.made_at,
+        answer=claim.answer,
+    )
 
 
 async def _heads(conn: asyncpg.Connection, ids: list[str]) -> dict[str, asyncpg.Record]:

@@ -16,9 +16,10 @@ from mingzhang.fulfilment import store as fulfilment
 from mingzhang.kit.database import DATABASE_AWAY, transaction
 from mingzhang.kit.errors import Problem
 from mingzhang.kit.statistics import keep_fresh
-from mingzhang.orders import ask, notify, passes, pay, supply
+from mingzhang.orders import ask, claims, notify, passes, pay, supply
 from mingzhang.orders import store as orders
 from mingzhang.orders.context import Context
+from mingzhang.payments import claim_store
 from mingzhang.payments import store as payments
 from mingzhang.refunds import flow as refunds
 from mingzhang.refunds import store as refund_store
@@ -46,6 +47,7 @@ ROUNDS: tuple[tuple[str, str, Visit], ...] = (
     (payments.SQL.claim_suspense, "item_id", refunds.start_item_refund),
     (fulfilment.SQL.claim_attempts, "attempt_no", supply.work_attempt),
     (refund_store.SQL.claim_refunds, "refund_no", refunds.work_refund),
+    (claim_store.SQL.claim_claims, "claim_id", claims.work_claim),
     (orders.SQL.claim_orders, "order_id", _ring),
 )
 

@@ -383,3 +383,6 @@ END $$;
 ALTER TABLE orders SET (fillfactor = 60);
 ALTER TABLE payment SET (fillfactor = 60);
 ALTER TABLE supply_attempt SET (fillfactor = 60);
+
+-- What a page asks each time: how long the last deliveries of a product took.
+CREATE INDEX orders_delivered ON orders (product_id, finished_at DESC) WHERE state = 'delivered';

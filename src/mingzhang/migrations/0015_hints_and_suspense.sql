@@ -27,19 +27,6 @@ CREATE TABLE trade_hint (
 );
 CREATE INDEX trade_hint_due ON trade_hint (bucket, due_at) WHERE due_at IS NOT NULL;
 
--- The pass over a channel's own list of paid trades (R10): one row a channel that has such a list.
-CREATE TABLE channel_pass (
-  channel text COLLATE "C" NOT NULL,
-  code text NOT NULL DEFAULT '',
-  asked int NOT NULL DEFAULT 0,
-  done_at timestamptz,
-  due_at timestamptz NOT NULL,
-  lease_owner text NOT NULL DEFAULT '',
-  lease_generation int NOT NULL DEFAULT 0,
-  lease_until timestamptz,
-  CONSTRAINT channel_pass_pk PRIMARY KEY (channel)
-);
-
 -- The whole trade's amount (a refund of a part names both), and the clock that every waiting row has.
 ALTER TABLE suspense ADD COLUMN trade_fen bigint NOT NULL DEFAULT 0;
 ALTER TABLE suspense ADD COLUMN reason text NOT NULL DEFAULT '';

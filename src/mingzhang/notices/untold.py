@@ -22,6 +22,7 @@ OCCASIONS: Final[dict[str, Template]] = {
     "refund_arrived": Template.REFUNDED,
     "choice_open": Template.CHOICE_OPEN,
     "needs_person": Template.NEEDS_PERSON,
+    "claim_needs_person": Template.NEEDS_PERSON,
     "refund_refused": Template.NEEDS_PERSON,
     "payment_contradicted": Template.NEEDS_PERSON,
 }

@@ -1,4 +1,4 @@
-"""The hot path: the plain steps of many orders in one call (docs/architecture, decision 0005).
+"""The hot path: the plain steps of many orders in one call (docs/architecture, decision 0007).
 
 A `Step` carries what it records for everybody (placement, evidence, fact, outside numbers) and one row for its
 order's bucket. A flush makes at most one recording call, then one applying call per bucket; each commits by

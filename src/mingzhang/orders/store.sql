@@ -66,7 +66,7 @@ WHERE state = 'needs_person' OR (next_actor IN ('person', 'buyer') AND state = '
 SELECT percentile_cont(0.5) WITHIN GROUP (ORDER BY extract(epoch FROM finished_at - paid_at)) AS p50,
   percentile_cont(0.9) WITHIN GROUP (ORDER BY extract(epoch FROM finished_at - paid_at)) AS p90, count(*) AS n
 FROM (SELECT paid_at, finished_at FROM orders WHERE product_id = $1 AND state = 'delivered' AND paid_at IS NOT NULL
-  ORDER BY order_id DESC LIMIT 200) AS recent
+  ORDER BY finished_at DESC LIMIT 200) AS recent
 
 -- name: read_first_evidence
 -- The evidence that money came: dispatching cites it.

@@ -103,6 +103,25 @@ class RefundPanel(msgspec.Struct, frozen=True, kw_only=True):
     promised_at: datetime
 
 
+class ClaimPanel(msgspec.Struct, frozen=True, kw_only=True):
+    """A payment that the buyer showed us (已付款,订单未更新). ``said``: what the channel answered last: not_paid,
+    unknown (no answer), paid, or nothing yet. ``answer``: what a member of staff answered: no_payment,
+    back_at_bank, handled, or nothing.
+    """
+
+    claim_id: str
+    state: str  # asking | waiting | person | found | answered
+    number: str
+    picture: bool
+    said: str
+    asked: int
+    asked_at: datetime | None
+    next_ask_at: datetime | None
+    deadline_at: datetime | None
+    made_at: datetime
+    answer: str
+
+
 class OrderPage(msgspec.Struct, frozen=True, kw_only=True):
     """Everything the order page shows. ``pay_badge``: awaiting, confirming, paid, closed, refunding,
     partly_refunded, refunded. ``supply_badge``: none, sent, processing, arrived, partly_arrived, refused,
@@ -133,6 +152,7 @@ class OrderPage(msgspec.Struct, frozen=True, kw_only=True):
     refund: RefundPanel | None
     serial: str  # 运营商流水号
     cards: tuple[tuple[str, str], ...]
+    claims: tuple[ClaimPanel, ...] = ()  # newest first
     actions: tuple[str, ...]  # pay, cancel?, check_payment (已付款,订单未更新), choose_refund, keep_waiting
     promise_s: int
     typical_p50_s: float | None

@@ -62,6 +62,9 @@ PROBLEMS: Final[Mapping[str, Advice]] = {
     "amount_invalid": Advice(N_("金额不正确"), N_("请返回检查后再提交。")),
     "too_large": Advice(N_("提交的内容过大"), N_("请缩短后再提交。")),
     "too_many": Advice(N_("操作太频繁"), N_("请等一分钟再试。订单会自己继续，不需要反复提交。")),
+    "too_many_claims": Advice(
+        N_("本单今天提交的凭证已满 5 次"), N_("已提交的会继续查，结果在订单页。仍不放心请联系客服。")
+    ),
     "queue_full": Advice(N_("系统正忙"), N_("您的款项没有变动。请等几秒再试。")),
     "unavailable": Advice(N_("暂时连不上"), N_("已付的订单会自己继续，款项有记录。请稍后刷新。")),
     "database_busy": Advice(N_("暂时连不上"), N_("已付的订单会自己继续，款项有记录。请稍后刷新。")),
@@ -90,6 +93,11 @@ FIELD_ERRORS: Final[Mapping[str, str]] = {
     "sign_in_failed": N_("名字、密码或验证码不对"),
     "locked": N_("尝试次数过多，请稍后再试"),
     "too_many": N_("操作太频繁，请等一分钟再试"),
+    "claim_empty": N_("请填交易号，或者选一张截图"),
+    "claim_number_invalid": N_("交易号是 6–64 位数字或字母，请从账单里复制"),
+    "picture_invalid": N_("这张图读不出来，请换一张 PNG、JPEG 或 WebP 截图"),
+    "picture_too_large": N_("图片太大，请不要超过 4 MB"),
+    "too_many_claims": N_("本单今天提交的凭证已满 5 次；已提交的会继续查，请等结果或联系客服"),
 }
 FIELD_OTHER: Final = N_("请检查这一项")
 

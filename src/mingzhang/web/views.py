@@ -43,6 +43,9 @@ TABLES: Final[Mapping[str, tuple[Mapping[str, str], str]]] = {
     "scenario": (words.SCENARIOS, words.GENERAL),
     "scenario_note": (words.SCENARIO_NOTES, words.GENERAL),
     "scenario_typical": (words.SCENARIO_TYPICAL, words.GENERAL),
+    "claim_state": (words.CLAIM_STATES, words.GENERAL),
+    "claim_said": (words.CLAIM_SAID, words.GENERAL),
+    "claim_answer": (words.CLAIM_ANSWERS, words.GENERAL),
     "outcome": (words.OUTCOMES, words.GENERAL),
     "field_error": (FIELD_ERRORS, FIELD_OTHER),
 }

@@ -229,6 +229,7 @@ REASONS: Final[Mapping[str, str]] = {
     "no_longer_sold": N_("付款时该商品已停售或改价"),
     "expired": N_("超过付款时间"),
     "float_short": N_("退款备付金不足"),
+    "claim_not_found": N_("买家提交的付款，在渠道查不到"),
 }
 REASON_GENERAL: Final = N_("其他原因，客服可以为您说明")
 
@@ -272,6 +273,10 @@ EVENTS: Final[Mapping[str, str]] = {
     "excess_refunded": N_("多付或重复的 %(amount)s 已由%(channel)s退回"),
     "excess_needs_person": N_("多付或重复的 %(amount)s 需由人工处理"),
     "staff_asked": N_("客服发起了一次查询"),
+    "claim_made": N_("您提交了付款凭证，马上去支付渠道查"),
+    "claim_found": N_("按您的凭证，在支付渠道查到了付款"),
+    "claim_needs_person": N_("多次查询没有查到您的付款，转人工核对"),
+    "claim_answered": N_("客服答复了您的付款凭证"),
 }
 EVENT_GENERAL: Final = N_("订单有一项新记录")
 
@@ -383,6 +388,24 @@ ACTIONS: Final[Mapping[str, str]] = {
 }
 ACTION_GENERAL: Final = N_("继续处理")
 
+CLAIM_STATES: Final[Mapping[str, str]] = {
+    "asking": N_("正在查"),
+    "waiting": N_("还没查到，继续查"),
+    "person": N_("人工核对中"),
+    "found": N_("已查到"),
+    "answered": N_("已答复"),
+}
+CLAIM_SAID: Final[Mapping[str, str]] = {
+    "": N_("还没有答复。"),
+    "not_paid": N_("渠道说本单没有成功的付款。"),
+    "unknown": N_("渠道没有给出答复。"),
+    "paid": N_("渠道说已付款，正在入账。"),
+}
+CLAIM_ANSWERS: Final[Mapping[str, str]] = {
+    "no_payment": N_("核对了渠道账目，本单没有收到这笔付款；您的账单若显示“支付成功”，请联系渠道客服。"),
+    "back_at_bank": N_("这笔付款已由渠道退回您的账户；到账一般 1–2 小时，部分银行次日。"),
+    "handled": N_("已处理，最新情况见本页。"),
+}
 WORK_KINDS: Final[Mapping[str, str]] = {
     "order": N_("订单"),
     "payment": N_("付款"),

@@ -15,6 +15,7 @@ from rich.console import Console
 from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
 
 from mingzhang.app.bench.core import run_core
+from mingzhang.app.bench.inbound import run_inbound
 
 app = typer.Typer(no_args_is_help=True, help="Measure: ratios against plain transactions, side by side.")
 AsJson = Annotated[bool, typer.Option("--json", help="one JSON object")]
@@ -50,3 +51,9 @@ async def _work(run: Run, folder: Path, seconds: int, say: Callable[[str, float]
 def core(seconds: Seconds = 4, as_json: AsJson = False) -> None:
     """An ordinary order's steps in process, beside pgbench writing the same rows in plain transactions."""
     _bench(run_core, seconds, as_json)
+
+
+@app.command()
+def http(seconds: Seconds = 4, as_json: AsJson = False) -> None:
+    """The inbound side over HTTP at 64 connections, beside pgbench writing the same rows."""
+    _bench(run_inbound, seconds, as_json)

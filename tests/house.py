@@ -18,7 +18,10 @@ import uvicorn
 from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric import rsa
 
-from mingzhang.app.audit import AuditReport, read_places, run_audit
+from auditor.__main__ import read_rows
+from auditor.books import Report
+from auditor.books import audit as outside_audit
+from mingzhang.app.audit import AuditReport, run_audit
 from mingzhang.app.desk import Desk, open_desk
 from mingzhang.app.http import create_app
 from mingzhang.app.settings import Settings
@@ -84,10 +87,15 @@ class House:
             if task is not None:
                 await task
 
-    async def place(self, product: str = "phone-100", account: str = "13800138000") -> str:
+    async def place(self, product: str = "phone-100", account: str = "13800138000", quantity: int = 1) -> str:
         """Place an order over the API; returns its number."""
         self._n += 1
-        body = {"product_id": product, "quantity": 1, "account": account, "contact": "buyer@example.com"}
+        body = {
+            "product_id": product,
+            "quantity": quantity,
+            "account": account,
+            "contact": "buyer@example.com",
+        }
         headers = {"Idempotency-Key": f"house-key-{self._n:06d}", "X-Client": "house"}
         async with self.http.post(f"{self.url}/api/v1/orders", json=body, headers=headers) as answer:
             assert answer.status == 201, await answer.text()
@@ -114,10 +122,11 @@ class House:
         *faults: tuple[str, str],
         product: str = "phone-100",
         account: str = "13800138000",
+        quantity: int = 1,
         channel: str = "alipay",
     ) -> str:
         """Place, set faults, open, pay."""
-        order_id = await self.place(product, account)
+        order_id = await self.place(product, account, quantity)
         for party, name in faults:
             await self.world.fault(order_id, party, name)
         await self.buyer_pays(await self.open(order_id, channel))
@@ -149,17 +158,24 @@ class House:
 
     async def lost_fen(self) -> int:
         """Σ |the outside parties' books − ledger| by place: what nobody can account for."""
-        books = await self.world.books()
-        ours = await read_places(self.desk.ctx)
-        fulu = books["fulu"]
-        charged = sum(order["charged_fen"] - order["credited_fen"] for order in fulu["orders"])
-        at_supplier = ours.get(("supplier.free", "fulu"), 0)
-        spent = ours.get(("supplier.reserved", "fulu"), 0) + ours.get(("supplier.settled", "fulu"), 0)
-        lost = abs(at_supplier + spent - charged - fulu["balance_fen"]) + abs(spent - charged)
-        for channel in self.desk.channels:
-            here = sum(ours.get((place, channel), 0) for place in ("channel", "refunding", "hold"))
-            lost += abs(here - books[channel]["merchant_balance_fen"])
-        return lost
+        return (await self.outside()).lost_fen
+
+    async def double_topups(self) -> int:
+        """Top-ups beyond the first for one order, by the suppliers' own books."""
+        return (await self.outside()).double_topups
+
+    async def until_applied(self, wait_s: float = WAIT_S) -> None:
+        """Wait until no fact waits to be applied."""
+        waits = """SELECT count(*) FROM inbox i WHERE NOT EXISTS (SELECT FROM applied a
+          WHERE a.bucket = i.bucket AND a.key = i.kind || ':' || i.party || ':' || i.external_id)"""
+        give_up = time.monotonic() + wait_s
+        while await self.desk.pool.fetchval(waits):
+            assert time.monotonic() < give_up, "facts still wait"
+            await asyncio.sleep(0.05)
+
+    async def outside(self) -> Report:
+        """The outside auditor's report."""
+        return outside_audit(await self.world.books(), await read_rows(self.desk.settings.database_url))
 
 
 def channel_settings(ready: dict[str, Any], private: Path, folder: Path) -> dict[str, str]:
@@ -210,6 +226,8 @@ async def open_house(
             fulu_url=world.ready["fulu"]["url"],
             fulu_app_key=world.ready["fulu"]["app_key"],
             fulu_app_secret=world.ready["fulu"]["app_secret"],
+            **{f"kasushou_{name}": text for name, text in world.ready["kasushou"].items()},
+            **{f"dtone_{name}": text for name, text in world.ready["dtone"].items()},
             control_url=world.ready["control"],
             call_timeout_s=1.5,
             **channel_settings(world.ready, private, folder),

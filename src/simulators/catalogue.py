@@ -163,7 +163,14 @@ _ENTRIES = (
         "成功后冲正",
         "success, reversed after s virtual seconds",
         {"s": 60},
-        "waiting_for_person",
+        "refunded",
+    ),
+    Entry(
+        F,
+        "success_after_failure",
+        "失败后又成功",
+        "after a failure: success all the same, after s virtual seconds",
+        {"s": 60},
     ),
     Entry(
         F,
@@ -195,7 +202,7 @@ _ENTRIES = (
         "失败只退部分",
         "failed, and only part of the cost comes back",
         {"percent": 50},
-        "refunded",
+        "waiting_for_person",
     ),
     Entry(
         F,
@@ -286,7 +293,7 @@ _KASUSHOU = (
         "部分到账，其余已退款",
         "done, but `lacking` of several units are not, and their cost came back",
         {"lacking": 1},
-        "waiting_for_person",
+        "refunded",
     ),
 )
 _ALL = (*_ENTRIES, *_KASUSHOU)

@@ -217,9 +217,16 @@ def test_a_status_with_its_money(
 
 def test_all_cards_there_are_a_success_whatever_came_back() -> None:
     money = {"total": Decimal(2), "back": Decimal(1)}
-    for cards, state in ((2, S), (1, R)):
+    for cards, state, units in ((2, S, None), (1, S, 1), (0, R, None)):
         end = end_of(3, **money, words="", kind=GoodsKind.CARD, quantity=2, cards=cards)
-        assert end.state is state
+        assert (end.state, end.units) == (state, units)
+
+
+def test_a_part_is_one_only_when_the_words_and_the_money_say_so() -> None:
+    for back, words, units in (("1", "部分到账", 2), ("1.5", "部分到账", None), ("1", "", None)):
+        money = {"total": Decimal(3), "back": Decimal(back)}
+        end = end_of(3, **money, words=words, kind=GoodsKind.DIRECT, quantity=3, cards=0)
+        assert (end.state, end.units) == ((S if units else R), units)
 
 
 def test_only_listed_words_refuse() -> None:

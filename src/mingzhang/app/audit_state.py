@@ -46,8 +46,9 @@ REFUND_FINAL: Final = frozenset({"arrived", "refused"})
 # Applying a fact leaves one of these events behind, citing the fact's own evidence.
 EFFECTS: Final = {
     "paid": frozenset({"paid", "paid_late", "excess_money"}),
-    "supply_succeeded": frozenset({"delivered", "late_success"}),
-    "supply_refused": frozenset({"supplier_refused"}),
+    "supply_succeeded": frozenset({"delivered", "partly_delivered", "late_success"}),
+    "supply_refused": frozenset({"supplier_refused", "supplier_reversed"}),
+    "supply_reversed": frozenset({"supplier_reversed"}),
     "refund_accepted": frozenset({"refund_accepted"}),
     "refund_arrived": frozenset({"refund_arrived"}),
     "refund_refused": frozenset({"refund_refused"}),
@@ -276,8 +277,8 @@ def _attempts(file: Dossier, order: OrderRow) -> Iterator[Finding]:
     for row in file.attempts:
         party = attempt_party(row.supplier, row.n)
         if row.state not in OPEN and row.state != "cancelled":
-            key = (row.supplier, f"supply_{row.state}", row.attempt_no)
-            if key not in file.facts:
+            said = {row.state, "refused"} if row.state == "reversed" else {row.state}
+            if not any((row.supplier, f"supply_{word}", row.attempt_no) in file.facts for word in said):
                 yield _wrong(file, "attempt_without_fact", f"attempt={row.attempt_no} state={row.state}")
         reserved = _owned(file, RESERVED, party)
         if row.state in SENT and row.cost_fen and not reserved and order.state != "needs_person":
@@ -285,7 +286,7 @@ def _attempts(file: Dossier, order: OrderRow) -> Iterator[Finding]:
                 file, "sent_without_reserve", f"attempt={row.attempt_no} account={RESERVED}/{party}/o 0"
             )
         receipt = _receipt(file, row)
-        if receipt is not None:
+        if receipt is not None and row.state != "reversed":
             cost = receipt.content.get("cost_fen")
             if (row.cost_fen if cost is None else int(cost)) and not _owned(file, SETTLED, party):
                 detail = f"attempt={row.attempt_no} account={SETTLED}/{party}/o 0"

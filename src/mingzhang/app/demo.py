@@ -205,7 +205,7 @@ class Demo:
         keys = self.folder / "keys"
         await asyncio.to_thread(ensure_keys, keys)
         clock = new_clock()
-        self._say(4, "模拟支付渠道与供应商 · simulated payment channels and suppliers")
+        self._say(4, "模拟支付渠道与供应商 · simulated channels and suppliers")
         ready = await self._start_simulators(keys, clock)
         self.environ = self._settings_for(dsn, keys, clock, ready)
         _keep_private(self.folder / ENV_FILE, json.dumps(self.environ).encode())
@@ -244,6 +244,8 @@ class Demo:
             "wechat",
             "epay",
             "fulu",
+            "kasushou",
+            "dtone",
             "control",
         ):  # the same ports when it is started again
             command += [f"--{name}-port", str(free_port())]
@@ -265,6 +267,7 @@ class Demo:
 
     def _settings_for(self, dsn: str, keys: Path, clock: str, ready: dict[str, Any]) -> dict[str, str]:
         alipay, fulu = ready["alipay"], ready["fulu"]
+        kasushou, dtone = ready["kasushou"], ready["dtone"]
         values = {
             "database_url": dsn,
             "secret_key_file": str(keys / "secret.hex"),
@@ -282,6 +285,8 @@ class Demo:
             "fulu_url": fulu["url"],
             "fulu_app_key": fulu["app_key"],
             "fulu_app_secret": fulu["app_secret"],
+            **{f"kasushou_{name}": kasushou[name] for name in ("url", "user_id", "api_key")},
+            **{f"dtone_{name}": text for name, text in dtone.items()},
             "control_url": ready["control"],
             "worker_pid_file": str(self.folder / WORKER_PID),
             "call_timeout_s": "3",

@@ -7,7 +7,7 @@ from typing import Any
 
 import asyncpg
 
-from mingzhang.app import reading, wiring, wiring_notices
+from mingzhang.app import reading, sample_shop, wiring, wiring_notices
 from mingzhang.app.settings import Settings
 from mingzhang.catalogue import store as catalogue
 from mingzhang.catalogue.accounts import clean_contact
@@ -15,6 +15,7 @@ from mingzhang.catalogue.store import Product
 from mingzhang.evidence import store as evidence
 from mingzhang.evidence.messages import HttpMessage, Reply
 from mingzhang.fulfilment import store as fulfilment
+from mingzhang.fulfilment.stock.importer import import_cards
 from mingzhang.fulfilment.suppliers.base import Supplier
 from mingzhang.kit.clock import Clock
 from mingzhang.kit.database import DATABASE_AWAY, connect, open_pool, transaction
@@ -297,8 +298,12 @@ class Desk:
         """Sample products and rules, for the demo and for tests; what exists stays."""
         async with transaction(self.pool) as conn:
             await catalogue.add_rules(conn, wiring.sample_rules(), self.ctx.now())
-            for product in wiring.sample_products():
+            for product in [*wiring.sample_products(), *sample_shop.further_products()]:
                 await catalogue.add_product(conn, product)
+            for route in sample_shop.further_routes():
+                await catalogue.add_route(conn, route)
+        batch, cards = sample_shop.stock_batch()
+        await import_cards(self.pool, self.ctx.vault, batch, cards, self.ctx.now())
         self.ctx.catalogue.forget()
 
     async def book_opening_balances(self) -> None:

@@ -32,6 +32,10 @@ from mingzhang.web.model import (
     Uncertainty,
 )
 
+LAST_WORDS = frozenset(
+    {"delivered", "partly_delivered", "supplier_refused", "supplier_reversed", "late_success"}
+)
+PARTLY = frozenset({"refund_asked", "refund_processing", "refund_arrived"})
 PARAMS = frozenset({"channel", "supplier", "reason", "amount_fen"})
 
 
@@ -45,7 +49,7 @@ async def read_page(
     refunds = await list_refunds(conn, order_id)
     timeline = await read_timeline(conn, order_id, 0)
     payment = _front(paid)
-    attempt = attempts[0] if attempts else None
+    attempt = _telling(order, attempts)
     refund = refunds[0] if refunds else None
     typical = await times.of(conn, order.product_id)
     unsure = _uncertainty(order, payment, attempt)
@@ -63,7 +67,7 @@ async def read_page(
         expires_at=order.expires_at,
         pay_badge=_pay_badge(order, payment, refund, now),
         supply_badge=_supply_badge(order, attempt),
-        reason=attempt.reason if attempt else "",
+        reason=_reason(attempt),
         reason_text=str(attempt.feedback.get("recharge_description", "")) if attempt else "",
         sentence=_sentence(order, payment, attempt, refund, now),
         bar=_bar(order, attempt, refund),
@@ -97,7 +101,8 @@ def _front(payments: list[Payment]) -> Payment | None:
 
 def _pay_badge(order: Order, payment: Payment | None, refund: Refund | None, now: datetime) -> str:
     if order.state == "refunded":
-        return "refunded"
+        in_part = refund is not None and _in_part(order, refund)
+        return "partly_refunded" if in_part else "refunded"
     if refund is not None and refund.state not in {"arrived", "refused"}:
         return "refunding"
     if order.paid_at is not None:
@@ -109,7 +114,30 @@ def _pay_badge(order: Order, payment: Payment | None, refund: Refund | None, now
     return "awaiting"
 
 
+def _in_part(order: Order, refund: Refund) -> bool:
+    return refund.n == 1 and refund.amount_fen < order.price_fen
+
+
+def _telling(order: Order, attempts: list[Attempt]) -> Attempt | None:
+    """The attempt that tells how things stand: the one that brought the goods, else the newest that matters."""
+    brought = [each for each in attempts if each.state == "succeeded"]
+    said = [each for each in attempts if each.state != "cancelled"]
+    if order.state in FINAL or order.state == "refunding":
+        by_order = [each for each in brought if not each.extra]
+        said = by_order or brought or [each for each in said if each.state != "ready"] or said
+    return next(iter(said or attempts), None)
+
+
+def _reason(attempt: Attempt | None) -> str:
+    if attempt is None:
+        return ""
+    return "supplier_reversed" if attempt.state == "reversed" else attempt.reason
+
+
 def _supply_badge(order: Order, attempt: Attempt | None) -> str:
+    """What the supplier's applied word came to: an answer that still waits to be applied shows nothing yet."""
+    if attempt is not None and attempt.state == "succeeded" and attempt.units is not None:
+        return "partly_arrived"
     if order.state == "delivered":
         return "arrived"
     if attempt is None or attempt.state in {"ready", "cancelled"}:
@@ -132,6 +160,8 @@ def _sentence_code(
     if order.state == "supplying" and attempt is not None:
         if may_choose(order):
             return "choose_refund_or_wait"
+        if attempt.waits_for_prefund:
+            return "waiting_prefund"
         return {
             "sending": "sent_to_supplier",
             "ready": "paid_waiting_dispatch",
@@ -161,10 +191,13 @@ def _sentence(
         due = attempt.due_at
     elif order.state == "refunding" and refund is not None:
         due = refund.due_at
-    party = order.supplier if order.holder.startswith("supplier") else (payment.channel if payment else "")
+    supplier = attempt.supplier if attempt is not None else order.supplier
+    party = supplier if order.holder.startswith("supplier") else (payment.channel if payment else "")
+    code = _sentence_code(order, payment, attempt, refund)
+    in_part = refund is not None and _in_part(order, refund) and order.state in {"refunding", "refunded"}
     return Sentence(
-        code=_sentence_code(order, payment, attempt, refund),
-        amount_fen=order.price_fen,
+        code=f"partly_{code}" if in_part and code in PARTLY else code,
+        amount_fen=refund.amount_fen if refund is not None and in_part else order.price_fen,
         place="" if order.holder == "payer" else order.holder,  # the buyer's own hands are no place of ours
         party=party,
         next_actor=order.next_actor,
@@ -183,8 +216,8 @@ def _bar(order: Order, attempt: Attempt | None, refund: Refund | None) -> tuple[
     finished = attempt.finished_at if attempt else None
     if attempt is not None and attempt.state in {"refused", "reversed"}:
         steps.append(Step(code="refused", state="failed", at=finished))
-    elif refund is None:
-        done = order.state == "delivered"
+    elif refund is None or (attempt is not None and attempt.units is not None):
+        done = order.state == "delivered" or (attempt is not None and attempt.units is not None)
         working = asked and not done
         steps.append(Step(code=middle, state="done" if done else ("now" if working else "todo")))
         steps.append(Step(code=last, state="done" if done else "todo", at=finished if done else None))
@@ -253,7 +286,7 @@ async def read_timeline(conn: asyncpg.Connection, order_id: str, after: int) -> 
     for row in rows:
         head = heads.get(row["evidence_id"])
         data = {key: str(value) for key, value in row["data"].items() if key in PARAMS}
-        last_word = row["kind"] in {"delivered", "supplier_refused", "late_success"}
+        last_word = row["kind"] in LAST_WORDS
         words = feedback.get(data.get("supplier", ""), {}) if last_word else {}
         items.append(
             TimelineItem(
@@ -348,7 +381,7 @@ def _uncertainty(order: Order, payment: Payment | None, attempt: Attempt | None)
 
 
 async def _cards(conn: asyncpg.Connection, vault: Vault, order: Order) -> tuple[tuple[str, str], ...]:
-    if order.kind != "card" or order.state != "delivered":
+    if order.kind != "card" or order.state not in {"delivered", "refunding", "refunded"}:
         return ()
     rows = await conn.fetch(FULFILMENT.list_cards, order.bucket, order.order_id)
     cards = []

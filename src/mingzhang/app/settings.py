@@ -59,6 +59,14 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     fulu_url: str = ""
     fulu_app_key: str = ""
     fulu_app_secret: str = ""
+    kasushou_url: str = ""
+    kasushou_user_id: str = ""
+    kasushou_api_key: str = ""
+    dtone_url: str = ""
+    dtone_api_key: str = ""
+    dtone_api_secret: str = ""
+    dtone_currency: str = "USD"
+    dtone_fen_per_unit: str = ""  # fen booked for one unit of that currency, a decimal
     notices_path: str = ""  # a TOML file: couriers and routes; empty: nobody is told anything
     control_url: str = ""  # the simulators' control address, demo only
     worker_pid_file: str = ""  # where the supervisor writes its worker's process id, demo only

@@ -11,12 +11,15 @@ from mingzhang.app.crash import crash_point_from_env
 from mingzhang.app.settings import Settings
 from mingzhang.catalogue.cache import CatalogueCache
 from mingzhang.catalogue.store import Product, Rules
+from mingzhang.fulfilment.stock.card_stock import CardStock
 from mingzhang.fulfilment.suppliers.base import Supplier
+from mingzhang.fulfilment.suppliers.dtone import DtOne, DtOneSettings
 from mingzhang.fulfilment.suppliers.fulu import Fulu, FuluSettings
+from mingzhang.fulfilment.suppliers.kasushou import Kasushou, KasushouSettings
 from mingzhang.kit.clock import Clock, clock_from_spec
 from mingzhang.kit.outbound import Outbound
 from mingzhang.kit.vault import Vault
-from mingzhang.orders import pay, supply
+from mingzhang.orders import pay, supply_apply
 from mingzhang.orders.batch import BatchReader, OrderBatch
 from mingzhang.orders.context import Context
 from mingzhang.payments.channels.alipay import Alipay, AlipaySettings
@@ -28,9 +31,9 @@ from mingzhang.refunds import flow as refunds
 # Which use case applies a fact of which kind.
 APPLY = {
     "paid": pay.apply_paid,
-    "supply_succeeded": supply.apply_supply,
-    "supply_refused": supply.apply_supply,
-    "supply_reversed": supply.apply_supply,
+    "supply_succeeded": supply_apply.apply_supply,
+    "supply_refused": supply_apply.apply_supply,
+    "supply_reversed": supply_apply.apply_supply,
     "refund_accepted": refunds.apply_refund,
     "refund_arrived": refunds.apply_refund,
     "refund_refused": refunds.apply_refund,
@@ -49,7 +52,29 @@ def build_context(settings: Settings, pool: asyncpg.Pool, http: Outbound) -> Con
             timeout_s=settings.call_timeout_s,
         )
         suppliers["fulu"] = Fulu(fulu, http, clock)
+    if settings.kasushou_url:
+        kasushou = KasushouSettings(
+            url=settings.kasushou_url,
+            user_id=settings.kasushou_user_id,
+            api_key=settings.kasushou_api_key,
+            callback_url=f"{settings.base_url}/hooks/suppliers/kasushou",
+            timeout_s=settings.call_timeout_s,
+        )
+        suppliers["kasushou"] = Kasushou(kasushou, http, clock)
+    if settings.dtone_url:
+        dtone = DtOneSettings(
+            url=settings.dtone_url,
+            api_key=settings.dtone_api_key,
+            api_secret=settings.dtone_api_secret,
+            callback_url=f"{settings.base_url}/hooks/suppliers/dtone",
+            currency=settings.dtone_currency,
+            fen_per_unit=settings.dtone_fen_per_unit,
+            timeout_s=settings.call_timeout_s,
+        )
+        suppliers["dtone"] = DtOne(dtone, http, clock)
     crash_point = crash_point_from_env(os.environ)
+    vault = Vault(settings.secret_key)
+    suppliers["stock"] = CardStock(pool, vault, clock, crash_point=crash_point)
     return Context(
         pool=pool,
         batch=OrderBatch(pool, crash_point),
@@ -57,7 +82,7 @@ def build_context(settings: Settings, pool: asyncpg.Pool, http: Outbound) -> Con
         catalogue=CatalogueCache(pool),
         clock=clock,
         rng=random.Random(secrets.randbits(256)),  # for ids; secrets come from elsewhere
-        vault=Vault(settings.secret_key),
+        vault=vault,
         channels=build_channels(settings, http, clock),
         suppliers=suppliers,
         start_refund=refunds.start_refund,

@@ -46,6 +46,7 @@ ROUNDS: tuple[tuple[str, str, Visit], ...] = (
     (payments.SQL.claim_hints, "hint", notify.ask_trade),
     (payments.SQL.claim_suspense, "item_id", refunds.start_item_refund),
     (fulfilment.SQL.claim_attempts, "attempt_no", supply.work_attempt),
+    (fulfilment.SQL.claim_watches, "watched_no", supply.work_attempt),
     (refund_store.SQL.claim_refunds, "refund_no", refunds.work_refund),
     (claim_store.SQL.claim_claims, "claim_id", claims.work_claim),
     (orders.SQL.claim_orders, "order_id", _ring),

@@ -30,6 +30,16 @@ class Product(msgspec.Struct, frozen=True, kw_only=True):
     position: int
 
 
+class Route(msgspec.Struct, frozen=True, kw_only=True):
+    """A further supplier of a product (备用供应商). ``position`` from 1; ``cost_fen`` for one unit."""
+
+    product_id: str
+    position: int
+    supplier: str
+    supplier_product: str
+    cost_fen: int
+
+
 class Rules(msgspec.Struct, frozen=True, kw_only=True):
     """One version of the shop's rules (平台规则)."""
 
@@ -58,6 +68,16 @@ async def read_product(conn: asyncpg.Connection, product_id: str) -> Product:
 async def add_product(conn: asyncpg.Connection, product: Product) -> None:
     """Put a product on sale; one that exists stays as it is."""
     await conn.execute(SQL.upsert_product, *(getattr(product, name) for name in Product.__struct_fields__))
+
+
+async def add_route(conn: asyncpg.Connection, route: Route) -> None:
+    """Name a further supplier; a position that is taken stays as it is."""
+    await conn.execute(SQL.insert_route, *(getattr(route, name) for name in Route.__struct_fields__))
+
+
+async def list_routes(conn: asyncpg.Connection, product_id: str) -> list[Route]:
+    """A product's further suppliers in their order; the first stands in the product itself."""
+    return [Route(**dict(row)) for row in await conn.fetch(SQL.list_routes, product_id)]
 
 
 async def add_rules(conn: asyncpg.Connection, rules: Rules, now: datetime) -> None:

@@ -13,6 +13,16 @@ INSERT INTO product (product_id, kind, title_zh, title_en, face_value_fen, price
 VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, true)
 ON CONFLICT (product_id) DO NOTHING
 
+-- name: insert_route
+-- Name a further supplier of a product.
+INSERT INTO product_supplier (product_id, position, supplier, supplier_product, cost_fen) VALUES ($1, $2, $3, $4, $5)
+ON CONFLICT DO NOTHING
+
+-- name: list_routes
+-- A product's further suppliers, in their order.
+SELECT product_id, position, supplier, supplier_product, cost_fen FROM product_supplier WHERE product_id = $1
+ORDER BY position LIMIT 50
+
 -- name: insert_rules
 -- Publish a version of the shop's rules.
 INSERT INTO rule_version (version, text_zh, text_en, sha256, effective_at) VALUES ($1, $2, $3, $4, $5)

@@ -4,6 +4,10 @@ from datetime import datetime, timedelta
 
 POLL_S = (3, 5, 10, 15, 30, 60)
 SLOW_POLL_S = 600
+# After the last word a success may be taken back and a refusal may be none (F19): when we ask again by ourselves.
+WATCH_S = (600, 3600, 6 * 3600, 24 * 3600, 72 * 3600)
+# While our balance at a supplier is short (F10): how long between two looks at it.
+PREFUND_ASK_S = (30, 60, 120, 300)
 
 
 def next_poll(asked: int, deadline_at: datetime, now: datetime) -> datetime:
@@ -12,3 +16,14 @@ def next_poll(asked: int, deadline_at: datetime, now: datetime) -> datetime:
         return now + timedelta(seconds=SLOW_POLL_S)
     wait = timedelta(seconds=POLL_S[min(asked, len(POLL_S) - 1)])
     return min(now + wait, deadline_at)
+
+
+def next_watch(finished_at: datetime, now: datetime) -> datetime | None:
+    """The next question after the last word; None when the window is over."""
+    times = (finished_at + timedelta(seconds=after) for after in WATCH_S)
+    return next((at for at in times if at > now), None)
+
+
+def next_prefund(looked: int, now: datetime) -> datetime:
+    """The next look at a balance that was short."""
+    return now + timedelta(seconds=PREFUND_ASK_S[min(looked, len(PREFUND_ASK_S) - 1)])

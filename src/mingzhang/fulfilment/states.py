@@ -11,9 +11,9 @@ TRANSITIONS: Final[dict[str, frozenset[str]]] = {
     "sending": frozenset({"ready", "processing", "unknown"}) | _LAST_WORDS,
     "processing": _LAST_WORDS,
     "unknown": frozenset({"processing"}) | _LAST_WORDS,
-    "succeeded": frozenset(),
-    "refused": frozenset(),
-    "reversed": frozenset(),
+    "succeeded": frozenset({"reversed"}),  # taken back (F19)
+    "refused": frozenset({"succeeded"}),  # a success that comes late (ledger row 19)
+    "reversed": frozenset({"succeeded"}),
     "cancelled": frozenset(),
 }
 MEANING: Final[dict[str, str]] = {
@@ -24,5 +24,5 @@ MEANING: Final[dict[str, str]] = {
     "succeeded": "the supplier delivered",
     "refused": "the supplier refused, with a reason",
     "reversed": "the supplier took it back",
-    "cancelled": "never sent, because the payment was denied",
+    "cancelled": "never sent: the payment was denied, or the order had ended otherwise",
 }

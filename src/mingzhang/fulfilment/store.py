@@ -11,10 +11,17 @@ from mingzhang.kit.sql import load
 
 SQL = load("mingzhang.fulfilment", "store")
 OPEN = frozenset({"ready", "sending", "processing", "unknown"})
+# Asked again after their last word: a success may be taken back, a refusal may be none (F19).
+WATCHED = frozenset({"succeeded", "refused", "reversed"})
 
 
 class Attempt(msgspec.Struct, frozen=True, kw_only=True):
-    """One order at one supplier. States: ready, sending, processing, unknown, succeeded, refused, reversed, cancelled."""
+    """One order at one supplier. States: ready, sending, processing, unknown, succeeded, refused, reversed, cancelled.
+
+    ``choice``: why this supplier (``why``: first, refused, prefund), after which attempt and reason, and whom it
+    passed over. ``units``: how many came when fewer than ordered. ``extra``: succeeded after the order had ended
+    otherwise.
+    """
 
     bucket: int
     attempt_no: str
@@ -39,6 +46,14 @@ class Attempt(msgspec.Struct, frozen=True, kw_only=True):
     planned_at: datetime
     sent_at: datetime | None
     finished_at: datetime | None
+    choice: dict[str, Any] = {}
+    units: int | None = None
+    extra: bool = False
+
+    @property
+    def waits_for_prefund(self) -> bool:
+        """Planned again because our balance at the supplier was short (F10)."""
+        return self.state == "ready" and self.choice.get("why") == "prefund"
 
 
 async def list_attempts(conn: asyncpg.Connection, order_id: str) -> list[Attempt]:

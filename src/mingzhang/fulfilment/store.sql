@@ -4,10 +4,17 @@ INSERT INTO supply_attempt (bucket, attempt_no, order_id, n, supplier, supplier_
   holder, next_actor, due_at, deadline_at, planned_at)
 VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, 'ready', $10, 'shop', $11, $12, $11)
 
+-- name: insert_next_attempt
+-- Plan a further attempt, with the reason of its choice.
+INSERT INTO supply_attempt (bucket, attempt_no, order_id, n, supplier, supplier_product, kind, quantity, cost_fen, state,
+  holder, next_actor, planned_at, due_at, deadline_at, choice)
+VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, 'ready', 'channel', 'shop', $10, $11, $12, $13)
+
 -- name: list_attempts
 -- An order's attempts, newest first.
 SELECT bucket, attempt_no, order_id, n, supplier, supplier_product, kind, quantity, cost_fen, state, reason, code,
-  supplier_order_id, serial, feedback, asked, asked_at, answered_at, due_at, deadline_at, planned_at, sent_at, finished_at
+  supplier_order_id, serial, feedback, asked, asked_at, answered_at, due_at, deadline_at, planned_at, sent_at, finished_at,
+  choice, units, extra
 FROM supply_attempt WHERE bucket = $1 AND order_id = $2 ORDER BY n DESC LIMIT 50
 
 -- name: set_sending
@@ -23,20 +30,47 @@ UPDATE supply_attempt SET state = $3, code = $4, asked = asked + 1, asked_at = $
   lease_until = NULL
 WHERE bucket = $1 AND attempt_no = $2 AND state IN ('ready', 'sending', 'processing', 'unknown')
 
+-- name: set_told
+-- The last word is on record: nobody asks any more, and the state follows when the fact is applied.
+UPDATE supply_attempt SET due_at = NULL, lease_until = NULL
+WHERE bucket = $1 AND attempt_no = $2 AND state IN ('sending', 'processing', 'unknown')
+
 -- name: set_final
 -- The supplier's last word (success after refusal and refusal after success are decided by the caller).
-UPDATE supply_attempt SET state = $3, reason = $4, code = $5, supplier_order_id = $6, serial = $7, feedback = $8,
-  finished_at = $9, answered_at = $9, due_at = NULL, lease_until = NULL, next_actor = ''
+UPDATE supply_attempt SET state = $3, reason = $4, code = $5,
+  supplier_order_id = CASE WHEN $6 = '' THEN supplier_order_id ELSE $6 END,
+  serial = CASE WHEN $7 = '' THEN serial ELSE $7 END, feedback = $8, finished_at = $9, answered_at = $9, due_at = NULL,
+  lease_until = NULL, next_actor = '', watched = $3 NOT IN ('succeeded', 'refused')
 WHERE bucket = $1 AND attempt_no = $2
+
+-- name: set_outcome
+-- How much of a success there was, and whether the order had ended otherwise before.
+UPDATE supply_attempt SET units = $3, extra = $4 WHERE bucket = $1 AND attempt_no = $2
+
+-- name: set_cancelled
+-- Never sent, and no longer to be sent.
+UPDATE supply_attempt SET state = 'cancelled', code = $3, finished_at = $4, due_at = NULL, lease_until = NULL,
+  next_actor = '', watched = true WHERE bucket = $1 AND attempt_no = $2 AND state = 'ready'
+
+-- name: set_postponed
+-- Not sent yet: looked at again then.
+UPDATE supply_attempt SET due_at = $3, deadline_at = greatest(deadline_at, $3), asked = asked + 1, asked_at = $4,
+  lease_until = NULL WHERE bucket = $1 AND attempt_no = $2 AND state = 'ready'
+
+-- name: set_watched
+-- Asked again after the last word; when the next time is (null: not by itself).
+UPDATE supply_attempt SET watched = true, asked = asked + 1, asked_at = $3, due_at = $4, deadline_at = greatest(deadline_at, $4),
+  lease_until = NULL WHERE bucket = $1 AND attempt_no = $2 AND state IN ('succeeded', 'refused', 'reversed')
 
 -- name: count_question
 -- The question whose answer was the last word.
 UPDATE supply_attempt SET asked = asked + 1, asked_at = $3 WHERE bucket = $1 AND attempt_no = $2
 
 -- name: set_asked_now
--- Ask now: a callback hinted at news, or somebody wants to know.
-UPDATE supply_attempt SET due_at = $3, lease_until = NULL
-WHERE bucket = $1 AND attempt_no = $2 AND state IN ('sending', 'processing', 'unknown') AND due_at > $3
+-- Ask now: a callback hinted at news, or somebody wants to know. Also after the last word: it may have been none.
+UPDATE supply_attempt SET due_at = $3, deadline_at = greatest(deadline_at, $3), lease_until = NULL
+WHERE bucket = $1 AND attempt_no = $2 AND (state IN ('sending', 'processing', 'unknown') AND due_at > $3
+  OR state IN ('succeeded', 'refused', 'reversed') AND coalesce(due_at > $3, true))
 
 -- name: claim_attempts
 -- Take attempts that are due to be sent or asked about.
@@ -46,11 +80,23 @@ WHERE bucket = $1 AND attempt_no = ANY (ARRAY (
   ORDER BY due_at LIMIT $3 FOR UPDATE SKIP LOCKED))
 RETURNING attempt_no, order_id, state
 
+-- name: claim_watches
+-- Take attempts to be asked about for the first time since their last word, ten minutes after it (schedule.WATCH_S).
+UPDATE supply_attempt SET watched = true, due_at = $2, deadline_at = greatest(deadline_at, $2), lease_owner = $4,
+  lease_generation = lease_generation + 1, lease_until = $5
+WHERE bucket = $1 AND attempt_no = ANY (ARRAY (
+  SELECT attempt_no FROM supply_attempt WHERE bucket = $1 AND finished_at <= $2::timestamptz - interval '10 minutes' AND NOT watched
+    AND (lease_until IS NULL OR lease_until < $2)
+  ORDER BY finished_at LIMIT $3 FOR UPDATE SKIP LOCKED))
+RETURNING attempt_no AS watched_no
+
 -- name: insert_card
 -- A card code for its buyer, encrypted.
 INSERT INTO delivered_card (bucket, order_id, attempt_no, n, card_enc, card_hash, delivered_at)
 VALUES ($1, $2, $3, $4, $5, $6, $7) ON CONFLICT DO NOTHING
 
 -- name: list_cards
--- The codes of an order.
-SELECT n, card_enc FROM delivered_card WHERE bucket = $1 AND order_id = $2 ORDER BY attempt_no, n LIMIT 500
+-- The codes that the order was delivered by.
+SELECT c.n, c.card_enc FROM delivered_card c JOIN supply_attempt a ON a.bucket = $1 AND a.attempt_no = c.attempt_no
+WHERE c.bucket = $1 AND c.order_id = $2 AND a.order_id = $2 AND a.state = 'succeeded' AND NOT a.extra
+ORDER BY c.attempt_no, c.n LIMIT 500

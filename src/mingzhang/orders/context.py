@@ -1,9 +1,10 @@
 """What every use case of an order needs, handed in once: database, clock, chance, keys, and the outside parties."""
 
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from random import Random
+from typing import Protocol
 
 import asyncpg
 
@@ -15,9 +16,13 @@ from mingzhang.orders.batch import BatchReader, OrderBatch
 from mingzhang.orders.store import Turn
 from mingzhang.payments.channels.base import Channel
 
-# Starts the refund of an order whose turn is open: (turn, cause, evidence id). Named in app/wiring, because
-# refunds stand above orders.
-StartRefund = Callable[[Turn, str, str], Awaitable[None]]
+
+class StartRefund(Protocol):
+    """Starts the refund of an order whose turn is open. Named in app/wiring, because refunds stand above orders."""
+
+    async def __call__(self, turn: Turn, cause: str, evidence_id: str, amount_fen: int | None = None) -> None:
+        """``amount_fen``: None for all that was not given back before."""
+        ...
 
 
 def _no_crash(point: str) -> None:

@@ -27,7 +27,7 @@ REFUND_MAX_S = 3 * 24 * 3600
 MAXIMUM_S: dict[str, dict[str, int | None]] = {
     "awaiting_payment": {"buyer": PAYMENT_WINDOW_S},
     "paid": {"shop": DISPATCH_MAX_S},
-    "supplying": {"supplier": None, "buyer": CHOICE_MAX_S, "person": PERSON_MAX_S},
+    "supplying": {"supplier": None, "shop": None, "buyer": CHOICE_MAX_S, "person": PERSON_MAX_S},
     "needs_person": {"person": PERSON_MAX_S},
     "refunding": {"shop": REFUND_MAX_S, "channel": REFUND_MAX_S},
 }

@@ -58,7 +58,8 @@ SELECT pg_notify('mz_order', $1)
 -- name: list_waiting_for_people
 -- Orders in which a person must act, or whose time is over.
 SELECT order_id, state, reason, price_fen, holder, next_actor, due_at, deadline_at FROM orders
-WHERE state = 'needs_person' OR (next_actor IN ('person', 'buyer') AND state = 'supplying') OR
+WHERE state = 'needs_person' OR (state = 'supplying' AND (next_actor IN ('person', 'buyer')
+    OR (next_actor = 'shop' AND due_at IS NOT NULL))) OR
   (due_at IS NOT NULL AND deadline_at < $1) ORDER BY deadline_at LIMIT 200
 
 -- name: read_typical

@@ -11,9 +11,9 @@ import msgspec
 
 from mingzhang.evidence import store as evidence
 from mingzhang.evidence.messages import HttpMessage, Reply
-from mingzhang.evidence.store import Fact, Waiting
+from mingzhang.evidence.store import Fact
 from mingzhang.fulfilment import store as fulfilment
-from mingzhang.fulfilment.schedule import next_poll
+from mingzhang.fulfilment.schedule import next_poll, next_watch
 from mingzhang.fulfilment.store import Attempt, find_attempt, list_attempts
 from mingzhang.fulfilment.suppliers.base import GoodsKind, SupplyAnswer, SupplyRequest, SupplyState
 from mingzhang.kit.database import transaction
@@ -21,13 +21,16 @@ from mingzhang.kit.errors import Kind, Problem
 from mingzhang.kit.ids import new_id, order_of_number
 from mingzhang.ledger import postings
 from mingzhang.ledger.moves import Refused
-from mingzhang.ledger.places import RESERVED, attempt_party
+from mingzhang.ledger.places import RESERVED
+from mingzhang.orders import route
 from mingzhang.orders.batch import DONE, Step, fact_parts, message_rows
 from mingzhang.orders.context import Context
 from mingzhang.orders.states import CHOICE_MAX_S, PERSON_MAX_S
 from mingzhang.orders.store import SQL, Order, Turn, open_turn
+from mingzhang.orders.supply_apply import PARTIAL_CREDIT, TURNED
 
 NOT_SENT_RETRY_S = 15
+ENDED_OTHERWISE = {"delivered", "refunding", "refunded"}
 LAST_WORDS = {SupplyState.SUCCEEDED, SupplyState.REFUSED, SupplyState.REVERSED}
 
 
@@ -36,11 +39,11 @@ async def work_attempt(ctx: Context, attempt_no: str) -> None:
     order_id = order_of_number(attempt_no)
     async with ctx.pool.acquire() as conn:
         attempt = await find_attempt(conn, order_id, attempt_no)
-    if attempt is None or attempt.state not in fulfilment.OPEN:
+    if attempt is None:
         return
     if attempt.state == "ready":
         await _dispatch(ctx, attempt)
-    else:
+    elif attempt.state in fulfilment.OPEN | fulfilment.WATCHED:
         # A row still in `sending` was left by a crash after the intent: whether it went out is unknown.
         answer = await ctx.suppliers[attempt.supplier].query(
             attempt_no, GoodsKind(attempt.kind), attempt.quantity
@@ -52,6 +55,11 @@ async def _dispatch(ctx: Context, attempt: Attempt) -> None:
     """Row 4 and the intent, commit, then the call."""
     order = await ctx.reader.order(attempt.order_id)
     if order is None:
+        return
+    if order.state in ENDED_OTHERWISE:
+        await route.withdraw(ctx, attempt)
+        return
+    if attempt.waits_for_prefund and not await route.prefund_suffices(ctx, attempt):
         return
     sending = await begin_supply(ctx, order, attempt)
     if sending is None:
@@ -98,11 +106,15 @@ async def _intend_again(ctx: Context, attempt: Attempt) -> Attempt | None:
     async with transaction(ctx.pool) as conn:
         turn = await open_turn(conn, attempt.order_id, ctx.now(), ctx.rng)
         order = turn.order
-        if order.state not in {"paid", "supplying"}:
+        fresh = await find_attempt(conn, attempt.order_id, attempt.attempt_no)
+        if order.state not in {"paid", "supplying"} or fresh is None or fresh.state != "ready":
+            return None
+        if not await _reserve(turn, attempt):
+            await turn.finish()
             return None
         deadline = turn.now + timedelta(seconds=order.promise_s)
         lease = ctx.lease_end()
-        fresh = await conn.fetchval(
+        await conn.execute(
             fulfilment.SQL.set_sending,
             attempt.bucket,
             attempt.attempt_no,
@@ -111,8 +123,6 @@ async def _intend_again(ctx: Context, attempt: Attempt) -> Attempt | None:
             deadline,
             lease,
         )
-        if fresh is None or not await _reserve(turn, attempt):
-            return None
         turn.event("sent", supplier=attempt.supplier)
         turn.move(
             "supplying",
@@ -128,8 +138,7 @@ async def _intend_again(ctx: Context, attempt: Attempt) -> Attempt | None:
 async def _reserve(turn: Turn, attempt: Attempt) -> bool:
     """Row 4, unless this attempt's money is reserved already (a send that never left)."""
     balances = await turn.balances()
-    party = attempt_party(attempt.supplier, attempt.n)
-    if any(account.place == RESERVED and account.party == party for account in balances):
+    if route.held(balances, RESERVED, attempt):
         return True
     paid_evidence = await turn.conn.fetchval(SQL.read_first_evidence, turn.order.bucket, turn.order.order_id)
     try:
@@ -141,9 +150,16 @@ async def _reserve(turn: Turn, attempt: Attempt) -> bool:
             cost_fen=attempt.cost_fen,
         )
     except Refused as refusal:
+        await route.cancel(turn, attempt, refusal.code)
         turn.event("needs_person", reason=refusal.code)
-        turn.move("needs_person", holder="channel", next_actor="person", reason=refusal.code)
-        await turn.finish()
+        deadline = turn.now + timedelta(seconds=PERSON_MAX_S)
+        turn.move(
+            "needs_person",
+            holder=turn.order.holder,
+            next_actor="person",
+            deadline_at=deadline,
+            reason=refusal.code,
+        )
         return False
     await turn.post(posting, paid_evidence)
     return True
@@ -151,9 +167,11 @@ async def _reserve(turn: Turn, attempt: Attempt) -> bool:
 
 async def record_answer(ctx: Context, attempt: Attempt, answer: SupplyAnswer) -> None:
     """Keep what the supplier said. A last word becomes a fact with its inbox row; the rest moves the clock."""
-    if answer.messages and answer.state is SupplyState.PROCESSING:
+    under_way = attempt.state in fulfilment.OPEN and bool(answer.messages)
+    whole = not answer.cards and answer.units is None
+    if under_way and answer.state is SupplyState.PROCESSING:
         kept = await hear(ctx, attempt, answer)
-    elif answer.messages and answer.state is SupplyState.SUCCEEDED and not answer.cards:
+    elif under_way and answer.state is SupplyState.SUCCEEDED and whole:
         await learn_delivered(ctx, attempt, answer)
         return
     else:
@@ -164,12 +182,28 @@ async def record_answer(ctx: Context, attempt: Attempt, answer: SupplyAnswer) ->
         turn = await open_turn(conn, attempt.order_id, ctx.now(), ctx.rng)
         fresh = await find_attempt(conn, attempt.order_id, attempt.attempt_no)
         evidence_id = kept or await evidence.keep_all(conn, ctx.rng, turn.now, answer.messages)
-        if fresh is None or fresh.state not in fulfilment.OPEN:
+        if fresh is None:
             return
-        if answer.state in LAST_WORDS:
+        if fresh.state not in fulfilment.OPEN:
+            await _hear_again(ctx, turn, fresh, answer, evidence_id)
+        elif answer.state in LAST_WORDS:
             await _state_last_word(ctx, turn, fresh, answer, evidence_id)
-        await _wait_on(turn, fresh, answer, evidence_id)
+            await conn.execute(fulfilment.SQL.set_told, fresh.bucket, fresh.attempt_no)
+        else:
+            await _wait_on(turn, fresh, answer, evidence_id)
         await turn.finish()
+
+
+async def _hear_again(
+    ctx: Context, turn: Turn, attempt: Attempt, answer: SupplyAnswer, evidence_id: str
+) -> None:
+    """What is said after the last word: a success taken back, a refusal that was none, or nothing new (F19)."""
+    if attempt.state == "succeeded" and answer.state is SupplyState.REFUSED:
+        answer = msgspec.structs.replace(answer, state=SupplyState.REVERSED)
+    if (attempt.state, answer.state.value) in TURNED:
+        await _state_last_word(ctx, turn, attempt, answer, evidence_id)
+    due = next_watch(attempt.finished_at or turn.now, turn.now)
+    await turn.conn.execute(fulfilment.SQL.set_watched, attempt.bucket, attempt.attempt_no, turn.now, due)
 
 
 async def hear(ctx: Context, attempt: Attempt, answer: SupplyAnswer) -> str | None:
@@ -225,6 +259,13 @@ async def learn_delivered(ctx: Context, attempt: Attempt, answer: SupplyAnswer) 
 
 
 def _last_word(attempt: Attempt, answer: SupplyAnswer) -> Fact:
+    told: dict[str, Any] = {}
+    if answer.units is not None:
+        told["units"] = answer.units
+    if answer.credited_fen is not None and (
+        answer.state is SupplyState.REVERSED or answer.code == PARTIAL_CREDIT
+    ):
+        told["credited_fen"] = answer.credited_fen
     return Fact(
         party=attempt.supplier,
         kind=f"supply_{answer.state.value}",
@@ -236,6 +277,7 @@ def _last_word(attempt: Attempt, answer: SupplyAnswer) -> Fact:
             "reason": answer.reason.value if answer.reason else "",
             "cost_fen": answer.cost_fen,
             "code": answer.code,
+            **told,
         },
         details={
             "supplier_order_id": answer.supplier_order_id,
@@ -295,20 +337,6 @@ async def _wait_on(turn: Turn, attempt: Attempt, answer: SupplyAnswer, evidence_
         answer.feedback,
         answer.supplier_order_id,
     )
-    if answer.state in LAST_WORDS:
-        # Serial and feedback are kept with the row now; the state follows when the fact is applied.
-        await turn.conn.execute(
-            fulfilment.SQL.set_final,
-            attempt.bucket,
-            attempt.attempt_no,
-            answer.state.value,
-            answer.reason.value if answer.reason else "",
-            answer.code,
-            answer.supplier_order_id,
-            answer.serial,
-            {**attempt.feedback, **answer.feedback},
-            now,
-        )
 
 
 async def receive_callback(ctx: Context, supplier: str, http: HttpMessage) -> Reply:
@@ -327,117 +355,6 @@ async def receive_callback(ctx: Context, supplier: str, http: HttpMessage) -> Re
     return adapter.acknowledge(attempt is not None)
 
 
-async def apply_supply(ctx: Context, waiting: Waiting) -> None:
-    """Book the supplier's last word, once (rows 7, 9, 18, 19)."""
-    async with transaction(ctx.pool) as conn:
-        turn = await open_turn(conn, waiting.subject, ctx.now(), ctx.rng)
-        if not await evidence.begin(conn, waiting, turn.now):
-            return
-        ctx.crash_point("fact_to_apply")
-        attempt = await find_attempt(conn, waiting.subject, waiting.content["attempt_no"])
-        if attempt is None:
-            raise Problem("unknown_attempt", Kind.INTERNAL)
-        if attempt.state in fulfilment.OPEN:
-            await _close_attempt(turn, attempt, waiting.content)
-        state = waiting.content["state"]
-        if state == "succeeded":
-            await _succeed(turn, attempt, waiting)
-        elif state == "refused":
-            await _refuse(ctx, turn, attempt, waiting)
-        else:
-            _needs_person(turn, "supplier_reversed", waiting.evidence_id)
-        await turn.finish()
-
-
-async def _close_attempt(turn: Turn, attempt: Attempt, content: dict[str, Any]) -> None:
-    """The fact was recorded by the batch and is applied here: the attempt's row takes its last word now."""
-    details = content.get("details", {})
-    await turn.conn.execute(fulfilment.SQL.count_question, attempt.bucket, attempt.attempt_no, turn.now)
-    await turn.conn.execute(
-        fulfilment.SQL.set_final,
-        attempt.bucket,
-        attempt.attempt_no,
-        content["state"],
-        content["reason"],
-        content["code"],
-        details.get("supplier_order_id", ""),
-        details.get("serial", ""),
-        {**attempt.feedback, **details.get("feedback", {})},
-        turn.now,
-    )
-
-
-def _reserved(balances: Any, attempt: Attempt) -> int:
-    party = attempt_party(attempt.supplier, attempt.n)
-    return sum(
-        amount for account, amount in balances.items() if account.place == RESERVED and account.party == party
-    )
-
-
-async def _succeed(turn: Turn, attempt: Attempt, waiting: Waiting) -> None:
-    order = turn.order
-    balances = await turn.balances()
-    cost = waiting.content["cost_fen"]
-    cost = attempt.cost_fen if cost is None else int(cost)
-    done = order.state in {"supplying", "needs_person"}
-    turn.event(
-        "delivered" if done else "late_success",
-        waiting.evidence_id,
-        supplier=attempt.supplier,
-    )
-    if _reserved(balances, attempt):
-        posting = postings.supplier_succeeded(
-            order.order_id,
-            balances,
-            supplier=attempt.supplier,
-            attempt=attempt.n,
-            actual_cost_fen=cost,
-        )
-    else:
-        posting = postings.late_success(
-            order.order_id, balances, supplier=attempt.supplier, attempt=attempt.n, cost_fen=cost
-        )
-    await turn.post(posting, waiting.evidence_id)
-    if done:
-        order.finished_at = turn.now
-        turn.move("delivered", holder="supplier.settled", next_actor="", reason="")
-
-
-async def _refuse(ctx: Context, turn: Turn, attempt: Attempt, waiting: Waiting) -> None:
-    order = turn.order
-    balances = await turn.balances()
-    reason = waiting.content["reason"] or "supplier_error"
-    turn.event("supplier_refused", waiting.evidence_id, supplier=attempt.supplier, reason=reason)
-    if waiting.content["code"] == "partial_credit":
-        # How much came back is not said: nothing is freed until a person knows.
-        _needs_person(turn, "partial_credit", waiting.evidence_id)
-        return
-    back = _reserved(balances, attempt)
-    if back:
-        await turn.post(
-            postings.supplier_gave_back(
-                order.order_id,
-                balances,
-                supplier=attempt.supplier,
-                attempt=attempt.n,
-                amount_fen=back,
-            ),
-            waiting.evidence_id,
-        )
-    if order.state == "supplying":
-        order.reason = reason
-        await ctx.start_refund(turn, reason, waiting.evidence_id)
-
-
-def _needs_person(turn: Turn, reason: str, evidence_id: str) -> None:
-    turn.event("needs_person", evidence_id, reason=reason)
-    deadline = turn.now + timedelta(seconds=PERSON_MAX_S)
-    if turn.order.state in {"supplying", "delivered", "paid", "refunding"}:
-        turn.move(
-            "needs_person", holder=turn.order.holder, next_actor="person", deadline_at=deadline, reason=reason
-        )
-
-
 async def ring(ctx: Context, order_id: str) -> None:
     """The promised time is over and the supplier has not spoken: the buyer may choose, later a person must act."""
     async with transaction(ctx.pool) as conn:
@@ -445,7 +362,9 @@ async def ring(ctx: Context, order_id: str) -> None:
         order = turn.order
         if order.state != "supplying" or order.due_at is None or order.due_at > turn.now:
             return
-        if order.next_actor == "buyer":
+        if order.next_actor == "shop":
+            await route.give_up_prefund(ctx, turn)
+        elif order.next_actor == "buyer":
             turn.event("needs_person", reason="no_choice_made")
             order.next_actor, order.due_at = "person", None
             order.deadline_at = turn.now + timedelta(seconds=PERSON_MAX_S)
@@ -470,7 +389,9 @@ async def choose(ctx: Context, order_id: str, choice: str) -> None:
         if not may_choose(turn.order):
             raise Problem("no_choice_open", Kind.CONFLICT)
         attempts = await list_attempts(conn, order_id)
-        if any(attempt.state not in fulfilment.OPEN for attempt in attempts[:1]):
+        newest = attempts[0]
+        told = newest.due_at is None and newest.state != "ready"
+        if newest.state not in fulfilment.OPEN or told:
             raise Problem("no_choice_open", Kind.CONFLICT)  # the answer is here and about to be applied
         if choice == "wait":
             turn.event("buyer_chose_wait")

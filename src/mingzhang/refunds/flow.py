@@ -35,11 +35,19 @@ FLOAT_RETRY_S = 300
 FINAL = frozenset({"arrived", "refused"})
 
 
-async def start_refund(turn: Turn, cause: str, evidence_id: str) -> None:
-    """Plan the full refund of an order whose turn is open; the number is fixed here, before any call."""
+async def start_refund(turn: Turn, cause: str, evidence_id: str, amount_fen: int | None = None) -> None:
+    """Plan a refund of an order whose turn is open; the number is fixed here, before any call.
+
+    ``amount_fen``: a part (row 10), at most what was not given back before; None for all of that.
+    """
     order, now = turn.order, turn.now
     paid = _booked(await list_payments(turn.conn, order.order_id), order.price_fen)
-    n = len(await list_refunds(turn.conn, order.order_id)) + 1
+    before = await list_refunds(turn.conn, order.order_id)
+    left = order.price_fen - sum(refund.amount_fen for refund in before if refund.state != "refused")
+    amount = left if amount_fen is None else min(amount_fen, left)
+    if amount <= 0:
+        return
+    n = len(before) + 1
     refund_no = refund_number(order.order_id, n)
     deadline = now + timedelta(seconds=REFUND_MAX_S)
     await turn.conn.execute(
@@ -51,13 +59,15 @@ async def start_refund(turn: Turn, cause: str, evidence_id: str) -> None:
         paid.payment_no,
         paid.transaction_id,
         paid.channel,
-        order.price_fen,
+        amount,
         paid.paid_fen,
         cause,
         now,
         deadline,
     )
-    turn.event("refund_asked", "" if "#" in evidence_id else evidence_id, reason=cause, channel=paid.channel)
+    part = {"amount_fen": amount} if amount < order.price_fen else {}
+    cited = "" if "#" in evidence_id else evidence_id
+    turn.event("refund_asked", cited, reason=cause, channel=paid.channel, **part)
     turn.move("refunding", holder="channel", next_actor="shop", deadline_at=deadline)
 
 

@@ -14,7 +14,8 @@ class Sentence(msgspec.Struct, frozen=True, kw_only=True):
 
     ``code`` (closed): awaiting_payment, confirming_payment, paid_waiting_dispatch, sent_to_supplier,
     supplier_processing, confirming_result, choose_refund_or_wait, delivered, refund_asked, refund_processing,
-    refund_arrived, closed_unpaid, needs_person, needs_buyer, money_in_doubt.
+    refund_arrived, partly_refund_asked, partly_refund_processing, partly_refund_arrived, waiting_prefund,
+    closed_unpaid, needs_person, needs_buyer, money_in_doubt.
     ``place`` is a ledger place (``channel``, ``supplier.reserved`` …), ``party`` the channel's or supplier's
     name.
     """

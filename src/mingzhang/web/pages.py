@@ -29,6 +29,8 @@ SHOP: Final = ShopInfo()
 TONES: Final[Mapping[str, str]] = {
     "delivered": "good",
     "refund_arrived": "good",
+    "partly_refund_arrived": "good",
+    "waiting_prefund": "wait",
     "closed_unpaid": "quiet",
     "confirming_payment": "wait",
     "confirming_result": "wait",

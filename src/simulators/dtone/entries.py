@@ -52,7 +52,15 @@ ROWS: tuple[Row, ...] = (
         "成功后冲正 (REVERSED)",
         "COMPLETED, REVERSED after s virtual seconds",
         {"s": 60},
-        PERSON,
+        REFUNDED,
+        False,
+    ),
+    (
+        "success_after_failure",
+        "失败后又成功",
+        "after a decline: COMPLETED all the same, after s virtual seconds",
+        {"s": 60},
+        None,
         False,
     ),
     (

@@ -137,6 +137,12 @@ class DtOneParty:
         self.available_cents += transaction.cents
         transaction.credited = True
 
+    def hold_again(self, transaction: Transaction) -> None:
+        """A declined transaction succeeds after all: its amount is held once more."""
+        self.available_cents -= transaction.cents
+        self.holding_cents += transaction.cents
+        transaction.credited = False
+
     def complete(self, transaction: Transaction) -> None:
         """The top-up is made or the PIN drawn; the held amount is captured."""
         self.move(transaction, outcomes.COMPLETED)

@@ -94,6 +94,15 @@ class Worker:
         transaction.silent = False
         if declined:
             self.party.void(transaction, declined)
+            after_all = self.party.fault(transaction.external_id, "success_after_failure")
+            if after_all is not None:
+
+                async def succeed() -> None:
+                    self.party.hold_again(transaction)
+                    self.party.complete(transaction)
+                    await self._tell(transaction)
+
+                self.world.after(number_of(after_all, "s", 60), succeed)
         else:
             self.party.complete(transaction)
             undone = self.party.fault(transaction.external_id, "success_then_reversed")

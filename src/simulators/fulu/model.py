@@ -125,6 +125,11 @@ class FuluParty:
         self.reversals[self.key_of(order)] += 1
         self.fail(order, "充值失败：运营商冲正")
 
+    def take_back_credit(self, order: Order) -> None:
+        """What a failure gave back is charged again: the order succeeds after all."""
+        self.balance_fen -= order.credited_fen
+        order.credited_fen = 0
+
     @staticmethod
     def key_of(order: Order) -> str:
         """``<account>|<order prefix>``: what must never be topped up twice. Cards have no account."""

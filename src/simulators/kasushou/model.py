@@ -151,6 +151,11 @@ class KasushouParty:
         order.credited_fen += back
         self.balance_fen += back
 
+    def take_back_credit(self, order: Order) -> None:
+        """What a failure gave back is charged again: the order succeeds after all."""
+        self.balance_fen -= order.credited_fen
+        order.credited_fen = 0
+
     @staticmethod
     def key_of(order: Order) -> str:
         """``<account>|<order prefix>``: what must never be topped up twice. Cards have no account."""

@@ -39,6 +39,15 @@ class Worker:
         order.silent = False
         if failure:
             self.party.fail(order, failure)
+            after_all = self.party.fault(order.external_orderno, "success_after_failure")
+            if after_all is not None:
+
+                async def succeed() -> None:
+                    self.party.take_back_credit(order)
+                    self.party.succeed(order)
+                    await self._tell(order)
+
+                self.world.after(number_of(after_all, "s", 60), succeed)
         else:
             self.party.succeed(order)
             undone = self.party.fault(order.external_orderno, "success_then_reversed", order.account)

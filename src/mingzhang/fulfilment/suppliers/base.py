@@ -76,6 +76,7 @@ class SupplyAnswer(msgspec.Struct, frozen=True, kw_only=True):
     """One attempt's state. ``cost_fen``: charged in all, when it says. ``serial``: 运营商流水号.
 
     ``credited_fen``: how much of the charge came back, when it says; a part of it tells of row 10 or a loss.
+    ``units``: how many units came, when fewer than ordered (部分到账); ``cost_fen`` is then their cost alone.
     ``feedback``: the supplier's own words, allow-listed fields only (R40), safe to show to the buyer.
     """
 
@@ -86,6 +87,7 @@ class SupplyAnswer(msgspec.Struct, frozen=True, kw_only=True):
     supplier_order_id: str = ""
     cost_fen: int | None = None
     credited_fen: int | None = None
+    units: int | None = None
     serial: str = ""
     cards: tuple[Card, ...] = ()
     finished_at: datetime | None = None

@@ -215,6 +215,7 @@ class Fulu:
             reason = fulu_codes.reason_in(words) or Reason.SUPPLIER_ERROR
             state = SupplyState.REVERSED if fulu_codes.is_reversal(words) else state
             code = fulu_codes.PARTIAL_CREDIT if fulu_codes.is_partial(words) else code
+        cost_fen = fulu_wire.fen_charged(order.get("order_price"), order.get("buy_num"))
         cards: tuple[Card, ...] = ()
         if state is SupplyState.SUCCEEDED and kind is GoodsKind.CARD:
             read = fulu_wire.read_cards(order.get("cards"), self._settings.app_secret)
@@ -228,7 +229,9 @@ class Fulu:
             code=code,
             text=words,
             supplier_order_id=_text(order, "order_id"),
-            cost_fen=fulu_wire.fen_charged(order.get("order_price"), order.get("buy_num")),
+            cost_fen=cost_fen,
+            # Taken back after success: all of the charge, unless its words say that it was a part.
+            credited_fen=cost_fen if state is SupplyState.REVERSED and code == reply.code else None,
             serial=_text(order, "operator_serial_number"),
             cards=cards,
             finished_at=read_beijing(order.get("finish_time")),

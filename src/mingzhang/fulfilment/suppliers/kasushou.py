@@ -318,7 +318,8 @@ def _read_order(called: _Called, row: Mapping[str, Any], kind: GoodsKind, quanti
         cards=len(cards) if read is not None else 1,
     )
     state, code, text = end.state, end.code, words
-    if state is SupplyState.SUCCEEDED and kind is GoodsKind.CARD and len(cards) < max(quantity, 1):
+    ordered = end.units or max(quantity, 1)
+    if state is SupplyState.SUCCEEDED and kind is GoodsKind.CARD and len(cards) < ordered:
         # Cards may lag behind the success; one card twice is one card (F7).
         state, code, text = SupplyState.PROCESSING, "cards_missing", _CARDS_MISSING
     spent = total - back if state is SupplyState.SUCCEEDED and total is not None and back else total
@@ -334,6 +335,7 @@ def _read_order(called: _Called, row: Mapping[str, Any], kind: GoodsKind, quanti
         text=text,
         supplier_order_id=told["order_id"],
         cost_fen=fen_charged(spent),
+        units=end.units if state is SupplyState.SUCCEEDED else None,
         credited_fen=fen_charged(total) if back and total and back >= total else fen_free(back),
         cards=cards if state is SupplyState.SUCCEEDED and kind is GoodsKind.CARD else (),
         feedback={name: said for name, said in told.items() if said},

@@ -48,6 +48,7 @@ _WORDS: Final[tuple[tuple[Reason, tuple[str, ...]], ...]] = (
 _OURS: Final = ("签名", "时间戳", "密钥", "用户不存在", "参数", "白名单", "下单数量", "购买数量")
 _DUPLICATE_WORDS: Final = ("已存在", "重复")
 _NOT_FOUND_WORDS: Final = ("订单不存在", "未找到订单", "没有找到订单", "查询不到")
+_PART_WORD: Final = "部分到账"
 _AFTER_SUCCESS_WORDS: Final = ("冲正", "售后", "投诉")
 
 
@@ -57,6 +58,7 @@ class End(msgspec.Struct, frozen=True, kw_only=True):
     state: SupplyState
     reason: Reason | None = None
     code: str = OK
+    units: int | None = None
 
 
 def refusal_of(code: str, msg: str) -> Reason | None:
@@ -80,6 +82,14 @@ def is_duplicate(code: str, msg: str) -> bool:
 def is_not_found(code: str, msg: str) -> bool:
     """Whether a query says that it knows no such order; no proof that none will turn up."""
     return code == FAILED and any(word in msg for word in _NOT_FOUND_WORDS)
+
+
+def _units(total: Decimal | None, back: Decimal | None, quantity: int) -> int | None:
+    """How many units came when the others' price is back to the cent; None when it fits no number of them."""
+    if not total or not back:
+        return None
+    lacking = back * quantity / total
+    return quantity - int(lacking) if lacking == int(lacking) and 0 < lacking < quantity else None
 
 
 def status_of(value: object) -> int | None:
@@ -121,6 +131,9 @@ def end_of(
             return End(state=SupplyState.REVERSED, reason=reason)
         if quantity == 1 or (kind is GoodsKind.CARD and cards >= quantity):
             return End(state=SupplyState.SUCCEEDED)
+        units = _units(total, back, quantity)
+        if units and (cards == units if kind is GoodsKind.CARD else _PART_WORD in words):
+            return End(state=SupplyState.SUCCEEDED, units=units)
         return End(state=SupplyState.REFUSED, reason=reason, code=PARTIAL_CREDIT)
     code = OK if whole else PARTIAL_CREDIT
     if cards or any(word in words for word in _AFTER_SUCCESS_WORDS):

@@ -64,7 +64,7 @@ OWNERS = {
     "refunds": {"refund"},
     "notices": {"notice", "notice_route", "untold"},
     "staff": {"staff", "staff_session", "staff_action", "approval"},
-    "app": {"staff_action", "audit_run", "audit_checkpoint", "audit_total"},
+    "app": {"audit_run", "audit_checkpoint", "audit_total"},
 }
 WRITES = re.compile(r"\b(?:INSERT INTO|UPDATE|DELETE FROM)\s+([a-z_]+)", re.IGNORECASE)
 

@@ -70,6 +70,10 @@ SELECT kind, bucket, order_id FROM number WHERE value = $1 LIMIT 20
 -- Hash, party, standing and time of some messages, for the timeline.
 SELECT evidence_id, party, standing, sha256, known_at FROM evidence WHERE evidence_id = ANY ($1::text[])
 
+-- name: read_body
+-- One message's bytes as they were kept.
+SELECT body FROM evidence WHERE evidence_id = $1
+
 -- name: list_conflicts
 -- What was told twice with other content.
 SELECT evidence_id, party, kind, external_id, subject, known_at FROM conflict ORDER BY known_at DESC LIMIT 100

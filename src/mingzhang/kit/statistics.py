@@ -25,7 +25,9 @@ async def refresh(pool: asyncpg.Pool) -> list[str]:
     async with pool.acquire() as conn:
         names = [row["relname"] for row in await conn.fetch(SQL.list_grown, PAGES_MIN)]
         for name in names:
-            statement = SQL.analyze_table.format(table=name)  # a name from the catalogue: it can't be a parameter
+            statement = SQL.analyze_table.format(
+                table=name
+            )  # a name from the catalogue: it can't be a parameter
             await conn.execute(statement)
     return names
 

@@ -14,6 +14,10 @@ RETURNING external_id
 -- What was stated before under the same key.
 SELECT content_hash FROM fact WHERE party = $1 AND kind = $2 AND external_id = $3
 
+-- name: list_known
+-- Which of these outside things are on record.
+SELECT external_id FROM fact WHERE party = $1 AND kind = $2 AND external_id = ANY ($3::text[])
+
 -- name: insert_inbox
 -- Let the fact wait to be applied.
 INSERT INTO inbox (party, kind, external_id, bucket, subject, content, evidence_id, known_at, due_at)

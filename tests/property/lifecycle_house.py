@@ -165,9 +165,7 @@ class LifecycleHouse:
             product_id="phone-100", account="13800138000", contact="buyer@example.com", language="zh"
         )
         ctx, key = self.ctx, f"lifecycle-{self.bucket:06d}"
-        placed = await place_order(
-            ctx.pool, ctx.vault, ctx.rng, ctx.now(), "test", key, request, buckets=self.bucket + 1
-        )
+        placed = await place_order(ctx, "test", key, request, buckets=self.bucket + 1)
         self._rng.buckets = 0
         return placed.order_id
 

@@ -96,6 +96,13 @@ _ENTRIES = (
     Entry(A, "two_payments", "同一订单号两次付款", "the buyer's one action makes two trades on one number"),
     Entry(
         A,
+        "paid_other_amount",
+        "实付金额与订单不符",
+        "what is paid, and told ever after, differs by fen from what was asked",
+        {"fen": -1},
+    ),
+    Entry(
+        A,
         "cert_unknown_serial",
         "未知证书序列号的应答",
         "an answer under a certificate nobody issued",

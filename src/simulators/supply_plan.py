@@ -139,6 +139,7 @@ def _row(index: int, rng: random.Random) -> dict[str, Any]:
         "kind": kind,
         "route": list(route),
         "quantity": story.quantity,
+        "channel": "alipay",
         "buyer": {"action": "pay", "when": "now", "steps": [{"outcome": "pay"}]},
         "faults": faults,
         "expected": predict(route, story.deeds),

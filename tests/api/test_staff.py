@@ -15,7 +15,7 @@ import pytest
 from untouched import untouched
 
 from house import House, open_house
-from mingzhang.app.desk import STAFF_ACTIONS
+from mingzhang.app.desk_staff import STAFF_ACTIONS
 from mingzhang.kit.clock import ManualClock
 from mingzhang.kit.errors import Problem
 from mingzhang.kit.vault import Vault

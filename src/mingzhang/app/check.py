@@ -6,10 +6,12 @@ import asyncio
 import json
 import os
 import shutil
+import statistics
 import sys
 import tempfile
 import time
-from collections import Counter
+from collections import Counter, defaultdict
+from datetime import datetime
 from enum import StrEnum
 from pathlib import Path
 from typing import Any, Final
@@ -41,7 +43,10 @@ LATE_WORDS: Final = frozenset({"success_then_reversed", "success_after_failure"}
 PREFUND_PER_ORDER_FEN: Final = 10_000
 PREFUND_MIN_FEN: Final = 100_000_000
 KILLS_WITHIN_S: Final = 15.0  # real; most of what an order does lies in it
+PACE_S: Final = 1 / 30  # real; between two buyers
 SPREAD_S: Final = 10.0  # real; with kills the buyers come one after the other, so that every step is hit
+LIST_EVERY_S: Final = 480.0  # the shop's seconds between passes over a channel's own list
+LISTED: Final = frozenset({"epay"})  # whose list shows a trade at once; WeChat's bill is ready the next day
 DATABASE_DOWN: Final = (*DATABASE_AWAY, asyncpg.PostgresError)
 progress = Console(stderr=True)
 
@@ -50,6 +55,7 @@ class Faults(StrEnum):
     """What goes wrong: the simulators' plan of that name."""
 
     DEFAULT = "default"
+    PAYMENT = "payment"
     SUPPLY = "supply"
     NONE = "none"
 
@@ -61,6 +67,9 @@ class Suppliers(StrEnum):
     ALL = "all"
 
 
+CHANNELS: Final = ("alipay", "wechat", "epay")
+
+
 class Check(msgspec.Struct, frozen=True, kw_only=True):
     """What to run. ``kills``: how often a process of the product or PostgreSQL is killed under way."""
 
@@ -70,6 +79,15 @@ class Check(msgspec.Struct, frozen=True, kw_only=True):
     suppliers: Suppliers = Suppliers.FULU
     buckets: int = 1
     kills: int = 0
+    channels: tuple[str, ...] = ("alipay",)
+
+
+class Found(msgspec.Struct, frozen=True, kw_only=True):
+    """How often payments came to be known in one way, and how long after the buyer paid, the shop's seconds."""
+
+    count: int
+    median_s: float
+    longest_s: float
 
 
 class Verdict(msgspec.Struct, frozen=True, kw_only=True):
@@ -77,7 +95,9 @@ class Verdict(msgspec.Struct, frozen=True, kw_only=True):
 
     ``predicted`` is the scenario's, but that an order of ``never_sent`` (a kill came between the intent and the
     call to the supplier) waits for a person instead. ``lapsed``: orders that could not be paid in their window
-    because the shop was out of service; their buyers placed them anew.
+    because the shop was out of service; their buyers placed them anew. ``found``: how payments came to be known:
+    notify, question_after_notify (a weakly signed one), and for lost notifies sweep, claim or day_end (the
+    channel's own list). ``aside``: further or other money by what became of it.
     """
 
     orders: int
@@ -92,6 +112,9 @@ class Verdict(msgspec.Struct, frozen=True, kw_only=True):
     kills: list[Kill]
     never_sent: int
     lapsed: int
+    channels: dict[str, int]
+    found: dict[str, Found]
+    aside: dict[str, int]
     seconds: float
 
     @property
@@ -121,7 +144,7 @@ async def _run(check: Check) -> Verdict:
     demo = Demo(
         folder,
         0,
-        settings={"buckets": str(check.buckets)},
+        settings={"buckets": str(check.buckets), "list_every_s": str(LIST_EVERY_S)},
         simulators=("--seed", str(check.seed), "--supplier-balance-fen", str(prefund)),
         console=progress,
     )
@@ -137,10 +160,16 @@ async def _drive_and_audit(demo: Demo, check: Check) -> Verdict:
     started = time.monotonic()
     settings = Settings.from_env(demo.environ)
     async with aiohttp.ClientSession(timeout=aiohttp.ClientTimeout(total=30)) as http:
-        query = {"seed": str(check.seed), "orders": str(check.orders), "suppliers": check.suppliers.value}
+        query = {
+            "seed": str(check.seed),
+            "orders": str(check.orders),
+            "channels": ",".join(check.channels),
+            "suppliers": check.suppliers.value,
+        }
         plan = await _get(http, f"{settings.control_url}/scenarios/{check.faults.value}", query)
         clock = clock_from_spec(settings.clock)
         buyers = Buyers(http, settings.base_url, settings.control_url, clock, check.seed)
+        buyers.channels = {row["channel"] for row in plan["orders"]}
         killer = Killer(demo, clock, plan_kills(check.seed, check.kills, KILLS_WITHIN_S))
         ends, findings = await _drive(demo, check, plan["orders"], buyers, killer)
         await demo.stop_product()
@@ -164,6 +193,9 @@ async def _drive_and_audit(demo: Demo, check: Check) -> Verdict:
         predicted={end: predicted[end] for end in ENDS},
         kills=killer.done,
         lapsed=len(buyers.lapsed),
+        channels=dict(Counter(row["channel"] for row in plan["orders"])),
+        found=_how_found(books, await _fetch(settings.database_url, SQL.list_found)),
+        aside={row["state"]: row["n"] for row in await _fetch(settings.database_url, SQL.count_aside)},
         never_sent=sum(expected[row["index"]] != row["expected"] for row in plan["orders"]),
         seconds=round(time.monotonic() - started, 1),
     )
@@ -175,7 +207,8 @@ async def _drive(
     """Buyers, killer and supervisor at once; the ends by order, and what went wrong. Afterwards nobody watches."""
     stop = asyncio.Event()
     watching = asyncio.create_task(demo.watch(stop)) if check.kills else None
-    step_s = SPREAD_S / len(rows) if check.kills and rows else 0.0
+    # A crowd that comes at once would wait longer at the door than the payment window, ×60, is open.
+    step_s = max(PACE_S, SPREAD_S / len(rows)) if check.kills and rows else PACE_S
     acts = [buyers.act(row, SPEED, row["index"] * step_s) for row in rows]
     try:
         dsn = Settings.from_env(demo.environ).database_url
@@ -201,6 +234,27 @@ def _expect(rows: list[dict[str, Any]], ids: dict[int, str], unsent: set[str]) -
     }
 
 
+def _how_found(books: dict[str, Any], facts: list[Any]) -> dict[str, Found]:
+    """By way: from the moment the channel's own books have to the moment the fact was on record."""
+    paid_at = {
+        (party, trade["trade_no"]): datetime.fromisoformat(trade["paid_at"])
+        for party, book in books.items()
+        for trade in book.get("trades", ())
+        if trade.get("paid_at")
+    }
+    took = defaultdict[str, list[float]](list)
+    for fact in facts:
+        at = paid_at.get((fact["party"], fact["external_id"]))
+        if at is not None:
+            took[fact["way"]].append(max(0.0, (fact["known_at"] - at).total_seconds()))
+    return {
+        way: Found(
+            count=len(waits), median_s=round(statistics.median(waits), 1), longest_s=round(max(waits), 1)
+        )
+        for way, waits in sorted(took.items())
+    }
+
+
 async def _get(http: aiohttp.ClientSession, url: str, query: dict[str, str] | None = None) -> dict[str, Any]:
     async with http.get(url, params=query) as answer:
         answer.raise_for_status()
@@ -214,6 +268,7 @@ async def _until_all_ended(
     """Let everybody act and wait for every order, within a limit; the ends by order, and what went wrong."""
     tasks = [asyncio.create_task(act) for act in acts]
     told = LATE_WORDS & {fault["name"] for row in rows for fault in row["faults"]}
+    acted_at = buyers.now()
     give_up = time.monotonic() + WAIT_S + WAIT_PER_ORDER_S * len(rows)
     calm_since, seen, ends = time.monotonic(), {"": ""}, dict[str, str]()
     try:
@@ -223,13 +278,16 @@ async def _until_all_ended(
                 calm_since, seen = time.monotonic(), ends
                 _tell(ends)
             acted = all(task.done() for task in tasks)
+            if not acted:
+                acted_at = buyers.now()
+            settled = acted and await _nothing_under_way(dsn, buyers, acted_at)
             as_planned = all(ends.get(buyers.ids.get(row["index"], "")) == row["expected"] for row in rows)
             # After a kill an order may be late: the buyer has a choice already and the goods are still to come.
             # So is a success that is taken back and found by asking again, or that comes after the refusal.
             calm_s = CALM_S if as_planned or not (kills or told) else LATE_CALM_S
             if "success_after_failure" in told:
                 calm_s = max(calm_s, LATE_SUCCESS_S)
-            if acted and "open" not in ends.values() and time.monotonic() - calm_since >= calm_s:
+            if settled and "open" not in ends.values() and time.monotonic() - calm_since >= calm_s:
                 break
             await asyncio.sleep(LOOK_S)
     finally:
@@ -243,6 +301,17 @@ async def _until_all_ended(
         for row in await _fetch(dsn, SQL.list_open, still_open)
     ]
     return ends, findings
+
+
+async def _nothing_under_way(dsn: str, buyers: Buyers, acted_at: datetime) -> bool:
+    """No money on its way back, no question open, and the channels' own lists read since the last buyer acted."""
+    try:
+        (row,) = await _fetch(dsn, SQL.count_under_way)
+        (last,) = await _fetch(dsn, SQL.read_last_pass, list(LISTED & buyers.channels))
+    except DATABASE_DOWN:
+        return False
+    listed = not LISTED & buyers.channels or (last["done_at"] is not None and last["done_at"] > acted_at)
+    return row["n"] == 0 and listed
 
 
 async def _read_ends(dsn: str, buyers: Buyers) -> dict[str, str]:

@@ -7,6 +7,31 @@ SELECT order_id, state, next_actor FROM orders
 SELECT order_id, attempt_no, sent_at FROM supply_attempt
 WHERE state IN ('sending', 'unknown') AND answered_at IS NULL AND sent_at IS NOT NULL
 
+-- name: count_under_way
+-- Money put aside that is on its way back, and trades that the channel is still asked about.
+SELECT (SELECT count(*) FROM suspense WHERE state <> 'refunded' AND next_actor <> 'person')
+  + (SELECT count(*) FROM trade_hint WHERE state = 'waiting') AS n
+
+-- name: count_aside
+-- Money put aside, by where it is.
+SELECT CASE WHEN state = 'open' THEN 'with_a_person' ELSE state END AS state, count(*) AS n FROM suspense GROUP BY 1
+
+-- name: read_last_pass
+-- When the channels' own lists were last read through, the earliest of them; null: one of them never.
+SELECT CASE WHEN bool_and(done_at IS NOT NULL) THEN min(done_at) END AS done_at FROM channel_pass WHERE channel = ANY ($1::text[])
+
+-- name: list_found
+-- Every payment on record, and what it rests on: a notify, a question after one, the sweep, a claim, the list.
+SELECT f.party, f.external_id, f.known_at, CASE
+  WHEN e.kind LIKE '%notify%' THEN 'notify'
+  WHEN EXISTS (SELECT FROM trade_hint h WHERE h.channel = f.party AND h.transaction_id = f.external_id
+    AND h.known_at <= f.known_at) THEN 'question_after_notify'
+  WHEN e.kind LIKE '%orders' OR e.kind LIKE '%bill%' THEN 'day_end'
+  WHEN EXISTS (SELECT FROM event c WHERE c.bucket = f.bucket AND c.order_id = f.subject AND c.kind = 'payment_asked'
+    AND c.at <= f.known_at AND c.at > f.known_at - interval '60 s') THEN 'claim'
+  ELSE 'sweep' END AS way
+FROM fact f JOIN evidence e ON e.evidence_id = f.evidence_id WHERE f.kind = 'paid'
+
 -- name: list_open
 -- Orders that are at no end, with what they wait for: for the one who has to find out why.
 SELECT o.order_id, o.state, o.next_actor, o.due_at, o.lease_until, a.state AS attempt, a.due_at AS attempt_due,

@@ -51,6 +51,7 @@ def account_of(kind: str, seed: int, index: int) -> str:
 class Buyers:
     """All buyers of one plan. ``ids``: order number by plan index; ``paid``: orders whose buyer has paid.
 
+    An order whose buyer paid too little counts as not paid. ``channels``: those the plan uses.
     ``lapsed``: orders that could not be paid in time because the shop was out of service.
     """
 
@@ -60,6 +61,7 @@ class Buyers:
         self.ids: dict[int, str] = {}
         self.paid: set[str] = set()
         self.lapsed: set[str] = set()
+        self.channels: set[str] = set()
         self._http, self._base_url, self._control, self._clock, self._seed = (
             http,
             base_url,
@@ -67,7 +69,12 @@ class Buyers:
             clock,
             seed,
         )
+        self._tokens: dict[str, str] = {}
         self._slots = asyncio.Semaphore(AT_ONCE_MAX)
+
+    def now(self) -> datetime:
+        """The shop's time."""
+        return self._clock.now()
 
     async def act(self, row: Mapping[str, Any], speed: float, after_s: float = 0.0) -> None:
         """One order's buyer, who comes after ``after_s`` real seconds, up to the last step. Raises BuyerError."""
@@ -80,15 +87,28 @@ class Buyers:
             expires = datetime.fromisoformat(panel["expires_at"])
             left = (expires - self._clock.now()).total_seconds() + AFTER_EXPIRY_S
             await asyncio.sleep(max(0.0, left) / speed)
+        numbers = await self._open_others(row, order_id, panel)
         for step in row["buyer"]["steps"]:
+            body = {name: value for name, value in step.items() if name != "channel"}
+            number = numbers[step.get("channel", row["channel"])]
             async with self._slots:
-                told = await self._call(
-                    f"{self._control}/buyers/pay", {**step, "out_trade_no": panel["payment_no"]}
-                )
-            if told["result"] in ("paid", "already_paid"):
-                self.paid.add(order_id)
-            elif step["outcome"] == "pay":
+                told = await self._call(f"{self._control}/buyers/pay", {**body, "out_trade_no": number})
+            if step["outcome"] == "pay" and told["result"] not in ("paid", "already_paid"):
                 raise BuyerError(f"order {order_id}: the buyer could not pay: {told['result']}")
+        if row["expected"] != "closed":
+            self.paid.add(order_id)
+
+    async def _open_others(
+        self, row: Mapping[str, Any], order_id: str, panel: Mapping[str, Any]
+    ) -> dict[str, str]:
+        """Our payment numbers by channel; those beside the first are opened before anything is paid."""
+        numbers = {row["channel"]: str(panel["payment_no"])}
+        for channel in {step["channel"] for step in row["buyer"]["steps"] if "channel" in step}:
+            if channel not in numbers:
+                opened = await self._open(order_id, self._tokens[order_id], channel)
+                if opened is not None:
+                    numbers[channel] = str(opened["payment_no"])
+        return numbers
 
     async def _begin(self, row: Mapping[str, Any]) -> tuple[str, dict[str, Any] | None]:
         """Place and open, anew when it was too late; the order and what to pay, None when it is paid already."""
@@ -100,17 +120,18 @@ class Buyers:
                 if row["faults"]:
                     await self._call(f"{self._control}/faults", {"order": order_id, "faults": row["faults"]})
                 try:
-                    return order_id, await self._open(order_id, placed["token"])
+                    self._tokens[order_id] = placed["token"]
+                    return order_id, await self._open(order_id, placed["token"], row["channel"])
                 except LapsedError:
                     self.lapsed.add(order_id)
         raise BuyerError(f"order {order_id} could not be paid in its window, {PLACED_MAX} times")
 
-    async def _open(self, order_id: str, token: str) -> dict[str, Any] | None:
+    async def _open(self, order_id: str, token: str, channel: str) -> dict[str, Any] | None:
         """Open a payment. None when the page says that it is paid already; raises LapsedError when it is too late."""
         url = f"{self._base_url}/api/v1/orders/{order_id}"
         headers = {"Authorization": f"Bearer {token}"}
         try:
-            return await self._call(f"{url}/payments", {}, headers)
+            return await self._call(f"{url}/payments", {"channel": channel}, headers)
         except BuyerError as error:
             if "order_not_payable" not in str(error):
                 raise

@@ -21,7 +21,7 @@ from mingzhang.app import demo as supervisor
 from mingzhang.app import logging as logs
 from mingzhang.app.audit import run_audit
 from mingzhang.app.bench.cli import app as bench_app
-from mingzhang.app.check import Check, Faults, Suppliers, run_check
+from mingzhang.app.check import CHANNELS, Check, Faults, Suppliers, run_check
 from mingzhang.app.cli_staff import staff_app
 from mingzhang.app.desk import open_desk
 from mingzhang.app.here import settings_here
@@ -182,10 +182,24 @@ def simulate(
     kills: Annotated[
         int, typer.Option(help="kill -9 worker, web or PostgreSQL this often", min=0, max=KILLS_MAX)
     ] = 0,
+    channels: Annotated[
+        str, typer.Option(help="who is paid through: all, or names with commas between")
+    ] = "alipay",
     as_json: Annotated[bool, typer.Option("--json", help="one JSON object")] = False,
 ) -> None:
     """Drive a seeded plan through a platform of its own and audit it; exit 1 when the books do not agree."""
-    check = Check(orders=orders, seed=seed, faults=faults, suppliers=suppliers, buckets=buckets, kills=kills)
+    named = tuple(CHANNELS if channels == "all" else channels.split(","))
+    if not set(named) <= set(CHANNELS):
+        raise typer.BadParameter(f"known are {', '.join(CHANNELS)}", param_hint="--channels")
+    check = Check(
+        orders=orders,
+        seed=seed,
+        faults=faults,
+        suppliers=suppliers,
+        buckets=buckets,
+        kills=kills,
+        channels=named,
+    )
     raise typer.Exit(run_check(check, as_json))
 
 

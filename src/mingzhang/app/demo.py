@@ -241,6 +241,8 @@ class Demo:
         command += ["--fulu-notify-url", f"{self.base_url}/hooks/suppliers/fulu", "--no-account-suffixes"]
         for name in (
             "alipay",
+            "wechat",
+            "epay",
             "fulu",
             "kasushou",
             "dtone",
@@ -259,6 +261,8 @@ class Demo:
             await asyncio.sleep(0.05)
         told: dict[str, Any] = json.loads(ready.read_text(encoding="utf-8"))
         (keys / "alipay_public.pem").write_text(told["alipay"]["public_key_pem"], encoding="ascii")
+        for n, key in enumerate(told["wechat"]["public_keys"]):
+            (keys / f"wechat_public_{n}.pem").write_text(key["pem"], encoding="ascii")
         return told
 
     def _settings_for(self, dsn: str, keys: Path, clock: str, ready: dict[str, Any]) -> dict[str, str]:
@@ -277,6 +281,7 @@ class Demo:
             "alipay_seller_id": alipay["seller_id"],
             "alipay_private_key_path": str(keys / "merchant.pem"),
             "alipay_public_key_path": str(keys / "alipay_public.pem"),
+            **_other_channels(keys, ready),
             "fulu_url": fulu["url"],
             "fulu_app_key": fulu["app_key"],
             "fulu_app_secret": fulu["app_secret"],
@@ -358,6 +363,26 @@ class Demo:
         """End what was started, the database last."""
         await asyncio.gather(*(child.stop() for child in self._children))
         await asyncio.to_thread(self._database.stop)
+
+
+def _other_channels(keys: Path, ready: dict[str, Any]) -> dict[str, str]:
+    """What the shop must know of the simulated 微信支付 and 易支付."""
+    wechat, epay = ready["wechat"], ready["epay"]
+    serials = [key["serial"] for key in wechat["public_keys"]]
+    return {
+        "wechat_gateway": wechat["gateway"],
+        "wechat_mchid": wechat["mchid"],
+        "wechat_app_id": wechat["app_id"],
+        "wechat_merchant_serial": wechat["merchant_serial"],
+        "wechat_private_key_path": str(keys / "merchant.pem"),
+        "wechat_api_v3_keys": wechat["api_v3_key"],
+        "wechat_public_keys": ",".join(
+            f"{serial}={keys / f'wechat_public_{n}.pem'}" for n, serial in enumerate(serials)
+        ),
+        "epay_url": epay["base_url"],
+        "epay_pid": epay["pid"],
+        "epay_key": epay["key"],
+    }
 
 
 async def _set_up_shop(settings: Settings) -> None:

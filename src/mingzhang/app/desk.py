@@ -7,14 +7,13 @@ from typing import Any
 
 import asyncpg
 
-from mingzhang.app import reading, sample_shop, wiring, wiring_notices
+from mingzhang.app import desk_staff, reading, sample_shop, wiring, wiring_notices
 from mingzhang.app.settings import Settings
 from mingzhang.catalogue import store as catalogue
 from mingzhang.catalogue.accounts import clean_contact
 from mingzhang.catalogue.store import Product
 from mingzhang.evidence import store as evidence
 from mingzhang.evidence.messages import HttpMessage, Reply
-from mingzhang.fulfilment import store as fulfilment
 from mingzhang.fulfilment.stock.importer import import_cards
 from mingzhang.fulfilment.suppliers.base import Supplier
 from mingzhang.kit.clock import Clock
@@ -23,7 +22,6 @@ from mingzhang.kit.errors import Kind, Problem
 from mingzhang.kit.ids import bucket_of, is_order_id, new_id, order_of_number
 from mingzhang.kit.migrations import pending_on
 from mingzhang.kit.outbound import Outbound
-from mingzhang.kit.sql import load
 from mingzhang.ledger import postings
 from mingzhang.ledger import store as ledger
 from mingzhang.ledger.places import FREE
@@ -33,9 +31,8 @@ from mingzhang.orders.context import Context
 from mingzhang.orders.pay import NOBODY, Buyer
 from mingzhang.orders.place import Placed, PlaceRequest, check_request, place_order
 from mingzhang.orders.typical import TypicalTimes
-from mingzhang.payments import store as payments
 from mingzhang.payments.channels.base import Channel
-from mingzhang.refunds import store as refunds
+from mingzhang.staff.model import Member
 from mingzhang.web.model import (
     ClaimPanel,
     MoneyPart,
@@ -46,7 +43,6 @@ from mingzhang.web.model import (
     WorkItem,
 )
 
-SQL = load("mingzhang.app", "desk")
 WAIT_POLL_S = 1.0
 
 
@@ -154,6 +150,13 @@ class Desk:
                 return order_id
         raise Problem("not_found_or_wrong_contact", Kind.NOT_FOUND)
 
+    async def behind(self, number: str) -> str:
+        """The newest existing order that a number names, for staff; empty for none."""
+        for order_id in sorted(await self._behind("".join(number.split())), reverse=True):
+            if is_order_id(order_id) and await self.ctx.reader.snapshot(order_id) is not None:
+                return order_id
+        return ""
+
     async def _behind(self, number: str) -> list[str]:
         """The orders a number names: our own numbers carry the order's, outside ones were remembered."""
         try:
@@ -205,41 +208,11 @@ class Desk:
 
     async def work_list(self) -> list[WorkItem]:
         """Whatever waits for a person or is past its time."""
-        now = self.ctx.now()
-        async with self.pool.acquire() as conn:
-            open_orders = await conn.fetch(orders.SQL.list_waiting_for_people, now)
-            suspense = await conn.fetch(payments.SQL.list_suspense)
-            late = await conn.fetch(refunds.SQL.list_late, now)
-        items = [_work("order", row["order_id"], row["price_fen"], row) for row in open_orders]
-        items += [_work("suspense", row["item_id"], row["amount_fen"], row) for row in suspense]
-        items += [_work("refund", row["refund_no"], row["amount_fen"], row) for row in late]
-        return items
+        return await desk_staff.read_work(self.ctx)
 
-    async def staff_action(self, name: str, kind: str, subject: str, action: str) -> None:
-        """The safe actions only: asking again. Nothing here marks anything paid or delivered.
-
-        Raises `unknown_action` for anything that `STAFF_ACTIONS` does not list, `unknown_order`.
-        """
-        if action not in STAFF_ACTIONS.get(kind, ()):
-            raise Problem("unknown_action", Kind.INVALID)
-        order_id = order_of_number(subject)
-        ctx = self.ctx
-        async with transaction(ctx.pool) as conn:
-            turn = await orders.open_turn(conn, order_id, ctx.now(), ctx.rng)
-            if action == "ask_channel":
-                await conn.execute(payments.SQL.set_due, turn.order.bucket, order_id, turn.now)
-            elif action == "ask_supplier":
-                for attempt in await fulfilment.list_attempts(conn, order_id):
-                    await conn.execute(
-                        fulfilment.SQL.set_asked_now, attempt.bucket, attempt.attempt_no, turn.now
-                    )
-            elif action == "ask_refund":
-                await conn.execute(refunds.SQL.set_asked_now, turn.order.bucket, subject, turn.now)
-            turn.event("staff_asked", reason=action)
-            await turn.finish()
-            await conn.execute(
-                SQL.insert_action, new_id(turn.now, ctx.rng), name, action, subject, "", turn.now
-            )
+    async def staff_action(self, who: Member | str, kind: str, subject: str, action: str) -> None:
+        """Asking again, on record; see `desk_staff.do_action`."""
+        await desk_staff.do_action(self.ctx, who, kind, subject, action)
 
     async def wait_change(self, order_id: str, seq: int, timeout_s: float) -> int:
         """Wait until the order has an event after `seq`, at most `timeout_s` real seconds; the newest number."""
@@ -353,29 +326,6 @@ async def _card(conn: asyncpg.Connection, times: TypicalTimes, product: Product)
         promise_s=product.promise_s,
         typical_p50_s=typical.p50,
         typical_n=typical.n,
-    )
-
-
-# What a member of staff may do to each kind of row of the work list: the page and the address know no other.
-STAFF_ACTIONS: Mapping[str, tuple[str, ...]] = {
-    "order": ("ask_channel", "ask_supplier"),
-    "refund": ("ask_refund",),
-    "suspense": (),
-}
-
-
-def _work(kind: str, subject: str, amount_fen: int, row: asyncpg.Record) -> WorkItem:
-    return WorkItem(
-        subject=subject,
-        kind=kind,
-        state=row["state"],
-        reason=row["cause"] if "cause" in row else row["reason"],
-        amount_fen=amount_fen,
-        holder=row["holder"],
-        next_actor=row["next_actor"],
-        due_at=row["due_at"],
-        deadline_at=row["deadline_at"],
-        actions=STAFF_ACTIONS[kind],
     )
 
 

@@ -24,6 +24,7 @@ from mingzhang.app import (
     http_orders,
     http_pages,
     http_staff,
+    http_staff_orders,
     metrics,
 )
 from mingzhang.app.desk import Desk
@@ -158,6 +159,7 @@ def create_app(desk: Desk) -> Litestar:
         *http_orders.HANDLERS,
         *http_claims.HANDLERS,
         *http_staff.HANDLERS,
+        *http_staff_orders.HANDLERS,
         http_api.ROUTER,
         http_docs.docs,
         create_static_files_router(

@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import secrets
+from collections import Counter
+from datetime import datetime
 from typing import Any, Final
 
 from litestar import Response, get, post
 from litestar.datastructures import Cookie
 from litestar.params import FromPath
 
-from mingzhang.app.desk import STAFF_ACTIONS, Desk
+from mingzhang.app.desk import Desk
+from mingzhang.app.desk_staff import STAFF_ACTIONS
 from mingzhang.app.http_kit import (
     AnyRequest,
     HtmlResponse,
@@ -28,6 +31,7 @@ from mingzhang.staff import accounts, doors, record
 from mingzhang.staff.model import Member, Office
 from mingzhang.staff.rights import Right
 from mingzhang.web import pages
+from mingzhang.web.model import WorkItem
 
 STAFF_COOKIE: Final = "mz_staff"
 BEFORE_COOKIE: Final = "mz_before"
@@ -50,13 +54,20 @@ def _csrf(request: AnyRequest, key: str) -> str:
     return sign(desk_of(request), f"staff-form-{key}", request.cookies.get(key, ""))
 
 
-def _office(request: AnyRequest) -> Office:
+def staff_csrf(request: AnyRequest) -> str:
+    """The token of every form of this session."""
+    return _csrf(request, STAFF_COOKIE)
+
+
+def office_of(request: AnyRequest) -> Office:
+    """What staff code needs, of this application."""
     ctx = desk_of(request).ctx
     return Office(pool=ctx.pool, vault=ctx.vault, rng=ctx.rng, clock=ctx.clock)
 
 
-async def _who(request: AnyRequest) -> Member | None:
-    return await doors.who(_office(request), request.cookies.get(STAFF_COOKIE, ""))
+async def signed_in(request: AnyRequest) -> Member | None:
+    """Whose session this is."""
+    return await doors.who(office_of(request), request.cookies.get(STAFF_COOKIE, ""))
 
 
 def _sign_in_page(request: AnyRequest, name: str = "", error: str = "", status: int = 200) -> HtmlResponse:
@@ -95,7 +106,7 @@ async def sign_in(request: AnyRequest) -> Response[Any]:
     try:
         count_guess(request, f"staff:{name}")
         password, code = form.get("password", "")[: accounts.PASSWORD_MAX], form.get("code", "")[:10]
-        token = await doors.sign_in(_office(request), name, password, code)
+        token = await doors.sign_in(office_of(request), name, password, code)
     except Problem as problem:
         if problem.kind is not Kind.TOO_MANY:
             raise
@@ -110,31 +121,51 @@ async def sign_out(request: AnyRequest) -> Response[Any]:
     """End the session."""
     desk, form = desk_of(request), await form_of(request)
     check_csrf(_csrf(request, STAFF_COOKIE), form)
-    await doors.sign_out(_office(request), request.cookies.get(STAFF_COOKIE, ""))
+    await doors.sign_out(office_of(request), request.cookies.get(STAFF_COOKIE, ""))
     return see_other("/staff/sign-in", (_cookie(desk, STAFF_COOKIE, "", 0),))
 
 
 async def _work_page(request: AnyRequest, member: Member, notice: str, status: int = 200) -> HtmlResponse:
     desk = desk_of(request)
-    await record.require(_office(request), member, Right.VIEW_ORDERS)
+    await record.require(office_of(request), member, Right.VIEW_ORDERS)
+    everything, now = await desk.work_list(), desk.clock.now()
+    kind = request.query_params.get("kind", "")
+    kind = kind if kind in STAFF_ACTIONS else ""
+    late = request.query_params.get("late") == "1"
+    counts = Counter(item.kind for item in everything)
+    counts["late"] = sum(_is_late(item, now) for item in everything)
     html = pages.work_list_page(
-        await desk.work_list(),
+        [item for item in everything if kind in ("", item.kind) and not (late and not _is_late(item, now))],
         language(request),
         member.name,
         shop_of(desk),
-        csrf=_csrf(request, STAFF_COOKIE),
-        now=desk.clock.now(),
+        csrf=staff_csrf(request),
+        now=now,
         notice=notice,
+        kind=kind,
+        late=late,
+        counts=counts,
     )
     return page(request, html, status)
 
 
+def _is_late(item: WorkItem, now: datetime) -> bool:
+    return item.deadline_at is not None and item.deadline_at < now
+
+
 @get(HOME, include_in_schema=False)
 async def work(request: AnyRequest) -> Response[Any]:
-    """Whatever waits for a person."""
-    member = await _who(request)
+    """Whatever waits for a person, all of it or what `kind` and `late` say; `q` opens the order behind a number."""
+    member = await signed_in(request)
     if member is None:
         return see_other("/staff/sign-in")
+    number = request.query_params.get("q", "").strip()
+    if number:
+        await record.require(office_of(request), member, Right.VIEW_ORDERS)
+        found = await desk_of(request).behind(number[:64])
+        if found:
+            return see_other(f"/staff/orders/{found}")
+        return await _work_page(request, member, "unknown_order", 404)
     return await _work_page(request, member, "done" if request.query_params.get("done") == "1" else "")
 
 
@@ -144,19 +175,21 @@ async def act(
 ) -> Response[Any]:
     """One safe action, recorded with the name of who did it."""
     form = await form_of(request)
-    member = await _who(request)
+    member = await signed_in(request)
     if member is None:
         return see_other("/staff/sign-in")
     check_csrf(_csrf(request, STAFF_COOKIE), form)
     if action not in STAFF_ACTIONS.get(kind, ()) or not (subject.isascii() and subject.isalnum()):
         raise Problem("not_found", Kind.NOT_FOUND)
-    await record.require(_office(request), member, Right.ASK_OUTSIDE, subject)
+    await record.require(office_of(request), member, Right.ASK_OUTSIDE, subject)
     try:
-        await desk_of(request).staff_action(member.name, kind, subject, action)
+        await desk_of(request).staff_action(member, kind, subject, action)
     except Problem as problem:
         if problem.kind is Kind.INTERNAL:
             raise
         return await _work_page(request, member, problem.code, 409)
+    if kind == "order" and form.get("back") == "order":
+        return see_other(f"/staff/orders/{subject}?done=1")
     return see_other(f"{HOME}?done=1")
 
 

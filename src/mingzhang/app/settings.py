@@ -71,6 +71,7 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     control_url: str = ""  # the simulators' control address, demo only
     worker_pid_file: str = ""  # where the supervisor writes its worker's process id, demo only
     call_timeout_s: float = 8.0
+    list_every_s: float = 86_400.0  # the shop's seconds between passes over a channel's own list of trades
     pool_size: int = 10
 
     def __repr__(self) -> str:

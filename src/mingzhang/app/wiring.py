@@ -89,6 +89,7 @@ def build_context(settings: Settings, pool: asyncpg.Pool, http: Outbound) -> Con
         base_url=settings.base_url,
         worker_name=f"{os.uname().nodename}:{os.getpid()}",
         lease_s=settings.call_timeout_s * 3,
+        list_every_s=settings.list_every_s,
         crash_point=crash_point,
     )
 

@@ -16,7 +16,7 @@ from mingzhang.fulfilment import store as fulfilment
 from mingzhang.kit.database import DATABASE_AWAY, transaction
 from mingzhang.kit.errors import Problem
 from mingzhang.kit.statistics import keep_fresh
-from mingzhang.orders import ask, claims, notify, pay, supply
+from mingzhang.orders import ask, claims, notify, passes, pay, supply
 from mingzhang.orders import store as orders
 from mingzhang.orders.context import Context
 from mingzhang.payments import claim_store
@@ -77,6 +77,7 @@ class Worker:
         self._ctx = ctx
         self._tasks: set[asyncio.Task[None]] = set()
         self._slots = asyncio.Semaphore(AT_ONCE_MAX)
+        self._passes_known = False
 
     async def round(self) -> int:
         """One look at everything that is due; returns how many rows were taken."""
@@ -91,7 +92,21 @@ class Worker:
                 taken += len(rows)
                 for row in rows:
                     await self._start(visit, row[key])
-        return taken
+        return taken + await self._pass_over_lists()
+
+    async def _pass_over_lists(self) -> int:
+        """Visit the channels whose own list is due."""
+        ctx = self._ctx
+        if not self._passes_known:
+            await passes.ensure_passes(ctx)
+            self._passes_known = True
+        async with transaction(ctx.pool) as conn:
+            rows = await conn.fetch(
+                payments.SQL.claim_passes, ctx.now(), list(ctx.channels), ctx.worker_name, ctx.lease_end()
+            )
+        for row in rows:
+            await self._start(passes.pass_over, row["channel"])
+        return len(rows)
 
     async def _claim(self, statement: str, bucket: int) -> list[asyncpg.Record]:
         ctx = self._ctx

@@ -14,6 +14,10 @@ RETURNING external_id
 -- What was stated before under the same key.
 SELECT content_hash FROM fact WHERE party = $1 AND kind = $2 AND external_id = $3
 
+-- name: list_known
+-- Which of these outside things are on record.
+SELECT external_id FROM fact WHERE party = $1 AND kind = $2 AND external_id = ANY ($3::text[])
+
 -- name: insert_inbox
 -- Let the fact wait to be applied.
 INSERT INTO inbox (party, kind, external_id, bucket, subject, content, evidence_id, known_at, due_at)
@@ -65,6 +69,10 @@ SELECT kind, bucket, order_id FROM number WHERE value = $1 LIMIT 20
 -- name: read_evidence_heads
 -- Hash, party, standing and time of some messages, for the timeline.
 SELECT evidence_id, party, standing, sha256, known_at FROM evidence WHERE evidence_id = ANY ($1::text[])
+
+-- name: read_body
+-- One message's bytes as they were kept.
+SELECT body FROM evidence WHERE evidence_id = $1
 
 -- name: list_conflicts
 -- What was told twice with other content.

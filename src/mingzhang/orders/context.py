@@ -31,7 +31,8 @@ def _no_crash(point: str) -> None:
 
 @dataclass(frozen=True, kw_only=True)
 class Context:
-    """`lease_s`: how long a claimed row is nobody else's, real seconds. `crash_point` is for crash tests only."""
+    """`lease_s`: how long a claimed row is nobody else's, real seconds. `list_every_s`: how often a
+    channel's own list of trades is passed over, the shop's seconds. `crash_point` is for crash tests only."""
 
     pool: asyncpg.Pool
     batch: OrderBatch
@@ -46,6 +47,7 @@ class Context:
     base_url: str
     worker_name: str
     lease_s: float = 30.0
+    list_every_s: float = 86_400.0
     crash_point: Callable[[str], None] = field(default=_no_crash)
 
     def now(self) -> datetime:

@@ -132,7 +132,7 @@ async def ask_trade(ctx: Context, key: str) -> None:
         evidence_id = await evidence.keep_all(conn, ctx.rng, now, answer.messages)
         state, due = _judge(hint, answer, now)
         if state == "found":
-            fact = paid_fact(payment, answer) if payment else _foreign_fact(ctx, hint, answer, number)
+            fact = paid_fact(payment, answer) if payment else foreign_fact(ctx, hint.channel, answer, number)
             await evidence.state_fact(conn, fact, evidence_id, now)
         await conn.execute(
             payments.SQL.set_hint, hint.bucket, hint.hint_id, state, answer.code[:64], now, due
@@ -155,11 +155,11 @@ def _judge(hint: Hint, answer: TradeAnswer, now: datetime) -> tuple[str, datetim
     return ("denied", None) if over or denied else ("waiting", now + wait)
 
 
-def _foreign_fact(ctx: Context, hint: Hint, answer: TradeAnswer, number: str) -> Fact:
+def foreign_fact(ctx: Context, channel: str, answer: TradeAnswer, number: str) -> Fact:
     """A paid trade under a number that is no payment of ours: money with a name of its own (row 23)."""
     item_id = new_suspense_id(NOWHERE, ctx.now(), ctx.rng)
     return Fact(
-        party=hint.channel,
+        party=channel,
         kind="paid",
         external_id=answer.transaction_id,
         subject=item_id,

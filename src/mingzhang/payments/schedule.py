@@ -25,3 +25,9 @@ def next_question(asked: int, expires_at: datetime, now: datetime) -> datetime |
 HINT_S = (2, 5, 10, 30, 60, 300, 900, 3600)
 HINT_DENIALS_MAX = 4
 HINT_MAX_S = 6 * 3600
+
+# The pass over a channel's own list of paid trades: how far it looks, and how soon again when it failed.
+PASS_PAGE = 50
+PASS_PAGES_MAX = 40
+PASS_KNOWN_PAGES = 2  # so many pages in a row without news end it: the rest was seen before
+PASS_RETRY_S = 900

@@ -119,3 +119,20 @@ WHERE bucket = $1 AND hint_id = ANY (ARRAY (
   SELECT hint_id FROM trade_hint WHERE bucket = $1 AND due_at <= $2 AND (lease_until IS NULL OR lease_until < $2)
   ORDER BY due_at LIMIT $3 FOR UPDATE SKIP LOCKED))
 RETURNING bucket || ':' || hint_id AS hint
+
+-- name: ensure_pass
+-- A channel with a list of its own is passed over from now on.
+INSERT INTO channel_pass (channel, due_at) VALUES ($1, $2) ON CONFLICT (channel) DO NOTHING
+
+-- name: claim_passes
+-- Take channels whose list is due.
+UPDATE channel_pass SET lease_owner = $3, lease_generation = lease_generation + 1, lease_until = $4
+WHERE channel = ANY (ARRAY (
+  SELECT channel FROM channel_pass WHERE due_at <= $1 AND (lease_until IS NULL OR lease_until < $1)
+    AND channel = ANY ($2::text[]) ORDER BY due_at FOR UPDATE SKIP LOCKED))
+RETURNING channel
+
+-- name: set_pass
+-- The list was read, or was not (done: null); when it is read again.
+UPDATE channel_pass SET code = $2, asked = asked + 1, done_at = coalesce($3, done_at), due_at = $4, lease_until = NULL
+WHERE channel = $1

@@ -185,7 +185,7 @@ class WorkItem(msgspec.Struct, frozen=True, kw_only=True):
     """One row of the staff work list: whatever waits for a person or is past its time."""
 
     subject: str
-    kind: str  # order | refund | suspense
+    kind: str  # order | refund | suspense | claim | notice
     state: str
     reason: str
     amount_fen: int
@@ -193,7 +193,8 @@ class WorkItem(msgspec.Struct, frozen=True, kw_only=True):
     next_actor: str
     due_at: datetime | None
     deadline_at: datetime | None
-    actions: tuple[str, ...]  # ask_channel, ask_supplier, ask_refund
+    actions: tuple[str, ...]  # ask_channel, ask_supplier, ask_refund, ask_claim
+    order_id: str = ""  # whose page to open
 
 
 class ShopInfo(msgspec.Struct, frozen=True, kw_only=True):

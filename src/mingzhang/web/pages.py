@@ -202,10 +202,26 @@ def work_list_page(
     csrf: str = "",
     now: datetime | None = None,
     notice: str = "",
+    kind: str = "",
+    late: bool = False,
+    counts: Mapping[str, int] | None = None,
 ) -> str:
     """Whatever waits for a person, with the safe actions only: no "mark as paid", no "mark as delivered".
 
-    `notice`: an error code of the last action, or "done".
+    `notice`: an error code of the last action, or "done". `kind`, `late`: the filter in force; `counts`: how many
+    rows each kind has, `late` among them.
     """
     view = View(lang, shop, translations(lang), now)
-    return render("work.html", lang, shop=shop, view=view, items=items, name=name, csrf=csrf, notice=notice)
+    return render(
+        "work.html",
+        lang,
+        shop=shop,
+        view=view,
+        items=items,
+        name=name,
+        csrf=csrf,
+        notice=notice,
+        kind=kind,
+        late=late,
+        counts=counts or {},
+    )

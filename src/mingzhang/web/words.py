@@ -236,6 +236,10 @@ REASONS: Final[Mapping[str, str]] = {
     "expired": N_("超过付款时间"),
     "float_short": N_("退款备付金不足"),
     "claim_not_found": N_("买家提交的付款，在渠道查不到"),
+    "claim_other_order": N_("买家给的单号属于另一张订单"),
+    "claim_unknown_order": N_("买家给的付款在渠道有，但不是本店的单号"),
+    "notice_failed": N_("通知没有发出去"),
+    "resupply_refused": N_("补发被供应商拒绝"),
 }
 REASON_GENERAL: Final = N_("其他原因，客服可以为您说明")
 
@@ -287,6 +291,7 @@ EVENTS: Final[Mapping[str, str]] = {
     "claim_found": N_("按您的凭证，在支付渠道查到了付款"),
     "claim_needs_person": N_("多次查询没有查到您的付款，转人工核对"),
     "claim_answered": N_("客服答复了您的付款凭证"),
+    "resupply_started": N_("【%(shop)s】为您补发一次，费用由本店承担"),
 }
 EVENT_GENERAL: Final = N_("订单有一项新记录")
 
@@ -423,11 +428,62 @@ WORK_KINDS: Final[Mapping[str, str]] = {
     "refund": N_("退款"),
     "suspense": N_("待核实款项（挂账）"),
     "conflict": N_("说法冲突"),
+    "claim": N_("付款凭证"),
+    "notice": N_("没发出去的通知"),
 }
 WORK_ACTIONS: Final[Mapping[str, str]] = {
-    "ask_channel": N_("向渠道查询"),
+    "ask_channel": N_("补发回调（再问渠道）"),
     "ask_supplier": N_("向供应商查询"),
     "ask_refund": N_("查询退款结果"),
+    "ask_claim": N_("再问渠道"),
+}
+CLAIM_FLAGS: Final[Mapping[str, str]] = {
+    "other_order": N_("这个单号属于另一张订单：买家不知道，请核实身份"),
+    "unknown_order": N_("渠道有这笔付款，但不是本店的单号"),
+}
+NOTICE_TEMPLATES: Final[Mapping[str, str]] = {
+    "paid": N_("已收到付款"),
+    "delivered": N_("供应商确认到账"),
+    "refused": N_("充值失败，退款中"),
+    "refunded": N_("渠道已退款"),
+    "choice_open": N_("请买家选择"),
+    "needs_person": N_("需要人工"),
+}
+NOTICE_AUDIENCES: Final[Mapping[str, str]] = {
+    "buyer": N_("买家"),
+    "shop": N_("店主"),
+    "staff": N_("员工"),
+}
+NOTICE_CHANNELS: Final[Mapping[str, str]] = {
+    "email": N_("电子邮件"),
+    "telegram": N_("Telegram"),
+    "bark": N_("Bark"),
+    "wecom": N_("企业微信"),
+    "dingtalk": N_("钉钉"),
+    "feishu": N_("飞书"),
+}
+NOTICE_STATES: Final[Mapping[str, str]] = {
+    "waiting": N_("等待发送"),
+    "sending": N_("正在发送"),
+    "retrying": N_("没发出去，稍后重试"),
+    "sent": N_("对方已接收"),
+    "failed": N_("没发出去，已放弃"),
+}
+MONEY_ACTIONS: Final[Mapping[str, str]] = {
+    "refund_at_risk": N_("供应商未答复时先行退款"),
+    "deliver_at_shop_cost": N_("商家承担补发"),
+    "refund_suspense": N_("待核实款项原路退回"),
+    "match_suspense": N_("待核实款项归入订单"),
+    "refund_by_transfer": N_("银行转账退款"),
+    "write_off": N_("补足或核销差额"),
+    "move_float": N_("调拨备用金"),
+}
+APPROVAL_STATES: Final[Mapping[str, str]] = {
+    "proposed": N_("等第二个人决定"),
+    "approved": N_("已批准，待执行"),
+    "rejected": N_("已否决"),
+    "withdrawn": N_("已撤回"),
+    "used": N_("已执行"),
 }
 WORK_GENERAL: Final = N_("待处理")
 

@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
 from simulators.alipay.certs import Authority
+from simulators.faults import number_of
 from simulators.keys import PrivateKey, PublicKey, own_key, public_pem
 from simulators.world import BEIJING, MAX_ROWS, World, order_prefix
 
@@ -174,6 +175,9 @@ class AlipayParty:
         """The buyer's money arrives at the merchant's balance with Alipay."""
         if trade.state != WAIT:
             raise ValueError(f"trade is {trade.state}")
+        other = self.world.faults.find(trade.out_trade_no, "alipay", "paid_other_amount")
+        if other is not None:
+            trade.amount_fen = max(1, trade.amount_fen + int(number_of(other, "fen", -1)))
         trade.state, trade.paid_at, trade.paid_fen = SUCCESS, self.world.now(), trade.amount_fen
         self.merchant_balance_fen += trade.amount_fen
         self.buyers[trade.payer] = self.buyers.get(trade.payer, 0) - trade.amount_fen
@@ -235,6 +239,7 @@ def _row(trade: Trade) -> dict[str, object]:
         "order": order_prefix(trade.out_trade_no),
         "out_trade_no": trade.out_trade_no,
         "trade_no": trade.trade_no,
+        "paid_at": trade.paid_at.isoformat() if trade.paid_at else None,
         "state": trade.state,
         "kind": trade.kind,
         "amount_fen": trade.amount_fen,

@@ -33,6 +33,7 @@ FAULTS: tuple[Row, ...] = (
     _row("query_not_found_then_found", "查询先无后有", "the first n queries say no such order", times=2),
     _row("unpaid_deleted", "未支付订单被清理", "the unpaid row is deleted after s virtual seconds", s=60),
     _row("realmoney_differs", "实付金额与订单金额不同", "the payer pays fen more than is told", fen=3),
+    _row("paid_other_amount", "实付金额与订单不符", "what is paid and told differs by fen", fen=-1),
     _row("two_payments", "同一订单号两次付款", "the buyer's one action makes two paid trades"),
     _row("trade_frozen", "订单被冻结", "the aggregator freezes the trade as it is paid"),
     _row(

@@ -135,6 +135,9 @@ class EpayParty:
         if trade.was_paid:
             raise ValueError("paid already")
         faults = self.world.faults
+        other = faults.find(trade.out_trade_no, "epay", "paid_other_amount")
+        if other is not None:
+            trade.amount_fen = max(1, trade.amount_fen + int(number_of(other, "fen", -1)))
         more = faults.find(trade.out_trade_no, "epay", "realmoney_differs")
         trade.real_fen = max(1, trade.amount_fen + (int(number_of(more, "fen", 3)) if more else 0))
         frozen = faults.find(trade.out_trade_no, "epay", "trade_frozen") is not None
@@ -171,6 +174,7 @@ def _row(trade: Trade) -> dict[str, object]:
         "order": order_prefix(trade.out_trade_no),
         "out_trade_no": trade.out_trade_no,
         "trade_no": trade.trade_no,
+        "paid_at": trade.paid_at.isoformat() if trade.paid_at else None,
         "state": WORDS[trade.status],
         "kind": trade.kind,
         "amount_fen": trade.amount_fen,

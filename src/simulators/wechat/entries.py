@@ -108,6 +108,14 @@ ROWS: tuple[Row, ...] = (
     ("refund_slow", "退款处理中", "the refund stays PROCESSING for s seconds", {"s": 600}, None, False),
     ("refund_abnormal", "退款异常", "the buyer's card is dead: ABNORMAL", {}, PERSON, False),
     ("refund_closed", "退款关闭", "the refund ends CLOSED, the money comes back", {}, None, False),
+    (
+        "paid_other_amount",
+        "实付金额与订单不符",
+        "what is paid and told differs by fen",
+        {"fen": -1},
+        None,
+        False,
+    ),
     ("bill_row_missing", "账单缺行", "the paid trade is missing in the bills", ALWAYS, None, False),
     ("slow", "响应缓慢", "every answer is late by s virtual seconds", {"s": 3, "times": 0}, None, False),
 )

@@ -7,6 +7,7 @@ from datetime import datetime, timedelta
 from functools import cached_property, lru_cache
 from pathlib import Path
 
+from simulators.faults import number_of
 from simulators.keys import PrivateKey, PublicKey, own_key, public_pem
 from simulators.wechat.wire import SigningKey, certificate_key
 from simulators.world import BEIJING, MAX_ROWS, World, order_prefix
@@ -196,6 +197,9 @@ class WechatParty:
         """The buyer's money arrives at the merchant's balance with WeChat."""
         if order.state != NOTPAY:
             raise ValueError(f"order is {order.state}")
+        other = self.world.faults.find(order.out_trade_no, "wechat", "paid_other_amount")
+        if other is not None:
+            order.amount_fen = max(1, order.amount_fen + int(number_of(other, "fen", -1)))
         now = self.world.now().replace(microsecond=0)
         order.transaction_id = f"42000{now.astimezone(BEIJING):%Y%m%d}{self.world.next_number():015d}"
         order.state, order.paid_at, order.paid_fen = SUCCESS, now, order.amount_fen
@@ -269,6 +273,7 @@ def _row(order: Order) -> dict[str, object]:
         "order": order_prefix(order.out_trade_no),
         "out_trade_no": order.out_trade_no,
         "trade_no": order.transaction_id,
+        "paid_at": order.paid_at.isoformat() if order.paid_at else None,
         "state": order.state,
         "kind": order.kind,
         "amount_fen": order.amount_fen,

@@ -1,0 +1,157 @@
+"""Staff: one order with its notices, claims and decisions; the lists of claims and of money put aside."""
+
+from __future__ import annotations
+
+import re
+from typing import Any, Final
+
+from litestar import Response, get, post
+from litestar.params import FromPath
+
+from mingzhang.app import desk_staff
+from mingzhang.app.http_kit import (
+    AnyRequest,
+    HtmlResponse,
+    check_csrf,
+    desk_of,
+    form_of,
+    known_order_id,
+    language,
+    page,
+    see_other,
+    shop_of,
+)
+from mingzhang.app.http_staff import office_of, signed_in, staff_csrf
+from mingzhang.kit.errors import Kind, Problem
+from mingzhang.payments.claim_store import order_of_claim
+from mingzhang.staff import record
+from mingzhang.staff.model import Member
+from mingzhang.staff.rights import Right
+from mingzhang.web import pages_staff
+
+SIGN_IN: Final = "/staff/sign-in"
+_NOTICE_ID: Final = re.compile(r"[0-9A-Za-z-]{1,80}")
+
+
+async def _order_page(
+    request: AnyRequest, member: Member, order_id: str, notice: str = "", status: int = 200
+) -> HtmlResponse:
+    desk = desk_of(request)
+    shown = await desk_staff.read_staff_order(desk.ctx, member, await desk.order_page(order_id))
+    html = pages_staff.staff_order_page(
+        shown, shop_of(desk), language(request), member.name, staff_csrf(request), notice
+    )
+    return page(request, html, status)
+
+
+@get("/staff/orders/{order_id:str}", include_in_schema=False)
+async def order(request: AnyRequest, order_id: FromPath[str]) -> Response[Any]:
+    """One order: where its money is, who was told what, what the buyer showed, what two people decided."""
+    member = await signed_in(request)
+    if member is None:
+        return see_other(SIGN_IN)
+    await record.require(office_of(request), member, Right.VIEW_ORDERS, known_order_id(order_id))
+    done = "done" if request.query_params.get("done") == "1" else ""
+    return await _order_page(request, member, order_id, done)
+
+
+@get("/staff/claims", include_in_schema=False)
+async def claims(request: AnyRequest) -> Response[Any]:
+    """Every open claim (已付款,订单未更新)."""
+    member = await signed_in(request)
+    if member is None:
+        return see_other(SIGN_IN)
+    await record.require(office_of(request), member, Right.VIEW_ORDERS)
+    desk = desk_of(request)
+    rows = await desk_staff.list_claims(desk.ctx)
+    html = pages_staff.claims_page(
+        rows, shop_of(desk), language(request), member.name, staff_csrf(request), desk.clock.now()
+    )
+    return page(request, html)
+
+
+@get("/staff/suspense", include_in_schema=False)
+async def suspense(request: AnyRequest) -> Response[Any]:
+    """Money put aside (待核实款项, 挂账)."""
+    member = await signed_in(request)
+    if member is None:
+        return see_other(SIGN_IN)
+    await record.require(office_of(request), member, Right.VIEW_ORDERS)
+    desk = desk_of(request)
+    rows = await desk_staff.list_suspense(desk.ctx)
+    html = pages_staff.suspense_page(
+        rows, shop_of(desk), language(request), member.name, staff_csrf(request), desk.clock.now()
+    )
+    return page(request, html)
+
+
+async def _form(request: AnyRequest) -> tuple[Member | None, dict[str, str]]:
+    """Who sends a form of ours, and its fields."""
+    form = await form_of(request)
+    member = await signed_in(request)
+    if member is not None:
+        check_csrf(staff_csrf(request), form)
+    return member, form
+
+
+@post("/staff/orders/{order_id:str}/notices/{notice_id:str}/send-again", include_in_schema=False)
+async def send_again(request: AnyRequest, order_id: FromPath[str], notice_id: FromPath[str]) -> Response[Any]:
+    """A failed notice once more."""
+    member, _ = await _form(request)
+    if member is None:
+        return see_other(SIGN_IN)
+    known_order_id(order_id)
+    if _NOTICE_ID.fullmatch(notice_id) is None:
+        raise Problem("not_found", Kind.NOT_FOUND)
+    await record.require(office_of(request), member, Right.ANSWER_BUYERS, order_id)
+    try:
+        await desk_staff.send_notice_again(desk_of(request).ctx, member, order_id, notice_id)
+    except Problem as problem:
+        return await _refused(request, member, order_id, problem)
+    return see_other(f"/staff/orders/{order_id}?done=1#notices")
+
+
+@post("/staff/claims/{claim_id:str}/answer", include_in_schema=False)
+async def answer_claim(request: AnyRequest, claim_id: FromPath[str]) -> Response[Any]:
+    """A person's answer to the buyer, from a closed list, with the reason on record."""
+    member, form = await _form(request)
+    if member is None:
+        return see_other(SIGN_IN)
+    order_id = order_of_claim(claim_id)
+    await record.require(office_of(request), member, Right.ANSWER_BUYERS, claim_id)
+    try:
+        await desk_staff.answer_claim(
+            desk_of(request).ctx, member, claim_id, form.get("answer", ""), form.get("reason", "")
+        )
+    except Problem as problem:
+        return await _refused(request, member, order_id, problem)
+    return see_other(f"/staff/orders/{order_id}?done=1#claims")
+
+
+@post("/staff/claims/{claim_id:str}/picture", include_in_schema=False)
+async def picture(request: AnyRequest, claim_id: FromPath[str]) -> Response[Any]:
+    """The buyer's screenshot: personal data, opened for one look, on record with a reason."""
+    member, form = await _form(request)
+    if member is None:
+        return see_other(SIGN_IN)
+    order_id = order_of_claim(claim_id)
+    try:
+        shown = await desk_staff.reveal_picture(office_of(request), member, claim_id, form.get("reason", ""))
+    except Problem as problem:
+        return await _refused(request, member, order_id, problem)
+    desk = desk_of(request)
+    html = pages_staff.picture_page(
+        claim_id, order_id, shown, shop_of(desk), language(request), member.name, staff_csrf(request)
+    )
+    return page(request, html)
+
+
+async def _refused(request: AnyRequest, member: Member, order_id: str, problem: Problem) -> HtmlResponse:
+    """The order's page with the refusal in words; what nobody expected goes on."""
+    if problem.kind in (Kind.INTERNAL, Kind.NOT_FOUND, Kind.UNAVAILABLE):
+        raise problem
+    status = 403 if problem.kind is Kind.FORBIDDEN else 422 if problem.kind is Kind.INVALID else 409
+    return await _order_page(request, member, order_id, problem.code, status)
+
+
+HANDLERS: Final = (order, claims, suspense, send_again, answer_claim, picture)

@@ -1,0 +1,93 @@
+"""What the staff pages show: plain data, no words. Personal data only masked; costs only where a right says so."""
+
+from __future__ import annotations
+
+from datetime import datetime
+
+import msgspec
+
+from mingzhang.web.model import OrderPage
+
+
+class NoticeRow(msgspec.Struct, frozen=True, kw_only=True):
+    """A notice and what became of it (F16). ``state``: waiting, sending, retrying, sent, failed."""
+
+    notice_id: str
+    order_id: str
+    template: str
+    audience: str
+    channel: str
+    address_mask: str
+    state: str
+    attempts: int
+    unsure: bool
+    last_error: str
+    queued_at: datetime
+    due_at: datetime | None
+    sent_at: datetime | None
+
+
+class ClaimRow(msgspec.Struct, frozen=True, kw_only=True):
+    """A payment that a buyer showed, with what the buyer does not see: ``flag`` (other_order, unknown_order)."""
+
+    claim_id: str
+    order_id: str
+    state: str
+    number: str
+    picture: bool
+    flag: str
+    said: str
+    asked: int
+    asked_at: datetime | None
+    due_at: datetime | None
+    deadline_at: datetime | None
+    made_at: datetime
+    answer: str
+    answered_by: str
+
+
+class SuspenseRow(msgspec.Struct, frozen=True, kw_only=True):
+    """Money put aside (挂账): which, why, where, who is next and by when."""
+
+    item_id: str
+    order_id: str
+    state: str
+    cause: str
+    channel: str
+    amount_fen: int
+    holder: str
+    next_actor: str
+    due_at: datetime | None
+    deadline_at: datetime | None
+
+
+class ApprovalRow(msgspec.Struct, frozen=True, kw_only=True):
+    """A money decision of two people. ``may_decide``: by the reader, now."""
+
+    approval_id: str
+    action: str
+    amount_fen: int
+    reason: str
+    state: str
+    proposed_by: str
+    proposed_at: datetime
+    decided_by: str
+    expires_at: datetime
+    may_decide: bool
+    may_withdraw: bool
+
+
+class StaffOrder(msgspec.Struct, frozen=True, kw_only=True):
+    """One order as staff see it. ``may``: rights of the reader; ``may_resupply``: 商家承担补发 is open."""
+
+    page: OrderPage
+    state: str
+    reason: str
+    next_actor: str
+    deadline_at: datetime | None
+    notices: tuple[NoticeRow, ...]
+    claims: tuple[ClaimRow, ...]
+    suspense: tuple[SuspenseRow, ...]
+    approvals: tuple[ApprovalRow, ...]
+    may: frozenset[str]
+    may_resupply: bool = False

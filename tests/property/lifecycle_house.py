@@ -18,6 +18,7 @@ from urllib.parse import urlencode
 
 import aiohttp
 
+from general_way import GeneralOnly
 from house import make_keys
 from mingzhang.app.desk import Desk
 from mingzhang.app.settings import Settings
@@ -186,10 +187,12 @@ class LifecycleHouse:
         """Apply one waiting fact, and say which."""
         ctx = self.ctx
         async with transaction(ctx.pool) as conn:
-            found = await evidence.claim(conn, self.bucket, ctx.now(), 1, ctx.worker_name, ctx.lease_end())
+            found = await evidence.claim(conn, self.bucket, ctx.soon(), 1, ctx.worker_name, ctx.lease_end())
         assert len(found) <= 1, found
         for fact in found:
             await APPLY[fact.kind](ctx, fact)
+            async with ctx.pool.acquire() as conn:
+                await evidence.complete(conn, fact)
             return fact
         return None
 
@@ -230,6 +233,7 @@ async def open_lifecycle_house(database_url: str, folder: Path) -> AsyncIterator
     rng = OneBucket(7)
     ctx = replace(
         build_context(settings, pool, http),
+        batch=GeneralOnly(pool),  # step by step; tests/hot hold the batch to the same rows
         clock=manual,
         rng=rng,
         channels={"alipay": Alipay(alipay, http, manual)},

@@ -11,6 +11,7 @@ import sys
 import tempfile
 import time
 from collections import Counter, defaultdict
+from collections.abc import Callable
 from datetime import datetime
 from enum import StrEnum
 from pathlib import Path
@@ -150,13 +151,14 @@ async def _run(check: Check) -> Verdict:
     )
     try:
         await demo.start()
-        return await _drive_and_audit(demo, check)
+        return await drive_and_audit(demo, check)
     finally:
         await demo.stop()
         await asyncio.to_thread(shutil.rmtree, folder, ignore_errors=True)
 
 
-async def _drive_and_audit(demo: Demo, check: Check) -> Verdict:
+async def drive_and_audit(demo: Demo, check: Check, at_end: Callable[[], None] = lambda: None) -> Verdict:
+    """Drive the plan through a platform that runs, then audit it. `at_end` is called before anything is stopped."""
     started = time.monotonic()
     settings = Settings.from_env(demo.environ)
     async with aiohttp.ClientSession(timeout=aiohttp.ClientTimeout(total=30)) as http:
@@ -172,6 +174,7 @@ async def _drive_and_audit(demo: Demo, check: Check) -> Verdict:
         buyers.channels = {row["channel"] for row in plan["orders"]}
         killer = Killer(demo, clock, plan_kills(check.seed, check.kills, KILLS_WITHIN_S))
         ends, findings = await _drive(demo, check, plan["orders"], buyers, killer)
+        at_end()
         await demo.stop_product()
         books = await _get(http, f"{settings.control_url}/books")
     told = await _outside_audit(settings.database_url, books)

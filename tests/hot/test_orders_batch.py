@@ -7,13 +7,14 @@ import dataclasses
 import json
 import random
 from collections import defaultdict
-from collections.abc import AsyncIterator, Mapping, Sequence
+from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
 from typing import Any
 
 import asyncpg
 import pytest
 
+from general_way import GeneralOnly
 from mingzhang.app import wiring
 from mingzhang.app.bench.core_steps import exchange, message, ready_attempt, run_order
 from mingzhang.app.settings import Settings
@@ -25,7 +26,7 @@ from mingzhang.kit import statistics
 from mingzhang.kit.errors import Problem
 from mingzhang.kit.outbound import Outbound
 from mingzhang.orders import pay, supply
-from mingzhang.orders.batch import Done, OrderBatch, Step
+from mingzhang.orders.batch import OrderBatch, Step
 from mingzhang.orders.context import Context
 from mingzhang.orders.place import PlaceRequest, place_order
 from mingzhang.orders.store import Order
@@ -33,17 +34,6 @@ from mingzhang.payments.channels.base import Notify, OpenAnswer, Outcome, TradeS
 from mingzhang.payments.store import Payment
 
 REQUEST = PlaceRequest(product_id="phone-100", account="13800138000", contact="buyer@example.com")
-
-
-class GeneralOnly(OrderBatch):
-    """Finds nothing plain but the steps that have no general way, so that every caller takes it."""
-
-    async def _apply(
-        self, conn: asyncpg.Connection, bucket: int, steps: Sequence[Step]
-    ) -> Mapping[str, Done]:
-        plain = [step for step in steps if step.kind in {"place", "opened"}]
-        found = dict(await super()._apply(conn, bucket, plain)) if plain else {}
-        return {step.key: found.get(step.key, Done("not_plain")) for step in steps}
 
 
 @asynccontextmanager

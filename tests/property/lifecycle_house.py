@@ -18,6 +18,7 @@ from urllib.parse import urlencode
 
 import aiohttp
 
+from general_way import GeneralOnly
 from house import make_keys
 from mingzhang.app.desk import Desk
 from mingzhang.app.settings import Settings
@@ -165,9 +166,7 @@ class LifecycleHouse:
             product_id="phone-100", account="13800138000", contact="buyer@example.com", language="zh"
         )
         ctx, key = self.ctx, f"lifecycle-{self.bucket:06d}"
-        placed = await place_order(
-            ctx.pool, ctx.vault, ctx.rng, ctx.now(), "test", key, request, buckets=self.bucket + 1
-        )
+        placed = await place_order(ctx, "test", key, request, buckets=self.bucket + 1)
         self._rng.buckets = 0
         return placed.order_id
 
@@ -188,10 +187,12 @@ class LifecycleHouse:
         """Apply one waiting fact, and say which."""
         ctx = self.ctx
         async with transaction(ctx.pool) as conn:
-            found = await evidence.claim(conn, self.bucket, ctx.now(), 1, ctx.worker_name, ctx.lease_end())
+            found = await evidence.claim(conn, self.bucket, ctx.soon(), 1, ctx.worker_name, ctx.lease_end())
         assert len(found) <= 1, found
         for fact in found:
             await APPLY[fact.kind](ctx, fact)
+            async with ctx.pool.acquire() as conn:
+                await evidence.complete(conn, fact)
             return fact
         return None
 
@@ -232,6 +233,7 @@ async def open_lifecycle_house(database_url: str, folder: Path) -> AsyncIterator
     rng = OneBucket(7)
     ctx = replace(
         build_context(settings, pool, http),
+        batch=GeneralOnly(pool),  # step by step; tests/hot hold the batch to the same rows
         clock=manual,
         rng=rng,
         channels={"alipay": Alipay(alipay, http, manual)},

@@ -144,8 +144,7 @@ class Model:
 
     def supplier_said(self, answer: str, key: str) -> None:
         """processing, not_found, unknown, succeeded or refused."""
-        if answer in {"succeeded", "refused"}:
-            self.attempt = answer
+        if answer in {"succeeded", "refused"}:  # the attempt is final once its fact is applied
             self.state_fact(f"supply_{answer}", key, key)
         elif answer == "processing" or self.attempt == "processing":
             self.attempt = "processing"
@@ -215,12 +214,16 @@ class Model:
         self.attempt = "ready"
 
     def _supply_succeeded(self, _: str, now: datetime) -> None:
+        self.attempt = "succeeded"
         self.shift("o", "supplier.reserved", "supplier.settled", self.cost)
+        if self.money["missing", "o"] or self.money["missing", "L"]:
+            return  # it came, and yet its money is in doubt: a person settles that first
         if self.state in {"supplying", "needs_person"}:
             self.become("delivered", "supplier.settled", "", now)
             self.reason = ""
 
     def _supply_refused(self, _: str, now: datetime) -> None:
+        self.attempt = "refused"
         self.all_of("o", "supplier.reserved", "")
         self.claim_becomes_own()  # none is left of what the shop has given (row 20)
         if self.state == "supplying":

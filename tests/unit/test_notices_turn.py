@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import re
 from datetime import timedelta
 
@@ -9,9 +10,11 @@ import asyncpg
 import pytest
 
 from mingzhang.app import wiring
+from mingzhang.app.settings import Settings
 from mingzhang.catalogue import store as catalogue
 from mingzhang.kit.clock import ManualClock
 from mingzhang.kit.ids import bucket_of
+from mingzhang.kit.outbound import Outbound
 from mingzhang.notices import flow, store
 from mingzhang.notices.model import Audience, Buyer, Facts, Post, Route, Template
 from mingzhang.orders.place import Placed, PlaceRequest, place_order
@@ -31,9 +34,15 @@ def in_words(table: str, code: str, language: str) -> str:
 
 async def place(post: Post, n: int, contact: str = "buyer@example.com", language: str = "zh") -> Placed:
     request = PlaceRequest(product_id="phone-100", account="13800138000", contact=contact, language=language)
-    return await place_order(
-        post.pool, post.vault, post.rng, post.now(), "test", f"key-{n:06d}", request, buckets=8
-    )
+    http = Outbound()
+    ctx = wiring.build_context(Settings(database_url="unused", secret_key=b"k" * 32), post.pool, http)
+    ctx = dataclasses.replace(ctx, vault=post.vault, rng=post.rng, clock=post.clock)
+    try:
+        return await place_order(ctx, "test", f"key-{n:06d}", request, buckets=8)
+    finally:
+        await ctx.batch.close()
+        await ctx.reader.close()
+        await http.aclose()
 
 
 async def tell(turn: Turn, template: Template, event: str, seq: int) -> int:

@@ -40,7 +40,9 @@ UNION SELECT bucket, order_id FROM refund ORDER BY 1, 2
 -- name: list_changed_subjects
 -- What has a leg, an event, a fact or an excess payment dated from $1 on, or a fact that still waits.
 SELECT bucket, subject FROM leg WHERE at >= $1 UNION SELECT bucket, order_id FROM event WHERE at >= $1
-UNION SELECT bucket, subject FROM fact WHERE known_at >= $1 UNION SELECT bucket, subject FROM inbox
+UNION SELECT bucket, subject FROM fact WHERE known_at >= $1 UNION SELECT bucket, subject FROM inbox i
+WHERE NOT EXISTS (SELECT FROM applied a
+  WHERE a.bucket = i.bucket AND a.key = i.kind || ':' || i.party || ':' || i.external_id)
 UNION SELECT bucket, item_id FROM suspense WHERE known_at >= $1 ORDER BY 1, 2
 
 -- name: list_facts_since

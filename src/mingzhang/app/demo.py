@@ -83,6 +83,11 @@ class Child:
         self._pid_file.write_text(str(self._process.pid), encoding="ascii")
 
     @property
+    def pid(self) -> int | None:
+        """Its process id, None before the start."""
+        return self._process.pid if self._process is not None else None
+
+    @property
     def running(self) -> bool:
         """Whether it lives."""
         return self._process is not None and self._process.poll() is None
@@ -344,6 +349,12 @@ class Demo:
         for child in self._children:
             if child.name == name:
                 child.kill()
+
+    @property
+    def pids(self) -> dict[str, int]:
+        """Process ids by name, the database server's own among them."""
+        found = {DATABASE: self._database.pid, **{child.name: child.pid for child in self._children}}
+        return {name: pid for name, pid in found.items() if pid is not None}
 
     @property
     def restarts(self) -> dict[str, int]:

@@ -30,6 +30,7 @@ from mingzhang.orders import store as orders
 from mingzhang.orders.context import Context
 from mingzhang.orders.pay import NOBODY, Buyer
 from mingzhang.orders.place import Placed, PlaceRequest, check_request, place_order
+from mingzhang.orders.states import FINAL
 from mingzhang.orders.typical import TypicalTimes
 from mingzhang.payments.channels.base import Channel
 from mingzhang.staff.model import Member
@@ -37,6 +38,7 @@ from mingzhang.web.model import (
     ClaimPanel,
     MoneyPart,
     OrderPage,
+    OrderStatus,
     PaymentPanel,
     ProductCard,
     TimelineItem,
@@ -141,6 +143,23 @@ class Desk:
         """Everything the buyer may read; raises `unknown_order`."""
         async with self.pool.acquire() as conn, conn.transaction(isolation="repeatable_read", readonly=True):
             return await reading.read_page(conn, self.ctx.vault, self._times, order_id, self.ctx.now())
+
+    async def status(self, order_id: str) -> OrderStatus:
+        """The order's own row in short; raises `unknown_order`."""
+        order = await self.ctx.reader.order(order_id)
+        if order is None:
+            raise Problem("unknown_order", Kind.NOT_FOUND)
+        return OrderStatus(
+            order_id=order.order_id,
+            state=order.state,
+            reason=order.reason,
+            holder=order.holder,
+            next_actor=order.next_actor,
+            due_at=order.due_at,
+            deadline_at=order.deadline_at,
+            seq=order.seq,
+            final=order.state in FINAL and order.state != "closed",
+        )
 
     async def check_token(self, order_id: str, token: str) -> bool:
         """Whether the link's token opens this order; the same answer for one that never existed."""

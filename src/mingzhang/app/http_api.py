@@ -21,7 +21,7 @@ from mingzhang.kit.errors import Kind, Problem
 from mingzhang.orders.pay import Buyer
 from mingzhang.orders.place import PlaceRequest
 from mingzhang.payments.pictures import UPLOAD_BYTES_MAX
-from mingzhang.web.model import ClaimPanel, MoneyPart, OrderPage, PaymentPanel, TimelineItem
+from mingzhang.web.model import ClaimPanel, MoneyPart, OrderPage, OrderStatus, PaymentPanel, TimelineItem
 
 SEQ_MAX: Final = 2_000_000_000
 QUANTITY_MAX: Final = 10_000
@@ -141,6 +141,18 @@ async def get_order(request: AnyRequest, order_id: FromPath[str]) -> OrderPage:
 
 
 @get(
+    "/orders/{order_id:str}/status",
+    summary="Get an order's state",
+    security=BY_TOKEN,
+    responses=problems(WRONG_TOKEN),
+    operation_id="getOrderStatus",
+)
+async def get_status(request: AnyRequest, order_id: FromPath[str]) -> OrderStatus:
+    """Where it stands, in short: cheap enough to ask again and again."""
+    return await desk_of(request).status(await _authorised(request, order_id))
+
+
+@get(
     "/orders/{order_id:str}/trail",
     summary="Where the money is",
     security=BY_TOKEN,
@@ -245,5 +257,6 @@ async def make_claim(
 
 
 ROUTER: Final = Router(
-    "/api/v1", route_handlers=[place_order, get_order, get_trail, get_events, open_payment, make_claim]
+    "/api/v1",
+    route_handlers=[place_order, get_order, get_status, get_trail, get_events, open_payment, make_claim],
 )

@@ -11,25 +11,24 @@ import asyncpg
 import structlog
 
 from mingzhang.kit.database import DATABASE_AWAY
+from mingzhang.kit.sql import load
 
 LOOK_REAL_S = 2.0
 PAGES_MIN = 16  # below this any plan will do
 
-_GROWN = """
-SELECT c.relname FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace
-WHERE n.nspname = current_schema AND c.relkind = 'r' AND c.relname <> 'schema_migration'
-  AND pg_relation_size(c.oid) / current_setting('block_size')::bigint > greatest($1, 2 * c.relpages)
-ORDER BY c.relname
-"""
+SQL = load("mingzhang.kit", "statistics")
 log = structlog.get_logger()
 
 
 async def refresh(pool: asyncpg.Pool) -> list[str]:
     """Analyze the tables that have doubled since they were last looked at; returns their names."""
     async with pool.acquire() as conn:
-        names = [row["relname"] for row in await conn.fetch(_GROWN, PAGES_MIN)]
+        names = [row["relname"] for row in await conn.fetch(SQL.list_grown, PAGES_MIN)]
         for name in names:
-            await conn.execute(f'ANALYZE "{name}"')
+            statement = SQL.analyze_table.format(
+                table=name
+            )  # a name from the catalogue: it can't be a parameter
+            await conn.execute(statement)
     return names
 
 

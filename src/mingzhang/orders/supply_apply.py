@@ -96,6 +96,8 @@ async def _succeed(ctx: Context, turn: Turn, attempt: Attempt, waiting: Waiting)
     if units is None:
         order.finished_at = turn.now
         turn.move("delivered", holder="supplier.settled", next_actor="", reason="")
+    elif attempt.at_shop_cost:
+        _needs_person(turn, "partly_delivered", waiting.evidence_id)
     else:
         back = postings.undelivered_price_fen(order.price_fen, order.quantity, units)
         order.reason = "partly_delivered"
@@ -137,7 +139,9 @@ async def _refuse(ctx: Context, turn: Turn, attempt: Attempt, waiting: Waiting) 
     await _book_back(turn, attempt, waiting)
     if order.state != "supplying":
         return
-    if kept_part:
+    if attempt.at_shop_cost:
+        _needs_person(turn, "resupply_refused", waiting.evidence_id)
+    elif kept_part:
         await ctx.start_refund(turn, reason, waiting.evidence_id)
     else:
         await route.go_on(ctx, turn, attempt, reason, waiting.evidence_id)
@@ -177,6 +181,9 @@ async def _reverse(ctx: Context, turn: Turn, attempt: Attempt, waiting: Waiting)
             return
         await _book_back(turn, attempt, waiting)
     elif not await _book_credit(turn, attempt, waiting):
+        _needs_person(turn, "supplier_reversed", waiting.evidence_id)
+        return
+    if attempt.at_shop_cost:
         _needs_person(turn, "supplier_reversed", waiting.evidence_id)
         return
     lost = not attempt.extra and order.state in {"delivered", "supplying", "needs_person"}

@@ -104,6 +104,20 @@ class RefundPanel(msgspec.Struct, frozen=True, kw_only=True):
     promised_at: datetime
 
 
+class OrderStatus(msgspec.Struct, frozen=True, kw_only=True):
+    """An order's state in short. ``holder``: the place where the money is; ``seq``: number of the newest event."""
+
+    order_id: str
+    state: str
+    reason: str
+    holder: str
+    next_actor: str
+    due_at: datetime | None
+    deadline_at: datetime | None
+    seq: int
+    final: bool
+
+
 class ClaimPanel(msgspec.Struct, frozen=True, kw_only=True):
     """A payment that the buyer showed us (已付款,订单未更新). ``said``: what the channel answered last: not_paid,
     unknown (no answer), paid, or nothing yet. ``answer``: what a member of staff answered: no_payment,

@@ -29,11 +29,13 @@ from mingzhang.app.bench.core import open_bench, processes
 from mingzhang.app.bench.floor import Floor, make_schema
 from mingzhang.app.bench.machine import cpu_of_family, percentile_ms, read_usage
 from mingzhang.app.bench.plain_http import Line
+from mingzhang.app.bench.whole import run_whole
 from mingzhang.kit.errors import Kind, Problem
 
 CONNECTIONS: Final = 64
 ROUNDS: Final = 3
 ORDERS_A_SECOND: Final = 300  # of the length asked for
+WHOLE_ORDERS: Final = 200
 REPEATED, FORGED = 0.10, 0.01
 APP_ID: Final = "2021000000000001"
 SELLER_ID: Final = "2088000000000001"
@@ -223,7 +225,7 @@ class Load:
             if chance > 1 - REPEATED:
                 await self._tell(line, what.notify, b"success")
             bearer = f"Authorization: Bearer {what.token}\r\n"
-            await self.timed("status", line, "GET", f"/api/v1/orders/{what.order_id}", b"", bearer)
+            await self.timed("status", line, "GET", f"/api/v1/orders/{what.order_id}/status", b"", bearer)
 
         return await self.each(one, bought)
 
@@ -277,7 +279,9 @@ async def run_inbound(folder: Path, seconds: int, say: Callable[[str, float], No
                         took[step] += laps
         say("audit", 1.0)
         report = await run_audit(desk.ctx, full=True)
-    return _result(done, took, count, report.ok)
+    say("the whole path", 1.0)
+    whole = await run_whole(folder / "whole", WHOLE_ORDERS)
+    return _result(done, took, count, report.ok) | {"whole_path": whole}
 
 
 async def _round(

@@ -53,5 +53,3 @@ END;
 \endif
 -- 8 The status is read.
 SELECT * FROM orders WHERE bucket = 0 AND order_id = 'M00' || lpad(:order::text, 16, '0');
-SELECT seq, kind, at, data FROM event WHERE bucket = 0 AND order_id = 'M00' || lpad(:order::text, 16, '0') ORDER BY seq;
-SELECT place, party, owner, sum(amount_fen) FROM leg WHERE bucket = 0 AND subject = 'M00' || lpad(:order::text, 16, '0') GROUP BY place, party, owner;

@@ -202,6 +202,8 @@ async def _hear_again(
         answer = msgspec.structs.replace(answer, state=SupplyState.REVERSED)
     if (attempt.state, answer.state.value) in TURNED:
         await _state_last_word(ctx, turn, attempt, answer, evidence_id)
+    if attempt.due_at is None:
+        return  # nobody asks at present: this is an old answer to a question from before the last word
     due = next_watch(attempt.finished_at or turn.now, turn.now)
     await turn.conn.execute(fulfilment.SQL.set_watched, attempt.bucket, attempt.attempt_no, turn.now, due)
 

@@ -18,9 +18,10 @@ from mingzhang.orders.store import Order, read_order
 from mingzhang.orders.supply import may_choose
 from mingzhang.orders.typical import TypicalTimes
 from mingzhang.payments.claim_store import Claim, list_claims
-from mingzhang.payments.store import Payment, list_payments
+from mingzhang.payments.store import Item, Payment, list_items, list_payments
 from mingzhang.refunds.store import Refund, list_refunds
 from mingzhang.web.model import (
+    AsidePanel,
     ClaimPanel,
     MoneyPart,
     OrderPage,
@@ -48,7 +49,8 @@ async def read_page(
     attempts = await list_attempts(conn, order_id)
     refunds = await list_refunds(conn, order_id)
     timeline = await read_timeline(conn, order_id, 0)
-    payment = _front(paid)
+    payment = _front(order, paid)
+    aside = await list_items(conn, order_id)
     attempt = _telling(order, attempts)
     refund = refunds[0] if refunds else None
     typical = await times.of(conn, order.product_id)
@@ -89,14 +91,33 @@ async def read_page(
         final=order.state in FINAL and order.state != "closed",
         seq=order.seq,
         now=now,
+        aside=_aside(aside),
     )
 
 
-def _front(payments: list[Payment]) -> Payment | None:
-    for payment in payments:
-        if payment.state in {"paid", "contradicted"}:
-            return payment
-    return payments[0] if payments else None
+def _front(order: Order, payments: list[Payment]) -> Payment | None:
+    """The payment that paid the order; before that, the one that was last put before the buyer."""
+    came = [payment for payment in payments if payment.state in {"paid", "contradicted"}]
+    if order.paid_at is not None and came:
+        whole = [payment for payment in came if payment.paid_fen >= order.price_fen] or came
+        return min(whole, key=lambda payment: (payment.paid_at or order.placed_at, payment.n))
+    asked = [payment for payment in payments if payment not in came]
+    return max(asked, key=lambda payment: (payment.opened_at, payment.n), default=None)
+
+
+def _aside(items: list[Item]) -> tuple[AsidePanel, ...]:
+    return tuple(
+        AsidePanel(
+            channel=item.channel,
+            amount_fen=item.amount_fen,
+            state=item.state,
+            next_actor=item.next_actor,
+            cause=item.reason or item.cause,
+            transaction_id=item.transaction_id,
+            deadline_at=item.deadline_at,
+        )
+        for item in items
+    )
 
 
 def _pay_badge(order: Order, payment: Payment | None, refund: Refund | None, now: datetime) -> str:

@@ -19,6 +19,7 @@ from mingzhang.payments.schedule import CONFIRM_S, UNANSWERED_S, next_question
 from mingzhang.payments.store import Item, Payment, list_items, read_payment
 
 CONFIRM_MAX = 12
+CAME = frozenset({"paid", "contradicted"})
 
 
 async def ask_channel(ctx: Context, payment_no: str) -> None:
@@ -42,7 +43,9 @@ async def ask_channel(ctx: Context, payment_no: str) -> None:
         if fresh is None:
             return
         evidence_id = await evidence.keep_all(conn, ctx.rng, turn.now, answer.messages)
-        if fresh.state in {"paid", "contradicted"}:
+        if fresh.state in CAME and payment.state not in CAME and answer.state is not TradeState.PAID:
+            pass  # an answer from before the money came: it contradicts nothing, and the next question is due
+        elif fresh.state in CAME:
             await _confirm(turn, fresh, answer, evidence_id)
         else:
             await _heard(turn, fresh, answer, evidence_id)

@@ -173,7 +173,9 @@ async def _book_back(turn: Turn, attempt: Attempt, waiting: Waiting) -> None:
 async def _reverse(ctx: Context, turn: Turn, attempt: Attempt, waiting: Waiting) -> None:
     """Row 18: taken back after success. The buyer is refunded, whatever the supplier credits; the loss is ours."""
     order = turn.order
-    turn.event("supplier_reversed", waiting.evidence_id, supplier=attempt.supplier)
+    turn.event(
+        "supplier_reversed", waiting.evidence_id, supplier=attempt.supplier, reason="supplier_reversed"
+    )
     balances = await turn.balances()
     if held(balances, RESERVED, attempt):
         if waiting.content.get("credited_fen") is None:
@@ -186,6 +188,9 @@ async def _reverse(ctx: Context, turn: Turn, attempt: Attempt, waiting: Waiting)
     if attempt.at_shop_cost:
         _needs_person(turn, "supplier_reversed", waiting.evidence_id)
         return
+    for other in await list_attempts(turn.conn, order.order_id):
+        if other.n != attempt.n and other.state == "succeeded" and not other.extra and other.units is None:
+            return  # another attempt brought the goods
     lost = not attempt.extra and order.state in {"delivered", "supplying", "needs_person"}
     in_part = attempt.units is not None and order.state in {"refunding", "refunded"}
     if (lost and order.reason != DOUBTED) or in_part:

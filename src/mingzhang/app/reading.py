@@ -3,6 +3,7 @@
 from datetime import datetime
 
 import asyncpg
+import msgspec
 
 from mingzhang.evidence.store import SQL as EVIDENCE
 from mingzhang.fulfilment.store import SQL as FULFILMENT
@@ -55,7 +56,8 @@ async def read_page(
     refund = refunds[0] if refunds else None
     typical = await times.of(conn, order.product_id)
     unsure = _uncertainty(order, payment, attempt)
-    return OrderPage(
+    claims = await list_claims(conn, order_id)
+    page = OrderPage(
         order_id=order.order_id,
         title_zh=order.title_zh,
         title_en=order.title_en,
@@ -81,7 +83,7 @@ async def read_page(
         refund=_refund_panel(refund),
         serial=attempt.serial if attempt else "",
         cards=await _cards(conn, vault, order),
-        claims=tuple(claim_panel(claim) for claim in await list_claims(conn, order_id)),
+        claims=tuple(claim_panel(claim) for claim in claims),
         actions=_actions(order, payment),
         promise_s=order.promise_s,
         typical_p50_s=typical.p50,
@@ -93,6 +95,20 @@ async def read_page(
         now=now,
         aside=_aside(aside),
     )
+    claimed = next((claim for claim in claims if claim.finished_at is None), None)
+    return page if claimed is None or order.paid_at is not None else _confirming(page, claimed)
+
+
+def _confirming(page: OrderPage, claim: Claim) -> OrderPage:
+    """The buyer says it is paid: until the claim is settled, the page asks for no payment and denies none."""
+    sentence = msgspec.structs.replace(
+        page.sentence,
+        code="confirming_payment",
+        next_actor=claim.next_actor,
+        due_at=claim.due_at or claim.deadline_at,
+        deadline_at=claim.deadline_at,
+    )
+    return msgspec.structs.replace(page, pay_badge="confirming", sentence=sentence)
 
 
 def _front(order: Order, payments: list[Payment]) -> Payment | None:

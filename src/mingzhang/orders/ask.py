@@ -37,16 +37,17 @@ async def ask_channel(ctx: Context, payment_no: str) -> None:
         async with transaction(ctx.pool) as conn:
             await evidence.keep_all(conn, ctx.rng, ctx.now(), closing.messages)
     answer = await _question(adapter, payment)
+    await ctx.health.heard(ctx.pool, payment.channel, answer.outcome, answer.code, ctx.now())
     async with transaction(ctx.pool) as conn:
         turn = await open_turn(conn, payment.order_id, ctx.now(), ctx.rng)
         fresh = await read_payment(conn, payment_no)
         if fresh is None:
             return
         evidence_id = await evidence.keep_all(conn, ctx.rng, turn.now, answer.messages)
-        if fresh.state in CAME and payment.state not in CAME and answer.state is not TradeState.PAID:
-            pass  # an answer from before the money came: it contradicts nothing, and the next question is due
-        elif fresh.state in CAME:
-            await _confirm(turn, fresh, answer, evidence_id)
+        if fresh.state in CAME:
+            # The money came while the question was under way: what it found before that denies nothing.
+            if payment.state in CAME or answer.state is TradeState.PAID:
+                await _confirm(turn, fresh, answer, evidence_id)
         else:
             await _heard(turn, fresh, answer, evidence_id)
         await turn.finish()

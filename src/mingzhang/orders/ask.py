@@ -19,6 +19,7 @@ from mingzhang.payments.schedule import CONFIRM_S, UNANSWERED_S, next_question
 from mingzhang.payments.store import Item, Payment, list_items, read_payment
 
 CONFIRM_MAX = 12
+CAME = frozenset({"paid", "contradicted"})
 
 
 async def ask_channel(ctx: Context, payment_no: str) -> None:
@@ -36,14 +37,17 @@ async def ask_channel(ctx: Context, payment_no: str) -> None:
         async with transaction(ctx.pool) as conn:
             await evidence.keep_all(conn, ctx.rng, ctx.now(), closing.messages)
     answer = await _question(adapter, payment)
+    await ctx.health.heard(ctx.pool, payment.channel, answer.outcome, answer.code, ctx.now())
     async with transaction(ctx.pool) as conn:
         turn = await open_turn(conn, payment.order_id, ctx.now(), ctx.rng)
         fresh = await read_payment(conn, payment_no)
         if fresh is None:
             return
         evidence_id = await evidence.keep_all(conn, ctx.rng, turn.now, answer.messages)
-        if fresh.state in {"paid", "contradicted"}:
-            await _confirm(turn, fresh, answer, evidence_id)
+        if fresh.state in CAME:
+            # The money came while the question was under way: what it found before that denies nothing.
+            if payment.state in CAME or answer.state is TradeState.PAID:
+                await _confirm(turn, fresh, answer, evidence_id)
         else:
             await _heard(turn, fresh, answer, evidence_id)
         await turn.finish()

@@ -14,7 +14,7 @@ from lifecycle_rules import Lifecycle
 
 from mingzhang.app.audit import run_audit
 
-EXAMPLES, STEPS = 40, 25
+EXAMPLES, STEPS = 25, 25
 
 
 @pytest.fixture

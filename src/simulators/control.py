@@ -1,7 +1,7 @@
 """The control API: how a test, a demo or a person steers the outside world. JSON, its own port.
 
 GET  /health · /time · /books[?order=prefix][&party=] · /faults[?order=prefix] · /faults/catalogue
-GET  /scenarios · /scenarios/{name}?seed=&orders=[&late_s=][&channels=alipay,wechat,epay]
+GET  /scenarios · /scenarios/{name}?seed=&orders=[&late_s=][&channels=alipay,wechat,epay][&suppliers=all]
 POST /faults {"order"|"next","faults":[…]} · PUT /rates {"alipay.notify_lost":0.1}
 POST /buyers/pay {"out_trade_no"|"qr_code"|"pay_url","outcome","pay_twice","late","delay_s"}
 POST /decide {"order","outcome":"success|failed|silent","reason"}
@@ -18,7 +18,7 @@ from typing import Any, Protocol
 
 from aiohttp import web
 
-from simulators import catalogue, scenarios
+from simulators import catalogue, scenarios, supply_plan
 from simulators.alipay.cashier import OUTCOMES, Cashier
 from simulators.alipay.methods import RefusedError
 from simulators.alipay.model import AlipayParty, FullError
@@ -200,6 +200,10 @@ class Control:
             raise BadRequestError("not_a_number") from None
         if not set(channels) <= scenarios.CHANNELS:
             raise BadRequestError("unknown_channel", 404)
+        if query.get("suppliers") == "all":
+            if name != "supply":
+                raise BadRequestError("only_supply_over_all_suppliers")
+            return web.json_response(supply_plan.plan(seed, max(0, min(orders, scenarios.MAX_ORDERS))))
         return web.json_response(scenarios.plan(name, seed, orders, late_s, channels))
 
     # -- people

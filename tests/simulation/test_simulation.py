@@ -50,3 +50,9 @@ def test_eighty_orders_while_everything_is_killed_in_turn() -> None:
     assert sorted(killed.values()) == [3, 3, 4]
     assert set(killed) == {"worker", "web", "postgresql"}
     assert told["never_sent"] <= killed["worker"] + killed["postgresql"]
+
+
+@pytest.mark.slow
+def test_eighty_orders_over_all_suppliers() -> None:
+    """Refused, silent, taken back, too late, in part: by every supplier, and no buyer loses a fen."""
+    check(*run("simulate", "--seed", "4", "--orders", "80", "--suppliers", "all", "--faults", "supply"), 80)

@@ -176,6 +176,23 @@ def test_row_4_frozen_money_is_not_dispatched() -> None:
         book.post("dispatched", supplier="fulu", attempt=1, cost_fen=1)
 
 
+def test_row_4_at_the_shops_cost_leaves_the_orders_money_alone() -> None:
+    book = sent()
+    book.post("supplier_succeeded", supplier="fulu", attempt=1, actual_cost_fen=900)
+    before = book.shown()
+    legs = book.post("dispatched_at_shop_cost", supplier="fulu", attempt=2, cost_fen=900)
+    assert legs == {
+        ("supplier.free", "fulu", "F"): -900,
+        ("supplier.reserved", "fulu#2", "o"): 900,
+        ("source.platform", "", "o"): -900,
+        ("spent.loss", "", "F"): 900,
+    }
+    with refused("already_taken"):
+        book.post("dispatched_at_shop_cost", supplier="fulu", attempt=2, cost_fen=900)
+    book.post("supplier_succeeded", supplier="fulu", attempt=2, actual_cost_fen=900)
+    assert sum(fen for _, _, fen in book.shown()) == sum(fen for _, _, fen in before)
+
+
 def test_row_25_no_cost_has_no_legs() -> None:
     assert paid().post("dispatched", supplier="stock", attempt=1, cost_fen=0) == {}
 

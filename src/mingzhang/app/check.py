@@ -39,9 +39,12 @@ WAIT_PER_ORDER_S: Final = 0.3
 LOOK_S: Final = 0.5
 CALM_S: Final = 2.0  # real; all orders at an end for this long is the end
 LATE_CALM_S: Final = 22.0  # real; the same after kills: two of a silent supplier's slow questions
+LATE_SUCCESS_S: Final = 12.0  # real; a success after a refusal is eight seconds late
+LATE_WORDS: Final = frozenset({"success_then_reversed", "success_after_failure"})
 PREFUND_PER_ORDER_FEN: Final = 10_000
 PREFUND_MIN_FEN: Final = 100_000_000
 KILLS_WITHIN_S: Final = 15.0  # real; most of what an order does lies in it
+PACE_S: Final = 1 / 30  # real; between two buyers
 SPREAD_S: Final = 10.0  # real; with kills the buyers come one after the other, so that every step is hit
 LIST_EVERY_S: Final = 480.0  # the shop's seconds between passes over a channel's own list
 LISTED: Final = frozenset({"epay"})  # whose list shows a trade at once; WeChat's bill is ready the next day
@@ -58,6 +61,13 @@ class Faults(StrEnum):
     NONE = "none"
 
 
+class Suppliers(StrEnum):
+    """Who sells: 福禄 alone, or every product of the sample shop by its list of suppliers."""
+
+    FULU = "fulu"
+    ALL = "all"
+
+
 CHANNELS: Final = ("alipay", "wechat", "epay")
 
 
@@ -67,6 +77,7 @@ class Check(msgspec.Struct, frozen=True, kw_only=True):
     orders: int
     seed: int = 1
     faults: Faults = Faults.DEFAULT
+    suppliers: Suppliers = Suppliers.FULU
     buckets: int = 1
     kills: int = 0
     channels: tuple[str, ...] = ("alipay",)
@@ -151,7 +162,12 @@ async def drive_and_audit(demo: Demo, check: Check, at_end: Callable[[], None] =
     started = time.monotonic()
     settings = Settings.from_env(demo.environ)
     async with aiohttp.ClientSession(timeout=aiohttp.ClientTimeout(total=30)) as http:
-        query = {"seed": str(check.seed), "orders": str(check.orders), "channels": ",".join(check.channels)}
+        query = {
+            "seed": str(check.seed),
+            "orders": str(check.orders),
+            "channels": ",".join(check.channels),
+            "suppliers": check.suppliers.value,
+        }
         plan = await _get(http, f"{settings.control_url}/scenarios/{check.faults.value}", query)
         clock = clock_from_spec(settings.clock)
         buyers = Buyers(http, settings.base_url, settings.control_url, clock, check.seed)
@@ -194,7 +210,8 @@ async def _drive(
     """Buyers, killer and supervisor at once; the ends by order, and what went wrong. Afterwards nobody watches."""
     stop = asyncio.Event()
     watching = asyncio.create_task(demo.watch(stop)) if check.kills else None
-    step_s = SPREAD_S / len(rows) if check.kills and rows else 0.0
+    # A crowd that comes at once would wait longer at the door than the payment window, ×60, is open.
+    step_s = max(PACE_S, SPREAD_S / len(rows)) if check.kills and rows else PACE_S
     acts = [buyers.act(row, SPEED, row["index"] * step_s) for row in rows]
     try:
         dsn = Settings.from_env(demo.environ).database_url
@@ -253,6 +270,7 @@ async def _until_all_ended(
 ) -> tuple[dict[str, str], list[str]]:
     """Let everybody act and wait for every order, within a limit; the ends by order, and what went wrong."""
     tasks = [asyncio.create_task(act) for act in acts]
+    told = LATE_WORDS & {fault["name"] for row in rows for fault in row["faults"]}
     acted_at = buyers.now()
     give_up = time.monotonic() + WAIT_S + WAIT_PER_ORDER_S * len(rows)
     calm_since, seen, ends = time.monotonic(), {"": ""}, dict[str, str]()
@@ -268,7 +286,10 @@ async def _until_all_ended(
             settled = acted and await _nothing_under_way(dsn, buyers, acted_at)
             as_planned = all(ends.get(buyers.ids.get(row["index"], "")) == row["expected"] for row in rows)
             # After a kill an order may be late: the buyer has a choice already and the goods are still to come.
-            calm_s = LATE_CALM_S if kills and not as_planned else CALM_S
+            # So is a success that is taken back and found by asking again, or that comes after the refusal.
+            calm_s = CALM_S if as_planned or not (kills or told) else LATE_CALM_S
+            if "success_after_failure" in told:
+                calm_s = max(calm_s, LATE_SUCCESS_S)
             if settled and "open" not in ends.values() and time.monotonic() - calm_since >= calm_s:
                 break
             await asyncio.sleep(LOOK_S)

@@ -18,6 +18,15 @@ PAUSE_S: Final = 0.25  # real seconds between tries
 AFTER_EXPIRY_S: Final = 5.0  # virtual seconds past the payment window
 PAID_BADGES: Final = ("paid", "refunding", "refunded")
 PLACED_MAX: Final = 3
+# By the plan's list of suppliers, where it names one.
+ROUTED: Final = {
+    ("mobile", "fulu"): "phone-100",
+    ("mobile", "kasushou/fulu/dtone"): "phone-30",
+    ("mobile", "dtone/kasushou/fulu"): "phone-10",
+    ("direct", "fulu/kasushou"): "steam-100",
+    ("card", "kasushou/fulu"): "card-50",
+    ("card", "stock/fulu/kasushou"): "card-100-stock",
+}
 PRODUCTS: Final = {"mobile": "phone-100", "direct": "qq-10", "card": "card-100"}
 
 
@@ -32,7 +41,11 @@ class LapsedError(RuntimeError):
 def account_of(kind: str, seed: int, index: int) -> str:
     """An account of its own for every order, so that a double top-up cannot hide behind another order's."""
     number = (seed * 7919 + index) % 10_000_000
-    return {"mobile": f"1380{number:07d}", "direct": f"6{number:08d}"}.get(kind, "")
+    return {
+        "mobile": f"1380{number:07d}",
+        "direct": f"6{number:08d}",
+        "steam64": f"7656119{number:010d}",
+    }.get(kind, "")
 
 
 class Buyers:
@@ -133,10 +146,12 @@ class Buyers:
         raise BuyerError(f"order {order_id} can be paid no more, and the page does not say why")
 
     async def _place(self, row: Mapping[str, Any], again: int) -> dict[str, Any]:
+        product = ROUTED[row["kind"], "/".join(row["route"])] if "route" in row else PRODUCTS[row["kind"]]
+        template = "steam64" if product == "steam-100" else row["kind"]
         body = {
-            "product_id": PRODUCTS[row["kind"]],
-            "quantity": 1,
-            "account": account_of(row["kind"], self._seed, row["index"]),
+            "product_id": product,
+            "quantity": row.get("quantity", 1),
+            "account": account_of(template, self._seed, row["index"]),
             "contact": f"buyer{row['index']}@example.com",
         }
         headers = {"Idempotency-Key": f"check-{self._seed}-{row['index']:06d}-{again}", "X-Client": "check"}

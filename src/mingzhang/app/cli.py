@@ -21,7 +21,7 @@ from mingzhang.app import demo as supervisor
 from mingzhang.app import logging as logs
 from mingzhang.app.audit import run_audit
 from mingzhang.app.bench.cli import app as bench_app
-from mingzhang.app.check import CHANNELS, Check, Faults, run_check
+from mingzhang.app.check import CHANNELS, Check, Faults, Suppliers, run_check
 from mingzhang.app.cli_staff import staff_app
 from mingzhang.app.desk import open_desk
 from mingzhang.app.here import settings_here
@@ -176,6 +176,9 @@ def simulate(
     seed: Annotated[int, typer.Option(help="the plan's seed")] = 1,
     buckets: Annotated[int, typer.Option(help="buckets the orders are spread over", min=1)] = 1,
     faults: Annotated[Faults, typer.Option(help="what goes wrong")] = Faults.DEFAULT,
+    suppliers: Annotated[
+        Suppliers, typer.Option(help="who sells: fulu, or all by each product's list")
+    ] = Suppliers.FULU,
     kills: Annotated[
         int, typer.Option(help="kill -9 worker, web or PostgreSQL this often", min=0, max=KILLS_MAX)
     ] = 0,
@@ -188,7 +191,15 @@ def simulate(
     named = tuple(CHANNELS if channels == "all" else channels.split(","))
     if not set(named) <= set(CHANNELS):
         raise typer.BadParameter(f"known are {', '.join(CHANNELS)}", param_hint="--channels")
-    check = Check(orders=orders, seed=seed, faults=faults, buckets=buckets, kills=kills, channels=named)
+    check = Check(
+        orders=orders,
+        seed=seed,
+        faults=faults,
+        suppliers=suppliers,
+        buckets=buckets,
+        kills=kills,
+        channels=named,
+    )
     raise typer.Exit(run_check(check, as_json))
 
 

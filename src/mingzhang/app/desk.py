@@ -46,6 +46,12 @@ from mingzhang.web.model import (
 )
 
 WAIT_POLL_S = 1.0
+WAYS_DESKTOP: Mapping[str, tuple[str, ...]] = {"alipay": ("qr", "page"), "wechat": ("qr",), "epay": ("page",)}
+WAYS_PHONE: Mapping[str, tuple[str, ...]] = {
+    "alipay": ("qr", "page"),
+    "wechat": ("h5", "qr"),
+    "epay": ("page",),
+}
 
 
 class Desk:
@@ -74,6 +80,16 @@ class Desk:
     def channels(self) -> Mapping[str, Channel]:
         """Payment channels by name."""
         return self.ctx.channels
+
+    def ways(self, phone: bool) -> tuple[str, ...]:
+        """The ways to pay that are offered, as channel.method; what fits the device comes in its channel's turn."""
+        wanted = WAYS_PHONE if phone else WAYS_DESKTOP
+        return tuple(
+            f"{name}.{method}"
+            for name, channel in self.channels.items()
+            for method in wanted.get(name, ("qr",))
+            if method in channel.methods
+        )
 
     @property
     def suppliers(self) -> Mapping[str, Supplier]:

@@ -8,7 +8,7 @@ from __future__ import annotations
 import base64
 from collections.abc import Mapping
 from datetime import datetime
-from typing import Final
+from typing import Any, Final
 
 import asyncpg
 
@@ -20,7 +20,7 @@ from mingzhang.kit.ids import bucket_of, is_order_id, is_suspense_id, order_of_n
 from mingzhang.notices import flow as notices
 from mingzhang.notices import store as notice_store
 from mingzhang.notices.model import Notice
-from mingzhang.orders import claims
+from mingzhang.orders import claims, resupply
 from mingzhang.orders import store as orders
 from mingzhang.orders.context import Context
 from mingzhang.payments import claim_store
@@ -28,7 +28,7 @@ from mingzhang.payments import store as payments
 from mingzhang.payments.claim_store import Claim
 from mingzhang.refunds import store as refunds
 from mingzhang.staff import approvals, record
-from mingzhang.staff.approvals import Approval
+from mingzhang.staff.approvals import Approval, MoneyAction
 from mingzhang.staff.model import Member, Office
 from mingzhang.staff.rights import Right
 from mingzhang.web.model import OrderPage, WorkItem
@@ -177,6 +177,7 @@ async def read_staff_order(ctx: Context, member: Member, page: OrderPage) -> Sta
         shown = await claim_store.list_claims(conn, order_id)
         aside = await payments.list_items(conn, order_id)
         decided = await approvals.list_of_subject(conn, order_id)
+        attempts = await fulfilment.list_attempts(conn, order_id)
     names = SuspenseRow.__struct_fields__
     return StaffOrder(
         page=page,
@@ -188,6 +189,9 @@ async def read_staff_order(ctx: Context, member: Member, page: OrderPage) -> Sta
         claims=tuple(_claim_row(claim) for claim in shown),
         suspense=tuple(SuspenseRow(**{name: getattr(item, name) for name in names}) for item in aside),
         approvals=tuple(_approval_row(approval, member, now) for approval in reversed(decided)),
+        may_resupply=member.may(Right.PROPOSE_MONEY)
+        and resupply.is_open(order, attempts)
+        and not any(approval.state == "proposed" and approval.expires_at > now for approval in decided),
         may=frozenset(right.value for right in member.rights),
     )
 
@@ -201,6 +205,61 @@ def _approval_row(approval: Approval, member: Member, now: datetime) -> Approval
         may_withdraw=mine and approval.state in ("proposed", "approved"),
         **{name: getattr(approval, name) for name in names},
     )
+
+
+def _terms(order: orders.Order, n: int) -> dict[str, Any]:
+    """What exactly two people agree to: this supplier's goods as this attempt of the order, and no other."""
+    return {"supplier": order.supplier, "supplier_product": order.supplier_product, "attempt": n}
+
+
+async def propose_resupply(ctx: Context, member: Member, order_id: str, reason: str) -> str:
+    """商家承担补发, put before a second person; returns the approval's id. Raises `resupply_refused`."""
+    async with transaction(ctx.pool) as conn:
+        turn = await orders.open_turn(conn, order_id, ctx.now(), ctx.rng)
+        n = await resupply.check(ctx, turn)
+        order = turn.order
+        return await approvals.propose(
+            conn,
+            ctx.rng,
+            turn.now,
+            member,
+            MoneyAction.DELIVER_AT_SHOP_COST,
+            order_id,
+            order.cost_fen,
+            reason,
+            _terms(order, n),
+        )
+
+
+async def decide_resupply(
+    ctx: Context, member: Member, order_id: str, approval_id: str, word: str, reason: str
+) -> None:
+    """The second person's word; approved, it is carried out in the same transaction, or not approved at all.
+
+    Raises what `approvals` raises, `resupply_refused`, `unknown_action`.
+    """
+    async with transaction(ctx.pool) as conn:
+        turn = await orders.open_turn(conn, order_id, ctx.now(), ctx.rng)
+        now, order = turn.now, turn.order
+        found = await approvals.read_approval(conn, order_id, approval_id)
+        if word == "withdraw":
+            await approvals.withdraw(conn, ctx.rng, now, member, order_id, approval_id)
+            return
+        action = MoneyAction.DELIVER_AT_SHOP_COST
+        if word not in ("approve", "reject") or found.action != action.value:
+            raise Problem("unknown_action", Kind.INVALID)
+        approve = word == "approve"
+        await approvals.decide(
+            conn, ctx.rng, now, member, order_id, approval_id, approve=approve, reason=reason
+        )
+        if approve:
+            n = await resupply.check(ctx, turn)
+            terms = _terms(order, n)
+            await approvals.use(
+                conn, ctx.rng, now, member, approval_id, action, order_id, order.cost_fen, terms
+            )
+            await resupply.start(turn, n, approval_id, (found.proposed_by, member.name), found.reason)
+            await turn.finish()
 
 
 async def send_notice_again(ctx: Context, member: Member, order_id: str, notice_id: str) -> None:

@@ -15,9 +15,10 @@ from litestar.params import FromPath, HeaderParameter, JSONBody, QueryParameter
 from litestar.response import ServerSentEvent
 
 from mingzhang.app.http_docs import BY_TOKEN, Streamed, problems
-from mingzhang.app.http_kit import AnyRequest, count_guess, desk_of, known_order_id
+from mingzhang.app.http_kit import AnyRequest, buyer_of, count_guess, desk_of, known_order_id
 from mingzhang.app.http_orders import changes, since
 from mingzhang.kit.errors import Kind, Problem
+from mingzhang.orders.pay import Buyer
 from mingzhang.orders.place import PlaceRequest
 from mingzhang.payments.pictures import UPLOAD_BYTES_MAX
 from mingzhang.web.model import ClaimPanel, MoneyPart, OrderPage, OrderStatus, PaymentPanel, TimelineItem
@@ -49,10 +50,11 @@ class PlacedOrder(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class PaymentRequest(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """How the buyer wants to pay."""
+    """How the buyer wants to pay. `payer_id`: WeChat's openid, for `jsapi`."""
 
     channel: Annotated[str, msgspec.Meta(pattern="^[a-z_]{1,20}$")] = "alipay"
-    method: Annotated[str, msgspec.Meta(pattern="^(qr|page|wap)$")] = "qr"
+    method: Annotated[str, msgspec.Meta(pattern="^(qr|page|wap|h5|jsapi)$")] = "qr"
+    payer_id: Annotated[str, msgspec.Meta(pattern="^[0-9A-Za-z_-]{0,128}$")] = ""
 
 
 class ClaimRequest(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -218,7 +220,8 @@ async def open_payment(
     await _authorised(request, order_id)
     desk = desk_of(request)
     back = f"{desk.settings.base_url}/orders/{order_id}"
-    return await desk.open_payment(order_id, data.channel, data.method, back)
+    buyer = Buyer(client_ip=buyer_of(request).client_ip, payer_id=data.payer_id)
+    return await desk.open_payment(order_id, data.channel, data.method, back, buyer)
 
 
 @post(

@@ -177,7 +177,7 @@ async def books(request: AnyRequest) -> HtmlResponse:
     rows = [
         BookRow(place=place, party=party, ours_fen=fen, theirs_fen=their_amount(told, place, party))
         for (place, party), fen in sorted(ours.items())
-        if party in ("alipay", "fulu")
+        if party in told or party in desk.channels
     ]
     html = pages.books_page(rows, language(request), shop_of(desk), desk.clock.now())
     return page(request, html)
@@ -188,9 +188,9 @@ def their_amount(told: dict[str, Any], place: str, party: str) -> int | None:
     book = told.get(party)
     if not isinstance(book, dict):
         return None
-    if party == "alipay":
+    if "merchant_balance_fen" in book:
         return _alipay_amount(book, place)
-    return _fulu_amount(book, place)
+    return _fulu_amount(book, place) if party == "fulu" else None
 
 
 def _alipay_amount(book: dict[str, Any], place: str) -> int | None:

@@ -18,6 +18,7 @@ from litestar.datastructures import Cookie
 from mingzhang.app.desk import Desk
 from mingzhang.kit.errors import Kind, Problem
 from mingzhang.kit.ids import is_order_id
+from mingzhang.orders.pay import Buyer
 from mingzhang.web import pages
 from mingzhang.web.model import ShopInfo
 
@@ -75,11 +76,29 @@ def desk_of(request: AnyRequest) -> Desk:
     return desk
 
 
-def shop_of(desk: Desk) -> ShopInfo:
-    """The shop as pages show it."""
+def shop_of(desk: Desk, request: AnyRequest | None = None) -> ShopInfo:
+    """The shop as pages show it; with the request, the ways to pay that fit the buyer's device."""
     settings = desk.settings
     speed = desk.clock.speed if settings.demo else None
-    return ShopInfo(name=settings.shop_name, support=settings.support, demo_speed=speed)
+    agent = request.headers.get("user-agent", "") if request is not None else ""
+    return ShopInfo(
+        name=settings.shop_name, support=settings.support, demo_speed=speed, ways=desk.ways("Mobile" in agent)
+    )
+
+
+def buyer_of(request: AnyRequest) -> Buyer:
+    """Who pays, as far as the connection tells: channels' risk rules ask for the address."""
+    return Buyer(client_ip=request.client.host if request.client else "")
+
+
+def way_of(desk: Desk, text: str) -> tuple[str, str]:
+    """Channel and method out of what a form chose ("wechat.qr"; "qr": the first channel). Raises `bad_method`."""
+    channel, _, method = text.rpartition(".")
+    channel = channel or next(iter(desk.channels), "")
+    adapter = desk.channels.get(channel)
+    if adapter is None or method not in adapter.methods - adapter.payer_methods:
+        raise Problem("bad_method", Kind.INVALID, params={"field": "method"})
+    return channel, method
 
 
 def language(request: AnyRequest) -> str:

@@ -14,6 +14,7 @@ from mingzhang.app.http_kit import (
     PAGE_HEADERS,
     AnyRequest,
     HtmlResponse,
+    buyer_of,
     check_csrf,
     count_guess,
     csrf_of,
@@ -26,6 +27,7 @@ from mingzhang.app.http_kit import (
     see_other,
     shop_of,
     unlocked,
+    way_of,
 )
 from mingzhang.kit.errors import Kind, Problem
 from mingzhang.web import pages
@@ -41,7 +43,7 @@ async def order(request: AnyRequest, order_id: FromPath[str]) -> HtmlResponse:
     if not order_id.isalnum() or not unlocked(request, order_id):
         return page(request, pages.order_locked_page(order_id[:64], lang, shop_of(desk)))
     shown = await desk.order_page(known_order_id(order_id))
-    return page(request, pages.order_page(shown, shop_of(desk), lang, csrf_of(request, order_id)))
+    return page(request, pages.order_page(shown, shop_of(desk, request), lang, csrf_of(request, order_id)))
 
 
 @post("/orders/{order_id:str}/session", include_in_schema=False)
@@ -85,7 +87,7 @@ async def fragment(request: AnyRequest, order_id: FromPath[str]) -> HtmlResponse
     """The live part of the page alone."""
     desk = desk_of(request)
     shown = await desk.order_page(_need_session(request, order_id))
-    html = pages.order_fragment(shown, shop_of(desk), language(request), csrf_of(request, order_id))
+    html = pages.order_fragment(shown, shop_of(desk, request), language(request), csrf_of(request, order_id))
     return Response(html, media_type="text/html", headers=PAGE_HEADERS)
 
 
@@ -130,10 +132,9 @@ async def act(request: AnyRequest, order_id: FromPath[str], action: FromPath[str
     check_csrf(csrf_of(request, order_id), form)
     url = f"/orders/{order_id}"
     if action == "pay":
-        method = form.get("method", "qr")
-        if method not in ("qr", "page", "wap"):
-            raise Problem("bad_method", Kind.INVALID, params={"field": "method"})
-        await desk.open_payment(order_id, method=method, return_url=f"{desk.settings.base_url}{url}")
+        channel, method = way_of(desk, form.get("method", "qr"))
+        back = f"{desk.settings.base_url}{url}"
+        await desk.open_payment(order_id, channel, method, back, buyer_of(request))
     elif action == "check_payment":
         await desk.check_payment(order_id)
     elif action == "choose_refund":

@@ -12,6 +12,7 @@ from litestar.params import FromPath
 from mingzhang.app.http_kit import (
     AnyRequest,
     HtmlResponse,
+    buyer_of,
     count_guess,
     desk_of,
     form_of,
@@ -20,6 +21,7 @@ from mingzhang.app.http_kit import (
     page,
     see_other,
     shop_of,
+    way_of,
 )
 from mingzhang.app.problems import field_error
 from mingzhang.kit.errors import Kind, Problem
@@ -27,7 +29,6 @@ from mingzhang.orders.place import PlaceRequest
 from mingzhang.web import pages
 
 FIELDS: Final = ("account", "quantity", "contact", "method", "idempotency_key")
-METHODS: Final = ("qr", "page", "wap")
 CLIENT: Final = "web"
 KEY_LENGTHS: Final = range(8, 65)
 # Answers that must not tell an unknown number from a wrong contact (F12).
@@ -52,7 +53,7 @@ async def _form_page(
 ) -> HtmlResponse:
     desk = desk_of(request)
     product = await desk.product(_plain(product_id))
-    html = pages.product_page(product, shop_of(desk), language(request), form, errors)
+    html = pages.product_page(product, shop_of(desk, request), language(request), form, errors)
     return page(request, html, 422 if errors else 200)
 
 
@@ -68,12 +69,13 @@ async def product_step(request: AnyRequest, product_id: FromPath[str]) -> Respon
     fields = await form_of(request)
     form = {name: fields.get(name, "") for name in FIELDS}
     form["quantity"] = form["quantity"] or "1"
-    form["method"] = form["method"] or "qr"
+    form["method"] = form["method"] or desk_of(request).ways(phone=False)[0]
     if len(form["idempotency_key"]) not in KEY_LENGTHS or not form["idempotency_key"].isascii():
         form["idempotency_key"] = secrets.token_hex(16)
     if fields.get("step") == "edit":
         return await _form_page(request, product_id, form, {})
     try:
+        way_of(desk_of(request), form["method"])
         asked = _asked(_plain(product_id), form, language(request))
         if fields.get("step") == "place":
             return await _place(request, asked, form)
@@ -89,8 +91,6 @@ def _asked(product_id: str, form: Mapping[str, str], lang: str) -> PlaceRequest:
     quantity = form["quantity"].strip()
     if not (quantity.isascii() and quantity.isdecimal() and len(quantity) <= 4):
         raise Problem("bad_quantity", Kind.INVALID, params={"field": "quantity"})
-    if form["method"] not in METHODS:
-        raise Problem("bad_method", Kind.INVALID, params={"field": "method"})
     return PlaceRequest(
         product_id=product_id,
         quantity=int(quantity),
@@ -116,8 +116,9 @@ async def _place(request: AnyRequest, asked: PlaceRequest, form: Mapping[str, st
     placed = await desk.place(CLIENT, form["idempotency_key"], asked)
     url = f"/orders/{placed.order_id}"
     try:
+        channel, method = way_of(desk, form["method"])
         await desk.open_payment(
-            placed.order_id, method=form["method"], return_url=f"{desk.settings.base_url}{url}"
+            placed.order_id, channel, method, f"{desk.settings.base_url}{url}", buyer_of(request)
         )
     except Problem as problem:
         # The order stands whatever the channel said: its page shows what is known and offers to pay again.

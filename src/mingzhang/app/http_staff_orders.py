@@ -23,6 +23,7 @@ from mingzhang.app.http_kit import (
 )
 from mingzhang.app.http_staff import office_of, signed_in, staff_csrf
 from mingzhang.kit.errors import Kind, Problem
+from mingzhang.kit.ids import is_id
 from mingzhang.payments.claim_store import order_of_claim
 from mingzhang.staff import record
 from mingzhang.staff.model import Member
@@ -146,6 +147,42 @@ async def picture(request: AnyRequest, claim_id: FromPath[str]) -> Response[Any]
     return page(request, html)
 
 
+@post("/staff/orders/{order_id:str}/resupply", include_in_schema=False)
+async def propose_resupply(request: AnyRequest, order_id: FromPath[str]) -> Response[Any]:
+    """商家承担补发: proposed by one person …"""
+    member, form = await _form(request)
+    if member is None:
+        return see_other(SIGN_IN)
+    known_order_id(order_id)
+    await record.require(office_of(request), member, Right.PROPOSE_MONEY, order_id)
+    try:
+        await desk_staff.propose_resupply(desk_of(request).ctx, member, order_id, form.get("reason", ""))
+    except Problem as problem:
+        return await _refused(request, member, order_id, problem)
+    return see_other(f"/staff/orders/{order_id}?done=1#money")
+
+
+@post("/staff/orders/{order_id:str}/approvals/{approval_id:str}", include_in_schema=False)
+async def decide(request: AnyRequest, order_id: FromPath[str], approval_id: FromPath[str]) -> Response[Any]:
+    """… and decided by another; approved, it is done at once."""
+    member, form = await _form(request)
+    if member is None:
+        return see_other(SIGN_IN)
+    known_order_id(order_id)
+    if not is_id(approval_id):
+        raise Problem("not_found", Kind.NOT_FOUND)
+    word = form.get("word", "")
+    right = Right.PROPOSE_MONEY if word == "withdraw" else Right.DECIDE_MONEY
+    await record.require(office_of(request), member, right, order_id)
+    try:
+        await desk_staff.decide_resupply(
+            desk_of(request).ctx, member, order_id, approval_id, word, form.get("reason", "")
+        )
+    except Problem as problem:
+        return await _refused(request, member, order_id, problem)
+    return see_other(f"/staff/orders/{order_id}?done=1#money")
+
+
 async def _refused(request: AnyRequest, member: Member, order_id: str, problem: Problem) -> HtmlResponse:
     """The order's page with the refusal in words; what nobody expected goes on."""
     if problem.kind in (Kind.INTERNAL, Kind.NOT_FOUND, Kind.UNAVAILABLE):
@@ -154,4 +191,4 @@ async def _refused(request: AnyRequest, member: Member, order_id: str, problem: 
     return await _order_page(request, member, order_id, problem.code, status)
 
 
-HANDLERS: Final = (order, claims, suspense, send_again, answer_claim, picture)
+HANDLERS: Final = (order, claims, suspense, send_again, answer_claim, picture, propose_resupply, decide)

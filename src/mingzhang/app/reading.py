@@ -3,6 +3,7 @@
 from datetime import datetime
 
 import asyncpg
+import msgspec
 
 from mingzhang.evidence.store import SQL as EVIDENCE
 from mingzhang.fulfilment.store import SQL as FULFILMENT
@@ -18,9 +19,10 @@ from mingzhang.orders.store import Order, read_order
 from mingzhang.orders.supply import may_choose
 from mingzhang.orders.typical import TypicalTimes
 from mingzhang.payments.claim_store import Claim, list_claims
-from mingzhang.payments.store import Payment, list_payments
+from mingzhang.payments.store import Item, Payment, list_items, list_payments
 from mingzhang.refunds.store import Refund, list_refunds
 from mingzhang.web.model import (
+    AsidePanel,
     ClaimPanel,
     MoneyPart,
     OrderPage,
@@ -48,12 +50,14 @@ async def read_page(
     attempts = await list_attempts(conn, order_id)
     refunds = await list_refunds(conn, order_id)
     timeline = await read_timeline(conn, order_id, 0)
-    payment = _front(paid)
+    payment = _front(order, paid)
+    aside = await list_items(conn, order_id)
     attempt = _telling(order, attempts)
     refund = refunds[0] if refunds else None
     typical = await times.of(conn, order.product_id)
     unsure = _uncertainty(order, payment, attempt)
-    return OrderPage(
+    claims = await list_claims(conn, order_id)
+    page = OrderPage(
         order_id=order.order_id,
         title_zh=order.title_zh,
         title_en=order.title_en,
@@ -79,7 +83,7 @@ async def read_page(
         refund=_refund_panel(refund),
         serial=attempt.serial if attempt else "",
         cards=await _cards(conn, vault, order),
-        claims=tuple(claim_panel(claim) for claim in await list_claims(conn, order_id)),
+        claims=tuple(claim_panel(claim) for claim in claims),
         actions=_actions(order, payment),
         promise_s=order.promise_s,
         typical_p50_s=typical.p50,
@@ -89,14 +93,47 @@ async def read_page(
         final=order.state in FINAL and order.state != "closed",
         seq=order.seq,
         now=now,
+        aside=_aside(aside),
     )
+    claimed = next((claim for claim in claims if claim.finished_at is None), None)
+    return page if claimed is None or order.paid_at is not None else _confirming(page, claimed)
 
 
-def _front(payments: list[Payment]) -> Payment | None:
-    for payment in payments:
-        if payment.state in {"paid", "contradicted"}:
-            return payment
-    return payments[0] if payments else None
+def _confirming(page: OrderPage, claim: Claim) -> OrderPage:
+    """The buyer says it is paid: until the claim is settled, the page asks for no payment and denies none."""
+    sentence = msgspec.structs.replace(
+        page.sentence,
+        code="confirming_payment",
+        next_actor=claim.next_actor,
+        due_at=claim.due_at or claim.deadline_at,
+        deadline_at=claim.deadline_at,
+    )
+    return msgspec.structs.replace(page, pay_badge="confirming", sentence=sentence)
+
+
+def _front(order: Order, payments: list[Payment]) -> Payment | None:
+    """The payment that paid the order; before that, the one that was last put before the buyer."""
+    came = [payment for payment in payments if payment.state in {"paid", "contradicted"}]
+    if order.paid_at is not None and came:
+        whole = [payment for payment in came if payment.paid_fen >= order.price_fen] or came
+        return min(whole, key=lambda payment: (payment.paid_at or order.placed_at, payment.n))
+    asked = [payment for payment in payments if payment not in came]
+    return max(asked, key=lambda payment: (payment.opened_at, payment.n), default=None)
+
+
+def _aside(items: list[Item]) -> tuple[AsidePanel, ...]:
+    return tuple(
+        AsidePanel(
+            channel=item.channel,
+            amount_fen=item.amount_fen,
+            state=item.state,
+            next_actor=item.next_actor,
+            cause=item.reason or item.cause,
+            transaction_id=item.transaction_id,
+            deadline_at=item.deadline_at,
+        )
+        for item in items
+    )
 
 
 def _pay_badge(order: Order, payment: Payment | None, refund: Refund | None, now: datetime) -> str:

@@ -14,11 +14,13 @@ OPEN = frozenset({"ready", "sending", "processing", "unknown"})
 # Asked again after their last word: a success may be taken back, a refusal may be none (F19).
 WATCHED = frozenset({"succeeded", "refused", "reversed"})
 
+SHOP_COST = "shop_cost"
+
 
 class Attempt(msgspec.Struct, frozen=True, kw_only=True):
     """One order at one supplier. States: ready, sending, processing, unknown, succeeded, refused, reversed, cancelled.
 
-    ``choice``: why this supplier (``why``: first, refused, prefund), after which attempt and reason, and whom it
+    ``choice``: why this supplier (``why``: first, refused, prefund, shop_cost), after which attempt and reason, and whom it
     passed over. ``units``: how many came when fewer than ordered. ``extra``: succeeded after the order had ended
     otherwise.
     """
@@ -54,6 +56,11 @@ class Attempt(msgspec.Struct, frozen=True, kw_only=True):
     def waits_for_prefund(self) -> bool:
         """Planned again because our balance at the supplier was short (F10)."""
         return self.state == "ready" and self.choice.get("why") == "prefund"
+
+    @property
+    def at_shop_cost(self) -> bool:
+        """Paid by the shop (商家承担补发): its refusal is no reason to refund the buyer by itself."""
+        return self.choice.get("why") == SHOP_COST
 
 
 async def list_attempts(conn: asyncpg.Connection, order_id: str) -> list[Attempt]:

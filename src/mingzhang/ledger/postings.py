@@ -78,6 +78,7 @@ from mingzhang.ledger.postings_rest import (
 )
 from mingzhang.ledger.postings_supply import (
     dispatched,
+    dispatched_at_shop_cost,
     late_success,
     partly_delivered,
     released,
@@ -237,6 +238,7 @@ __all__ = [
     "check",
     "claim_given_up",
     "dispatched",
+    "dispatched_at_shop_cost",
     "earned",
     "excess",
     "fee_returned",

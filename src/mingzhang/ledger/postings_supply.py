@@ -82,6 +82,22 @@ def dispatched(
     return Posting("dispatched", _reserve_legs(subject, spots, supplier, party, cost=cost_fen, usable=usable))
 
 
+def dispatched_at_shop_cost(
+    subject: str, balances: Balances, *, supplier: str, attempt: int, cost_fen: int
+) -> Posting:
+    """Row 4 with a = 0 (商家承担补发): all of the cost is the platform's gift, the order's own money is not touched."""
+    if owner_of(subject) != O:
+        raise Refused("not_permitted", f"{subject} is no order")
+    if cost_fen <= 0:
+        if cost_fen:
+            raise Refused("bad_amount", str(cost_fen))
+        return Posting("dispatched", ())
+    party = attempt_party(supplier, attempt)
+    if any(account.party == party and account.owner == O and fen for account, fen in balances.items()):
+        raise Refused("already_taken", party)
+    return Posting("dispatched", _reserve_legs(subject, [], supplier, party, cost=cost_fen, usable=0))
+
+
 def _reserve_legs(
     subject: str, spots: list[tuple[str, str, int]], supplier: str, party: str, *, cost: int, usable: int
 ) -> tuple[Leg, ...]:

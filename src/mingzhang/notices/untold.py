@@ -19,6 +19,8 @@ OCCASIONS: Final[dict[str, Template]] = {
     "paid_late": Template.PAID,
     "delivered": Template.DELIVERED,
     "supplier_refused": Template.REFUSED,
+    "supplier_reversed": Template.REFUSED,
+    "waiting_prefund": Template.NEEDS_PERSON,  # the alarm: money at the supplier mends it (F10)
     "refund_arrived": Template.REFUNDED,
     "choice_open": Template.CHOICE_OPEN,
     "needs_person": Template.NEEDS_PERSON,

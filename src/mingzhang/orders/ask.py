@@ -15,7 +15,7 @@ from mingzhang.orders.suspense import open_item
 from mingzhang.payments import store as payments
 from mingzhang.payments.channels.base import AsksByTransaction, Channel, TradeAnswer, TradeState
 from mingzhang.payments.policy import Case
-from mingzhang.payments.schedule import CONFIRM_S, next_question
+from mingzhang.payments.schedule import CONFIRM_S, UNANSWERED_S, next_question
 from mingzhang.payments.store import Item, Payment, list_items, read_payment
 
 CONFIRM_MAX = 12
@@ -77,6 +77,10 @@ async def _heard(turn: Turn, payment: Payment, answer: TradeAnswer, evidence_id:
     ended = now >= payment.expires_at or answer.state is TradeState.CLOSED
     state = "closed" if ended and payment.state != "failed" else payment.state
     due = next_question(payment.asked + 1, payment.expires_at, now)
+    if answer.state is TradeState.UNKNOWN and now >= payment.expires_at:
+        # No answer ends nothing: the schedule after expiry counts answers, and an outage gives none.
+        again = now + timedelta(seconds=UNANSWERED_S)
+        due = again if due is None else min(due, again)
     if state == "closed" and payment.state != "closed":
         turn.event("payment_closed", evidence_id, channel=payment.channel)
     await turn.conn.execute(

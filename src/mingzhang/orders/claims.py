@@ -140,7 +140,9 @@ async def work_claim(ctx: Context, claim_id: str) -> None:
         own = (await list_payments(conn, order_id))[:PAYMENTS_ASKED_MAX]
     if claim.state not in states.OPEN:
         return
-    heard = await _ask(ctx, claim, own)
+    order = await ctx.reader.order(order_id)
+    settled = claim.unpaid and order is not None and order.paid_at is not None
+    heard = _Heard(own=(), by_number=()) if settled else await _ask(ctx, claim, own)
     async with transaction(ctx.pool) as conn:
         turn = await open_turn(conn, order_id, ctx.now(), ctx.rng)
         fresh = await read_claim(conn, claim_id)

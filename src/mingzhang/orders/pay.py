@@ -151,6 +151,9 @@ async def _intend_again(ctx: Context, order_id: str, channel: str, method: str) 
             # What the buyer's page signs with (jsapi) is not kept: it is asked for anew.
             same = payment.channel == channel and payment.method == method != "jsapi"
             if payment.state == "open" and same:
+                await conn.execute(payments.SQL.set_chosen, payment.bucket, payment.payment_no, now)
+                turn.event("payment_opened", channel=channel)
+                await turn.finish()
                 return payment
         if len(before) >= ATTEMPTS_MAX:
             raise Problem("too_many_payments", Kind.TOO_MANY)

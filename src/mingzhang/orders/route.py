@@ -83,7 +83,7 @@ async def _wait_for_prefund(
     if due >= give_up:
         return False
     if looked == 0:
-        turn.event("waiting_prefund", supplier=short.supplier)
+        turn.event("waiting_prefund", supplier=short.supplier, reason=Reason.PREFUND_SHORT.value)
     option = Option(supplier=short.supplier, supplier_product=short.supplier_product, cost_fen=short.cost_fen)
     await _insert(turn, option, before, choice, due=due, deadline=give_up)
     turn.move("supplying", holder="channel", next_actor="shop", due_at=give_up, deadline_at=give_up)

@@ -9,7 +9,8 @@ TRANSITIONS: dict[str, frozenset[str]] = {
     "paid": frozenset({"supplying", "refunding", "needs_person"}),
     "supplying": frozenset({"delivered", "refunding", "needs_person"}),
     "needs_person": frozenset({"delivered", "refunding", "supplying"}),
-    "delivered": frozenset({"refunding", "needs_person"}),  # reversed by the supplier (F19)
+    # reversed by the supplier (F19), or once more at the shop's cost
+    "delivered": frozenset({"refunding", "needs_person", "supplying"}),
     "refunding": frozenset({"refunded", "needs_person"}),
     "refunded": frozenset({"refunding"}),
 }

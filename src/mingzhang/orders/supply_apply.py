@@ -96,6 +96,8 @@ async def _succeed(ctx: Context, turn: Turn, attempt: Attempt, waiting: Waiting)
     if units is None:
         order.finished_at = turn.now
         turn.move("delivered", holder="supplier.settled", next_actor="", reason="")
+    elif attempt.at_shop_cost:
+        _needs_person(turn, "partly_delivered", waiting.evidence_id)
     else:
         back = postings.undelivered_price_fen(order.price_fen, order.quantity, units)
         order.reason = "partly_delivered"
@@ -137,7 +139,9 @@ async def _refuse(ctx: Context, turn: Turn, attempt: Attempt, waiting: Waiting) 
     await _book_back(turn, attempt, waiting)
     if order.state != "supplying":
         return
-    if kept_part:
+    if attempt.at_shop_cost:
+        _needs_person(turn, "resupply_refused", waiting.evidence_id)
+    elif kept_part:
         await ctx.start_refund(turn, reason, waiting.evidence_id)
     else:
         await route.go_on(ctx, turn, attempt, reason, waiting.evidence_id)
@@ -169,7 +173,9 @@ async def _book_back(turn: Turn, attempt: Attempt, waiting: Waiting) -> None:
 async def _reverse(ctx: Context, turn: Turn, attempt: Attempt, waiting: Waiting) -> None:
     """Row 18: taken back after success. The buyer is refunded, whatever the supplier credits; the loss is ours."""
     order = turn.order
-    turn.event("supplier_reversed", waiting.evidence_id, supplier=attempt.supplier)
+    turn.event(
+        "supplier_reversed", waiting.evidence_id, supplier=attempt.supplier, reason="supplier_reversed"
+    )
     balances = await turn.balances()
     if held(balances, RESERVED, attempt):
         if waiting.content.get("credited_fen") is None:
@@ -179,6 +185,12 @@ async def _reverse(ctx: Context, turn: Turn, attempt: Attempt, waiting: Waiting)
     elif not await _book_credit(turn, attempt, waiting):
         _needs_person(turn, "supplier_reversed", waiting.evidence_id)
         return
+    if attempt.at_shop_cost:
+        _needs_person(turn, "supplier_reversed", waiting.evidence_id)
+        return
+    for other in await list_attempts(turn.conn, order.order_id):
+        if other.n != attempt.n and other.state == "succeeded" and not other.extra and other.units is None:
+            return  # another attempt brought the goods
     lost = not attempt.extra and order.state in {"delivered", "supplying", "needs_person"}
     in_part = attempt.units is not None and order.state in {"refunding", "refunded"}
     if (lost and order.reason != DOUBTED) or in_part:

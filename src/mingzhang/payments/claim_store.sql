@@ -17,10 +17,12 @@ SELECT bucket, claim_id, order_id, n, state, number, unpaid, flag, said, evidenc
 FROM claim WHERE bucket = $1 AND claim_id = $2
 
 -- name: claim_claims
--- Take claims that are due to be asked about.
+-- Take claims that are due to be asked about, and those whose order was paid meanwhile, whoever told of it.
 UPDATE claim SET lease_owner = $4, lease_generation = lease_generation + 1, lease_until = $5
 WHERE bucket = $1 AND claim_id = ANY (ARRAY (
-  SELECT claim_id FROM claim WHERE bucket = $1 AND due_at <= $2 AND (lease_until IS NULL OR lease_until < $2)
+  SELECT claim_id FROM claim WHERE bucket = $1 AND finished_at IS NULL AND (lease_until IS NULL OR lease_until < $2)
+    AND (due_at <= $2 OR unpaid AND EXISTS (
+      SELECT FROM orders o WHERE o.bucket = $1 AND o.order_id = claim.order_id AND o.paid_at IS NOT NULL))
   ORDER BY due_at LIMIT $3 FOR UPDATE SKIP LOCKED))
 RETURNING claim_id
 

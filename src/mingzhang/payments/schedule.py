@@ -6,6 +6,7 @@ from datetime import datetime, timedelta
 BEFORE_EXPIRY_S = (5, 10, 15, 30, 60, 120)
 # … and on after it ended, because a buyer can still pay a closed trade.
 AFTER_EXPIRY_S = (30, 120, 600, 3600, 6 * 3600, 24 * 3600)
+UNANSWERED_S = 300  # after expiry, when the channel gave no answer
 CONFIRM_S = (15, 30, 60, 300, 900)
 
 

@@ -22,6 +22,10 @@ SELECT bucket, payment_no, order_id, n, channel, method, amount_fen, state, url,
   asked, asked_at, due_at, deadline_at, opened_at, expires_at, paid_at
 FROM payment WHERE bucket = $1 AND payment_no = ANY ($2::text[])
 
+-- name: set_chosen
+-- The buyer came back to a payment that is open: it is the one before them now.
+UPDATE payment SET opened_at = $3 WHERE bucket = $1 AND payment_no = $2
+
 -- name: set_opened
 -- The channel opened it, or refused to.
 UPDATE payment SET state = $3, url = $4, code = $5, next_actor = 'buyer', lease_until = NULL

@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from datetime import datetime, timedelta
 
 from mingzhang.evidence import store as evidence
+from mingzhang.evidence.messages import Direction, Message, Standing
 from mingzhang.evidence.store import Fact, Waiting
 from mingzhang.kit.database import transaction
 from mingzhang.kit.ids import order_of_number, refund_number
@@ -268,7 +269,8 @@ async def _record(ctx: Context, refund: Refund, answer: RefundAnswer) -> None:
         fresh = await find_refund(conn, refund.order_id, refund.refund_no)
         if fresh is None or fresh.state in FINAL:
             return
-        evidence_id = await evidence.keep_all(conn, ctx.rng, turn.now, answer.messages)
+        messages = answer.messages or (_own_word(refund, answer),)
+        evidence_id = await evidence.keep_all(conn, ctx.rng, turn.now, messages)
         due: datetime | None = turn.now + timedelta(seconds=ASK_S[min(fresh.asked, len(ASK_S) - 1)])
         if answer.state is RefundState.REFUSED:
             due = None  # asking again would send it again, and the refusal is about to be booked
@@ -288,6 +290,19 @@ async def _record(ctx: Context, refund: Refund, answer: RefundAnswer) -> None:
                 turn.event("refund_unknown", evidence_id, channel=refund.channel)
         await _set(turn, fresh, state, due, answer.code, answer)
         await turn.finish()
+
+
+def _own_word(refund: Refund, answer: RefundAnswer) -> Message:
+    """What the adapter knew without a call: the channel's protocol has no such refund."""
+    return Message(
+        party=refund.channel,
+        kind=f"{refund.channel}.refund_not_possible",
+        direction=Direction.OUT,
+        standing=Standing.OWN,
+        body=f"{refund.refund_no} {answer.code} {answer.text}".encode(),
+        content_type="text/plain; charset=utf-8",
+        note=answer.code,
+    )
 
 
 async def apply_refund(ctx: Context, waiting: Waiting) -> None:

@@ -137,6 +137,18 @@ class ClaimPanel(msgspec.Struct, frozen=True, kw_only=True):
     answer: str
 
 
+class AsidePanel(msgspec.Struct, frozen=True, kw_only=True):
+    """Money that came beside the order's price and was put aside (待核实款项). ``cause``: a reason code."""
+
+    channel: str
+    amount_fen: int
+    state: str  # open | refunding | refunded
+    next_actor: str
+    cause: str
+    transaction_id: str
+    deadline_at: datetime | None
+
+
 class OrderPage(msgspec.Struct, frozen=True, kw_only=True):
     """Everything the order page shows. ``pay_badge``: awaiting, confirming, paid, closed, refunding,
     partly_refunded, refunded. ``supply_badge``: none, sent, processing, arrived, partly_arrived, refused,
@@ -177,6 +189,7 @@ class OrderPage(msgspec.Struct, frozen=True, kw_only=True):
     final: bool
     seq: int
     now: datetime
+    aside: tuple[AsidePanel, ...] = ()
 
 
 class ProductCard(msgspec.Struct, frozen=True, kw_only=True):
@@ -213,13 +226,15 @@ class WorkItem(msgspec.Struct, frozen=True, kw_only=True):
 
 class ShopInfo(msgspec.Struct, frozen=True, kw_only=True):
     """The shop as every page shows it. ``support``: how to reach a person, in words. ``demo_speed``: how many
-    times faster than the wall clock, None outside a demo. ``custody`` false: 商家自有账户（未存管）.
+    times faster than the wall clock, None outside a demo. ``ways``: channel.method pairs
+    offered to this buyer. ``custody`` false: 商家自有账户（未存管）.
     """
 
     name: str = "明账演示店"
     demo_speed: float | None = None
     support: str = ""
     custody: bool = False
+    ways: tuple[str, ...] = ("alipay.qr", "alipay.page")
 
 
 class DemoSummary(msgspec.Struct, frozen=True, kw_only=True):

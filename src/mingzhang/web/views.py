@@ -27,6 +27,7 @@ TABLES: Final[Mapping[str, tuple[Mapping[str, str], str]]] = {
     "refund_step": (words.REFUND_STEPS, words.GENERAL),
     "step_state": (words.STEP_STATES, words.GENERAL),
     "party": (words.PARTIES, words.PARTY_GENERAL),
+    "way": (words.WAYS, words.WAY_GENERAL),
     "reason": (words.REASONS, words.REASON_GENERAL),
     "number": (words.NUMBERS, words.NUMBER_GENERAL),
     "feedback": (words.FEEDBACK, words.FEEDBACK_GENERAL),

@@ -135,6 +135,16 @@ PARTY_GENERAL: Final = N_("合作方")
 CHANNEL_GENERAL: Final = N_("支付通道")
 SUPPLIER_GENERAL: Final = N_("供应商")
 
+# A channel and how it is paid, as the buyer chooses it.
+WAYS: Final[Mapping[str, str]] = {
+    "alipay.qr": N_("支付宝扫码或本机支付"),
+    "alipay.page": N_("支付宝网页支付"),
+    "wechat.qr": N_("微信扫码支付"),
+    "wechat.h5": N_("微信支付（本机浏览器）"),
+    "epay.page": N_("易支付收银台"),
+}
+WAY_GENERAL: Final = N_("其他付款方式")
+
 # Places as the buyer reads them (ledger.md, "What the buyer is shown"). Key: party.
 PLACES: Final[Mapping[str, str]] = {
     "channel": N_("%(party)s"),

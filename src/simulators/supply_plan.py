@@ -52,8 +52,7 @@ ACCOUNT = ("account_banned", "wrong_account", "region_refused")
 SILENT = ("silent", "timeout_before_acceptance")
 PARAMS: dict[str, dict[str, Any]] = {
     "price_above_safe": {"percent": 60},
-    # Long enough that a slow machine has heard of the failure before.
-    "success_after_failure": {"s": 480},
+    "success_after_failure": {"s": 240},
 }
 
 

@@ -207,7 +207,8 @@ def paths_of(app: Litestar) -> Iterator[tuple[str, frozenset[str]]]:
     for route in app.routes:
         if isinstance(route, HTTPRoute) and "{file_path" not in route.path_format:
             path = route.path_format
-            for hole in ("order_id", "product_id", "action", "kind", "subject", "scenario", "path"):
+            holes = ("order_id", "product_id", "action", "kind", "subject", "scenario", "path")
+            for hole in (*holes, "notice_id", "claim_id", "approval_id"):
                 path = path.replace(f"{{{hole}}}", "phone-100" if hole == "product_id" else "x1")
             path = path.replace("{channel}", "alipay").replace("{supplier}", "fulu")
             assert "{" not in path, path

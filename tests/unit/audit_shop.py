@@ -89,12 +89,25 @@ async def fill(dsn: str, folder: Path) -> tuple[str, dict[str, str]]:
             "refunded": await house.buy(("fulu", "account_banned")),
             "silent": await house.buy(("fulu", "silent")),
             "unpaid": await house.place(),
+            "rerouted": await house.buy(("kasushou", "stock_out"), product="phone-30"),
+            "reversed": await house.buy(("kasushou", "success_then_reversed"), product="phone-30"),
+            "late": await house.buy(
+                ("kasushou", "account_banned"), ("kasushou", "success_after_failure"), product="phone-30"
+            ),
+            "partly": await house.buy(
+                ("kasushou", "part_delivered"), product="card-50", account="", quantity=3
+            ),
         }
         orders["twice"] = await _paid_twice(house)
         orders["doubted"] = await _doubted(house)
         for name in ("delivered", "card", "twice"):
             await house.until(orders[name], lambda page: page.final)
         await house.until(orders["refunded"], lambda page: page.pay_badge == "refunded")
+        await house.until(orders["rerouted"], lambda page: page.final)
+        await house.until(orders["reversed"], lambda page: page.pay_badge == "refunded")
+        await house.until(orders["late"], lambda page: _happened(page, "late_success"))
+        await house.until(orders["late"], lambda page: page.pay_badge == "refunded")
+        await house.until(orders["partly"], lambda page: page.pay_badge == "partly_refunded")
         await house.until(orders["silent"], lambda page: _happened(page, "supplier_processing"))
         return house.desk.settings.clock, orders
 

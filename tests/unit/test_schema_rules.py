@@ -49,7 +49,7 @@ OWNERS = {
     "ledger": {"leg"},
     "catalogue": {"product", "product_supplier", "rule_version"},
     "orders": {"orders", "event", "bucket"},
-    "payments": {"payment", "suspense", "trade_hint", "channel_pass", "claim"},
+    "payments": {"payment", "suspense", "trade_hint", "channel_pass", "channel_health", "claim"},
     "fulfilment": {"supply_attempt", "delivered_card"},
     "fulfilment.stock": {
         "card_line",

@@ -107,5 +107,6 @@ class Killer:
 
 
 def heard_numbers(books: Mapping[str, Any]) -> set[str]:
-    """Every number of ours that the supplier knows."""
-    return {str(order["customer_order_no"]) for order in books["fulu"]["orders"]}
+    """Every number of ours that a supplier knows."""
+    told = (order for book in books.values() for order in book.get("orders", ()))
+    return {str(order["customer_order_no"]) for order in told}

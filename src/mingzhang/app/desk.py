@@ -81,12 +81,19 @@ class Desk:
         """Payment channels by name."""
         return self.ctx.channels
 
+    @property
+    def channels_down(self) -> frozenset[str]:
+        """Channels that answer no more; pages say so and offer the others."""
+        return self.ctx.health.down(self.ctx.now()) & self.channels.keys()
+
     def ways(self, phone: bool) -> tuple[str, ...]:
         """The ways to pay that are offered, as channel.method; what fits the device comes in its channel's turn."""
         wanted = WAYS_PHONE if phone else WAYS_DESKTOP
+        down = self.channels_down
         return tuple(
             f"{name}.{method}"
             for name, channel in self.channels.items()
+            if name not in down or len(down) == len(self.channels)
             for method in wanted.get(name, ("qr",))
             if method in channel.methods
         )
@@ -141,6 +148,7 @@ class Desk:
 
     async def order_page(self, order_id: str) -> OrderPage:
         """Everything the buyer may read; raises `unknown_order`."""
+        await self.ctx.health.refresh(self.pool)
         async with self.pool.acquire() as conn, conn.transaction(isolation="repeatable_read", readonly=True):
             return await reading.read_page(conn, self.ctx.vault, self._times, order_id, self.ctx.now())
 
@@ -214,6 +222,7 @@ class Desk:
 
     async def products(self) -> list[ProductCard]:
         """The shop front."""
+        await self.ctx.health.refresh(self.pool)
         async with self.pool.acquire() as conn:
             return [
                 await _card(conn, self._times, product) for product in await catalogue.list_products(conn)
@@ -221,6 +230,7 @@ class Desk:
 
     async def product(self, product_id: str) -> ProductCard:
         """One product; raises `unknown_product`."""
+        await self.ctx.health.refresh(self.pool)
         async with self.pool.acquire() as conn:
             return await _card(conn, self._times, await catalogue.read_product(conn, product_id))
 

@@ -82,7 +82,11 @@ def shop_of(desk: Desk, request: AnyRequest | None = None) -> ShopInfo:
     speed = desk.clock.speed if settings.demo else None
     agent = request.headers.get("user-agent", "") if request is not None else ""
     return ShopInfo(
-        name=settings.shop_name, support=settings.support, demo_speed=speed, ways=desk.ways("Mobile" in agent)
+        name=settings.shop_name,
+        support=settings.support,
+        demo_speed=speed,
+        ways=desk.ways("Mobile" in agent),
+        channels_down=tuple(sorted(desk.channels_down)),
     )
 
 

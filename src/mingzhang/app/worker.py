@@ -40,14 +40,15 @@ async def _ring(ctx: Context, order_id: str) -> None:
     await supply.ring(ctx, order_id)
 
 
-# What is claimed, by which statement, the key it returns, and who visits it.
+# What is claimed, by which statement, the key it returns, and who visits it. What is paid comes before what may
+# never be (R27); each kind takes at most half of what is free, so that a flood of one starves no other.
 ROUNDS: tuple[tuple[str, str, Visit], ...] = (
-    (payments.SQL.claim_payments, "payment_no", ask.ask_channel),
-    (payments.SQL.claim_hints, "hint", notify.ask_trade),
-    (payments.SQL.claim_suspense, "item_id", refunds.start_item_refund),
     (fulfilment.SQL.claim_attempts, "attempt_no", supply.work_attempt),
-    (fulfilment.SQL.claim_watches, "watched_no", supply.work_attempt),
+    (payments.SQL.claim_hints, "hint", notify.ask_trade),
     (refund_store.SQL.claim_refunds, "refund_no", refunds.work_refund),
+    (payments.SQL.claim_payments, "payment_no", ask.ask_channel),
+    (payments.SQL.claim_suspense, "item_id", refunds.start_item_refund),
+    (fulfilment.SQL.claim_watches, "watched_no", supply.work_attempt),
     (claim_store.SQL.claim_claims, "claim_id", claims.work_claim),
     (orders.SQL.claim_orders, "order_id", _ring),
 )
@@ -115,7 +116,7 @@ class Worker:
             return []
         async with transaction(ctx.pool) as conn:
             rows: list[asyncpg.Record] = await conn.fetch(
-                statement, bucket, ctx.now(), min(free, BATCH_MAX), ctx.worker_name, ctx.lease_end()
+                statement, bucket, ctx.now(), (free + 1) // 2, ctx.worker_name, ctx.lease_end()
             )
         return rows
 

@@ -19,7 +19,7 @@ from mingzhang.payments.schedule import CONFIRM_S, UNANSWERED_S, next_question
 from mingzhang.payments.store import Item, Payment, list_items, read_payment
 
 CONFIRM_MAX = 12
-TOLD = frozenset({"paid", "contradicted"})
+CAME = frozenset({"paid", "contradicted"})
 
 
 async def ask_channel(ctx: Context, payment_no: str) -> None:
@@ -37,16 +37,20 @@ async def ask_channel(ctx: Context, payment_no: str) -> None:
         async with transaction(ctx.pool) as conn:
             await evidence.keep_all(conn, ctx.rng, ctx.now(), closing.messages)
     answer = await _question(adapter, payment)
+    await ctx.health.heard(ctx.pool, payment.channel, answer.outcome, answer.code, ctx.now())
     async with transaction(ctx.pool) as conn:
         turn = await open_turn(conn, payment.order_id, ctx.now(), ctx.rng)
         fresh = await read_payment(conn, payment_no)
         if fresh is None:
             return
         evidence_id = await evidence.keep_all(conn, ctx.rng, turn.now, answer.messages)
-        if payment.state in TOLD:
-            await _confirm(turn, fresh, answer, evidence_id)
-        elif fresh.state in TOLD:  # told paid after the question: its denial is old, and it is asked again
-            await _learn(turn, fresh, answer, evidence_id)
+        if fresh.state in CAME:
+            # The money came while the question was under way: what it found before that denies nothing.
+            same = answer.state is TradeState.PAID and answer.transaction_id == fresh.transaction_id
+            if payment.state in CAME or same:
+                await _confirm(turn, fresh, answer, evidence_id)
+            else:
+                await _learn(turn, fresh, answer, evidence_id)
         else:
             await _heard(turn, fresh, answer, evidence_id)
         await turn.finish()

@@ -15,6 +15,7 @@ from mingzhang.kit.vault import Vault
 from mingzhang.orders.batch import BatchReader, OrderBatch
 from mingzhang.orders.store import Turn
 from mingzhang.payments.channels.base import Channel
+from mingzhang.payments.health import Health
 
 
 class StartRefund(Protocol):
@@ -48,6 +49,7 @@ class Context:
     worker_name: str
     lease_s: float = 30.0
     list_every_s: float = 86_400.0
+    health: Health = field(default_factory=Health)
     crash_point: Callable[[str], None] = field(default=_no_crash)
 
     def now(self) -> datetime:

@@ -68,8 +68,9 @@ async def _learn(ctx: Context, channel: str, answer: TradesAnswer) -> int:
         )
     now = ctx.now()
     async with transaction(ctx.pool) as conn:
-        evidence_id = await evidence.keep_all(conn, ctx.rng, now, answer.messages)
         await conn.execute(ORDERS.ensure_bucket, NOWHERE, now)
         for fact in facts:
+            # Each cites a copy of its own: what a fact moved is found by its evidence.
+            evidence_id = await evidence.keep_all(conn, ctx.rng, now, answer.messages)
             await evidence.state_fact(conn, fact, evidence_id, now)
     return len(facts)

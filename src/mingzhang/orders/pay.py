@@ -64,6 +64,9 @@ async def open_payment(
     channel_unavailable (the intent stays and is asked about).
     """
     check_method(ctx, channel, method, buyer)
+    await ctx.health.refresh(ctx.pool)
+    if channel in ctx.health.down(ctx.now()):
+        raise Problem("channel_unavailable", Kind.UNAVAILABLE, "channel_down")
     order = await ctx.reader.snapshot(order_id)
     if order is None:
         raise Problem("unknown_order", Kind.NOT_FOUND)
@@ -85,6 +88,7 @@ async def open_payment(
         )
     )
     ctx.crash_point("call_to_outcome")
+    await ctx.health.heard(ctx.pool, channel, answer.outcome, answer.code, ctx.now())
     return Opened(payment=await record_opening(ctx, intent, answer), invoke=answer.invoke)
 
 

@@ -5,7 +5,10 @@ from random import Random
 from typing import Any
 
 import asyncpg
+import msgspec
 
+from mingzhang.evidence import store as evidence
+from mingzhang.evidence.messages import Direction, Message, Standing
 from mingzhang.evidence.store import Waiting
 from mingzhang.kit.errors import Kind, Problem
 from mingzhang.kit.ids import bucket_of, is_suspense_id, new_suspense_id
@@ -16,7 +19,7 @@ from mingzhang.ledger.places import Account
 from mingzhang.orders.store import SQL as ORDERS
 from mingzhang.orders.store import Turn, open_turn
 from mingzhang.payments import store as payments
-from mingzhang.payments.policy import POLICY, Case, Then
+from mingzhang.payments.policy import POLICY, REFUND_S, Case, Then
 from mingzhang.payments.states import SUSPENSE
 from mingzhang.payments.store import Item
 
@@ -168,6 +171,41 @@ async def open_subject(conn: asyncpg.Connection, subject: str, now: datetime, rn
     if is_suspense_id(subject):
         return await open_item(conn, subject, now, rng)
     return await open_turn(conn, subject, now, rng)
+
+
+def check_send_back(item: Item) -> None:
+    """Whether a person may send it back by the original path. Raises `suspense_not_open`."""
+    if item.state != "open" or item.next_actor != "person" or item.holder != "channel":
+        raise Problem("suspense_not_open", Kind.CONFLICT)
+
+
+async def send_back(turn: ItemTurn, approval_id: str, names: tuple[str, str], reason: str) -> None:
+    """Two people decided it (row 23, 13): from here on it goes back like what goes back by itself."""
+    item = turn.item
+    check_send_back(item)
+    told = Message(
+        party="staff",
+        kind="approval",
+        direction=Direction.OUT,
+        standing=Standing.OWN,
+        body=msgspec.json.encode(
+            {
+                "approval": approval_id,
+                "action": "refund_suspense",
+                "item": item.item_id,
+                "amount_fen": item.amount_fen,
+                "proposed_by": names[0],
+                "decided_by": names[1],
+                "reason": reason,
+            }
+        ),
+        content_type="application/json",
+    )
+    evidence_id = await evidence.keep(turn.conn, turn.rng, turn.now, told)
+    turn.event("excess_decided", evidence_id, reason=item.reason or item.cause)
+    deadline = turn.now + timedelta(seconds=REFUND_S)
+    turn.move("open", holder="channel", next_actor="shop", due_at=turn.now, deadline_at=deadline, reason="")
+    item.asked = 0
 
 
 async def suspend(turn: Turn, waiting: Waiting, case: Case, amount_fen: int, then: Then) -> str:

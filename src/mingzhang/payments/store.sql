@@ -140,3 +140,17 @@ RETURNING channel
 -- The list was read, or was not (done: null); when it is read again.
 UPDATE channel_pass SET code = $2, asked = asked + 1, done_at = coalesce($3, done_at), due_at = $4, lease_until = NULL
 WHERE channel = $1
+
+-- name: set_channel_down
+-- A channel gave no answer for several calls in a row.
+INSERT INTO channel_health (channel, down_since, checked_at, code) VALUES ($1, $2, $2, $3)
+ON CONFLICT (channel) DO UPDATE SET down_since = coalesce(channel_health.down_since, excluded.down_since),
+  checked_at = excluded.checked_at, code = excluded.code
+
+-- name: set_channel_up
+-- It answered again.
+UPDATE channel_health SET down_since = NULL, checked_at = $2, code = '' WHERE channel = $1 AND down_since IS NOT NULL
+
+-- name: list_channels_down
+-- Channels that do not answer, and when that was last seen.
+SELECT channel, down_since, checked_at FROM channel_health WHERE down_since IS NOT NULL

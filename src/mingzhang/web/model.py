@@ -227,7 +227,7 @@ class WorkItem(msgspec.Struct, frozen=True, kw_only=True):
 class ShopInfo(msgspec.Struct, frozen=True, kw_only=True):
     """The shop as every page shows it. ``support``: how to reach a person, in words. ``demo_speed``: how many
     times faster than the wall clock, None outside a demo. ``ways``: channel.method pairs
-    offered to this buyer. ``custody`` false: 商家自有账户（未存管）.
+    offered to this buyer; ``channels_down``: those that answer no more. ``custody`` false: 商家自有账户（未存管）.
     """
 
     name: str = "明账演示店"
@@ -235,6 +235,7 @@ class ShopInfo(msgspec.Struct, frozen=True, kw_only=True):
     support: str = ""
     custody: bool = False
     ways: tuple[str, ...] = ("alipay.qr", "alipay.page")
+    channels_down: tuple[str, ...] = ()
 
 
 class DemoSummary(msgspec.Struct, frozen=True, kw_only=True):

@@ -93,6 +93,7 @@ FIELD_ERRORS: Final[Mapping[str, str]] = {
     "sign_in_failed": N_("名字、密码或验证码不对"),
     "locked": N_("尝试次数过多，请稍后再试"),
     "too_many": N_("操作太频繁，请等一分钟再试"),
+    "suspense_not_open": N_("这笔款项现在不能退回：它已在退回途中、已退回，或渠道否认收到过"),
     "resupply_refused": N_("现在不能补发：订单要已到账或在等人处理，而且没有还在等结果的供应商指令"),
     "reason_missing": N_("请写明原因（至少 4 个字）"),
     "notice_not_failed": N_("这条通知不在失败状态，不用重发"),

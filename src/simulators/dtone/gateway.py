@@ -182,6 +182,8 @@ class Gateway:
         return self.refuse(found) if isinstance(found, Refusal) else self.answer(self._told(found))
 
     def _told(self, transaction: Transaction) -> dict[str, Any]:
+        declined = transaction.status_class == outcomes.DECLINED
+        transaction.failure_told = transaction.failure_told or declined
         lagging = transaction.pin and self.party.fault(
             transaction.external_id, "done_without_cards", take=True
         )

@@ -41,6 +41,7 @@ class Transaction:
     credited: bool = False
     topups_executed: int = 0
     reversed: bool = False
+    failure_told: bool = False
     silent: bool = False
     pin: tuple[str, str] | None = None
     callbacks_sent: int = 0

@@ -98,6 +98,9 @@ class Worker:
             if after_all is not None:
 
                 async def succeed() -> None:
+                    if not transaction.failure_told:  # it is a turn only for one who has heard of the failure
+                        self.world.after(number_of(after_all, "s", 60), succeed)
+                        return
                     self.party.hold_again(transaction)
                     self.party.complete(transaction)
                     await self._tell(transaction)

@@ -8,7 +8,7 @@ from typing import Any
 from simulators.faults import number_of
 from simulators.fulu import goods, outcomes
 from simulators.fulu.goods import CARD, DIRECT, MOBILE, PRODUCTS, Product
-from simulators.fulu.model import PROCESSING, SUCCESS, FuluParty, Order
+from simulators.fulu.model import FAILED, PROCESSING, SUCCESS, FuluParty, Order
 from simulators.fulu.outcomes import AT_ACCEPTANCE, Refusal
 from simulators.fulu.work import Worker
 from simulators.keys import fulu_encrypt
@@ -132,6 +132,7 @@ class Methods:
         )
 
     def _told(self, order: Order) -> dict[str, Any]:
+        order.failure_told = order.failure_told or order.state == FAILED
         return {
             "order_id": order.order_id,
             "customer_order_no": order.customer_order_no,

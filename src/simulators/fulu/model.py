@@ -33,6 +33,7 @@ class Order:
     credited_fen: int = 0
     topups_executed: int = 0
     reversed: bool = False
+    failure_told: bool = False
     silent: bool = False
     serial: str = ""
     cards: list[tuple[str, str]] = field(default_factory=list)

@@ -42,6 +42,9 @@ class Worker:
             if after_all is not None:
 
                 async def succeed() -> None:
+                    if not order.failure_told:  # it is a turn only for one who has heard of the failure
+                        self.world.after(number_of(after_all, "s", 60), succeed)
+                        return
                     self.party.take_back_credit(order)
                     self.party.succeed(order)
                     await self._tell(order)

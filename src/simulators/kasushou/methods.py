@@ -8,7 +8,7 @@ from typing import Any
 from simulators.faults import number_of
 from simulators.kasushou import outcomes
 from simulators.kasushou.goods import CARD, PRODUCTS, Product
-from simulators.kasushou.model import STATUS_UNPAID, SUCCESS, KasushouParty, Order
+from simulators.kasushou.model import FAILED, STATUS_UNPAID, SUCCESS, KasushouParty, Order
 from simulators.kasushou.outcomes import AT_ACCEPTANCE, Refusal
 from simulators.kasushou.work import Worker
 from simulators.money import fen, yuan
@@ -99,6 +99,7 @@ class Methods:
         return days == 0 or age_s <= days * SECONDS_A_DAY
 
     def _told(self, order: Order) -> dict[str, Any]:
+        order.failure_told = order.failure_told or order.state == FAILED
         account = [{"n": order.product.account_name, "v": order.account, "k": "recharge_account"}]
         return {
             "ordersn": order.ordersn,

@@ -1,0 +1,45 @@
+"""A channel that answers no more: the breaker opens, pages say so and offer the others, and it closes by itself."""
+
+from pathlib import Path
+
+import pytest
+from test_f01_f20 import sound
+
+from house import House, open_house
+
+
+async def front(house: House) -> str:
+    async with house.http.get(f"{house.url}/products/phone-100") as answer:
+        return await answer.text()
+
+
+@pytest.mark.parametrize("channel", ["alipay", "wechat", "epay"])
+async def test_an_outage_is_seen_survived_and_over_by_itself(
+    database_url: str, tmp_path: Path, channel: str
+) -> None:
+    async with open_house(database_url, tmp_path, speed=120.0) as house:
+        paid = await house.place()
+        payment_no = await house.open(paid, channel)
+        await house.world.fault(paid, channel, "notify_lost")
+        await house.buyer_pays(payment_no)
+        await house.world.down(channel, down=True)
+        await house.until(paid, lambda _: channel in house.desk.channels_down)
+        shown = await front(house)
+        assert f'value="{channel}.' not in shown
+        assert "mz-kind-note" in shown
+        refused = await house.place()
+        token = house.desk.ctx.vault.token(refused)
+        async with house.http.post(
+            f"{house.url}/api/v1/orders/{refused}/payments",
+            json={"channel": channel},
+            headers={"Authorization": f"Bearer {token}"},
+        ) as answer:
+            assert (answer.status, (await answer.json())["code"]) == (503, "channel_unavailable")
+        other = "wechat" if channel != "wechat" else "alipay"
+        await house.buyer_pays(await house.open(refused, other))
+        await house.until(refused, lambda page: page.supply_badge == "arrived")
+        await house.world.down(channel, down=False)
+        await house.until(paid, lambda page: page.supply_badge == "arrived")
+        await house.until(paid, lambda _: channel not in house.desk.channels_down)
+        assert f'value="{channel}.' in await front(house)
+        await sound(house)

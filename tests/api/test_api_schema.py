@@ -21,6 +21,7 @@ CALLS = {
     "getTrail": ("get", "/api/v1/orders/{order_id}/trail"),
     "getEvents": ("get", "/api/v1/orders/{order_id}/events"),
     "openPayment": ("post", "/api/v1/orders/{order_id}/payments"),
+    "getOrderStatus": ("get", "/api/v1/orders/{order_id}/status"),
     "makeClaim": ("post", "/api/v1/orders/{order_id}/claims"),
 }
 

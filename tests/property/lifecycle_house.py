@@ -100,11 +100,11 @@ class Parties:
         """The trade that a question by our number finds."""
         return self.world.alipay.find(payment_no, "")
 
-    def trade_answer(self, payment_no: str) -> tuple[str, str]:
-        """State and transaction id as the channel will tell them."""
+    def trade_answer(self, payment_no: str, transaction_id: str = "") -> tuple[str, str]:
+        """State and transaction id as the channel will tell them, asked by its own number where it is known."""
         if self.world.world.down["alipay"]:
             return "unknown", ""
-        trade = self.trade(payment_no)
+        trade = self.world.alipay.find(payment_no, transaction_id)
         if trade is None:
             return "not_found", ""
         if trade.paid_fen:

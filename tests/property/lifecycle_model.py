@@ -1,6 +1,7 @@
 """One order's life in pure Python: what the shop must believe, given what the world answered. No I/O.
 
-Money is kept as (place, owner) -> fen for the order `o` and the float's claim `L` (ledger.md); suspense apart.
+Money is kept as (place, owner) -> fen for the order `o` and the float's claim `L` (ledger.md); what was put aside
+has a model of its own (`lifecycle_aside`).
 """
 
 from __future__ import annotations
@@ -8,6 +9,8 @@ from __future__ import annotations
 from collections import Counter
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
+
+from lifecycle_aside import Aside
 
 from mingzhang.orders.states import (
     CHOICE_MAX_S,
@@ -18,8 +21,10 @@ from mingzhang.orders.states import (
     TRANSITIONS,
 )
 
+DOUBTED = "payment_contradicted"
 OPEN_ATTEMPT = frozenset({"ready", "sending", "processing", "unknown"})
-ASKABLE = frozenset({"intent", "open", "closed"})
+TOLD = frozenset({"paid", "contradicted"})
+DENIALS = frozenset({"pending", "closed", "not_found"})
 MAXIMUM_S = {
     "awaiting_payment": PAYMENT_WINDOW_S,
     "paid": DISPATCH_MAX_S,
@@ -44,8 +49,9 @@ class Model:
     paid: bool = False
     attempt: str = ""
     refund: str = ""
-    suspense: int = 0
     payments: dict[str, str] = field(default_factory=dict)
+    trades: dict[str, str] = field(default_factory=dict)  # payment -> the trade that paid it first
+    aside: dict[str, Aside] = field(default_factory=dict)  # by the trade that brought it
     money: Counter[tuple[str, str]] = field(default_factory=Counter)
     facts: set[tuple[str, str]] = field(default_factory=set)
     inbox: dict[tuple[str, str], str] = field(default_factory=dict)
@@ -103,26 +109,35 @@ class Model:
         self.payments[payment_no] = "open" if answered else "intent"
 
     def asked_about_payment(self, payment_no: str, answer: str, transaction_id: str, now: datetime) -> None:
-        """The channel's answer: paid, pending, closed, not_found or unknown."""
+        """The channel's answer: paid, refunded, pending, closed, not_found or unknown."""
         before = self.payments[payment_no]
-        if before in {"paid", "contradicted"}:
-            if before == "paid" and answer in {"pending", "closed", "not_found"}:
+        if before in TOLD:
+            if before == "paid" and answer in DENIALS:
                 self.payments[payment_no] = "contradicted"
-                self._doubt(now)
+                self._contradict(self.trades[payment_no], now)
             return
         if answer == "paid":
             self.state_fact("paid", transaction_id, payment_no)
         if now >= self.expires or answer == "closed":
             self.payments[payment_no] = "closed"
 
-    def _doubt(self, now: datetime) -> None:
+    def _contradict(self, transaction_id: str, now: datetime) -> None:
+        """What that trade brought is missing: an item put aside, or the order's own money."""
+        if transaction_id in self.aside:
+            self.aside[transaction_id].deny()
+            return
         for owner in ("o", "L"):
             self.all_of(owner, "channel", "missing")
         if self.attempt == "ready":
             self.attempt = "cancelled"
-        if self.state in {"paid", "supplying", "delivered"}:
+        if self.state == "needs_person":
+            self.holder, self.actor, self.since = "missing", "person", now
+            self.reason = DOUBTED
+        elif self.state in {"paid", "supplying", "delivered"}:
             self.become("needs_person", "missing", "person", now)
-            self.reason = "payment_contradicted"
+            self.reason = DOUBTED
+        elif self.state == "refunding" and self.holder == "channel":
+            self.holder = "missing"
 
     def expire(self, now: datetime) -> None:
         if self.state == "awaiting_payment":
@@ -142,9 +157,16 @@ class Model:
         self.attempt = "sending"
         return True
 
+    @property
+    def told(self) -> bool:
+        """Whether the supplier's last word is on record; the attempt is final once it is applied."""
+        return any(kind.startswith("supply_") for kind, _ in self.facts)
+
     def supplier_said(self, answer: str, key: str) -> None:
-        """processing, not_found, unknown, succeeded or refused."""
-        if answer in {"succeeded", "refused"}:  # the attempt is final once its fact is applied
+        """processing, not_found, unknown, succeeded or refused. After the last word nothing of it is news."""
+        if self.told:
+            return
+        if answer in {"succeeded", "refused"}:
             self.state_fact(f"supply_{answer}", key, key)
         elif answer == "processing" or self.attempt == "processing":
             self.attempt = "processing"
@@ -160,9 +182,8 @@ class Model:
             self.since = now
 
     def may_choose(self) -> bool:
-        return (
-            self.state == "supplying" and self.actor in {"buyer", "person"} and self.attempt in OPEN_ATTEMPT
-        )
+        waits = self.state == "supplying" and self.actor in {"buyer", "person"}
+        return waits and self.attempt in OPEN_ATTEMPT and not self.told
 
     def chose(self, choice: str, now: datetime) -> None:
         if choice == "wait":
@@ -190,23 +211,41 @@ class Model:
         return True
 
     def channel_said(self, answer: str, key: str) -> None:
-        """accepted, arrived, refused or unknown."""
+        """accepted, arrived, refused or unknown, of the order's refund or an item's."""
+        whose = self.item_of(key) or self
         if answer != "unknown":
             self.state_fact(f"refund_{answer}", key, key)
-        elif self.refund != "accepted":
-            self.refund = "unknown"
+        elif whose.refund != "accepted":
+            whose.refund = "unknown"
 
     # -- facts applied
 
     def apply(self, kind: str, key: str, now: datetime) -> None:
         """One fact of the inbox, once."""
         subject = self.inbox.pop((kind, key))
-        getattr(self, f"_{kind}")(subject, now)
+        item = self.item_of(key)
+        if kind == "paid":
+            self._paid(subject, key, now)
+        elif item is not None:
+            item.apply(kind)
+        else:
+            getattr(self, f"_{kind}")(subject, now)
 
-    def _paid(self, payment_no: str, now: datetime) -> None:
-        self.payments[payment_no] = "paid"
+    def item_of(self, refund_no: str) -> Aside | None:
+        """The item whose refund that is, if it is not the order's."""
+        return next((item for item in self.aside.values() if item.refund_no == refund_no), None)
+
+    @property
+    def doubted(self) -> bool:
+        """Whether money of the order is missing."""
+        return any(self.money["missing", owner] for owner in ("o", "L"))
+
+    def _paid(self, payment_no: str, transaction_id: str, now: datetime) -> None:
+        if self.payments[payment_no] not in TOLD:  # a further trade on its number changes no payment
+            self.payments[payment_no], self.trades[payment_no] = "paid", transaction_id
         if self.paid:
-            self.suspense += self.price
+            actor = "person" if self.doubted else "shop"
+            self.aside[transaction_id] = Aside(fen=self.price, payment_no=payment_no, actor=actor)
             return
         self.paid = True
         self.shift("o", "", "channel", self.price)
@@ -216,9 +255,7 @@ class Model:
     def _supply_succeeded(self, _: str, now: datetime) -> None:
         self.attempt = "succeeded"
         self.shift("o", "supplier.reserved", "supplier.settled", self.cost)
-        if self.money["missing", "o"] or self.money["missing", "L"]:
-            return  # it came, and yet its money is in doubt: a person settles that first
-        if self.state in {"supplying", "needs_person"}:
+        if self.state == "supplying" or (self.state == "needs_person" and self.reason != DOUBTED):
             self.become("delivered", "supplier.settled", "", now)
             self.reason = ""
 

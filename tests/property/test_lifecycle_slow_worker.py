@@ -166,3 +166,34 @@ async def test_a_refund_is_not_sent_again_while_its_refusal_waits_to_be_booked(h
         pass
     row = await stands(house)
     assert (row["state"], row["refund"]) == ("needs_person", "refused")
+
+
+async def test_an_old_denial_does_not_contradict_a_payment_that_came_after_the_question(
+    house: LifecycleHouse,
+) -> None:
+    """Asked before the buyer paid; the answer arrives when the money is booked, and proves nothing (F4)."""
+    order_id = await house.place()
+    await house.parties.fault(order_id, "alipay", "notify_lost")
+    panel = await house.desk.open_payment(order_id)
+    house.clock.advance(6)
+    slow = SlowWorker(house, "payment_no", "query")
+    await slow.begin()
+    await house.parties.pay(panel.url)
+    await house.desk.receive_notify("alipay", house.parties.notify(panel.payment_no))
+    assert await house.apply_next() is not None
+    await slow.hear()
+    assert await payment_stands(house) == ("paid", "paid")
+    house.clock.advance(16)
+    await work(house, "payment_no")  # the confirmation, still asked for
+    assert await payment_stands(house) == ("paid", "paid")
+    assert await house.claim("payment_no") == []
+
+
+async def payment_stands(house: LifecycleHouse) -> tuple[str, str]:
+    """The order's state, and its payment's."""
+    statement = (
+        "SELECT o.state, p.state AS payment FROM orders o JOIN payment p ON p.bucket = o.bucket "
+        "WHERE o.bucket = $1"
+    )
+    (row,) = await house.read(statement, house.bucket)
+    return row["state"], row["payment"]

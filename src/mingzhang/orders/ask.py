@@ -46,8 +46,11 @@ async def ask_channel(ctx: Context, payment_no: str) -> None:
         evidence_id = await evidence.keep_all(conn, ctx.rng, turn.now, answer.messages)
         if fresh.state in CAME:
             # The money came while the question was under way: what it found before that denies nothing.
-            if payment.state in CAME or answer.state is TradeState.PAID:
+            same = answer.state is TradeState.PAID and answer.transaction_id == fresh.transaction_id
+            if payment.state in CAME or same:
                 await _confirm(turn, fresh, answer, evidence_id)
+            else:
+                await _learn(turn, fresh, answer, evidence_id)
         else:
             await _heard(turn, fresh, answer, evidence_id)
         await turn.finish()
@@ -67,10 +70,14 @@ async def _is_over(ctx: Context, payment: Payment) -> bool:
     return order is not None and order.paid_at is not None
 
 
+async def _learn(turn: Turn, payment: Payment, answer: TradeAnswer, evidence_id: str) -> None:
+    if answer.state is TradeState.PAID and answer.transaction_id:
+        await evidence.state_fact(turn.conn, paid_fact(payment, answer), evidence_id, turn.now)
+
+
 async def _heard(turn: Turn, payment: Payment, answer: TradeAnswer, evidence_id: str) -> None:
     now = turn.now
-    if answer.state is TradeState.PAID and answer.transaction_id:
-        await evidence.state_fact(turn.conn, paid_fact(payment, answer), evidence_id, now)
+    await _learn(turn, payment, answer, evidence_id)
     ended = now >= payment.expires_at or answer.state is TradeState.CLOSED
     state = "closed" if ended and payment.state != "failed" else payment.state
     due = next_question(payment.asked + 1, payment.expires_at, now)
@@ -133,7 +140,7 @@ async def _contradict(turn: Turn, payment: Payment, evidence_id: str) -> None:
     await _stop_dispatch(turn, evidence_id)
     balances = await turn.balances()
     await turn.post(postings.bill_lacks(turn.order.order_id, balances, channel=payment.channel), evidence_id)
-    if turn.order.state in {"paid", "supplying", "delivered"}:
+    if turn.order.state in {"paid", "supplying", "delivered", "needs_person"}:
         deadline = turn.now + timedelta(seconds=PERSON_MAX_S)
         turn.move(
             "needs_person",
@@ -142,6 +149,8 @@ async def _contradict(turn: Turn, payment: Payment, evidence_id: str) -> None:
             deadline_at=deadline,
             reason="payment_contradicted",
         )
+    elif turn.order.state == "refunding" and turn.order.holder == CHANNEL:
+        turn.order.holder = "missing"  # its refund waits, visibly, for money that is there
 
 
 async def _is_booked(turn: Turn, payment: Payment) -> bool:

@@ -13,6 +13,7 @@ from mingzhang.kit.database import transaction
 from mingzhang.kit.errors import Kind, Problem
 from mingzhang.kit.ids import attempt_number, is_suspense_id, new_id, order_of_number, payment_number
 from mingzhang.ledger import postings
+from mingzhang.ledger.places import MISSING
 from mingzhang.orders.batch import DONE, Snapshot, Step, fact_parts, message_rows
 from mingzhang.orders.context import Context
 from mingzhang.orders.states import DISPATCH_MAX_S
@@ -327,10 +328,9 @@ async def _price_stands(ctx: Context, order_id: str) -> bool:
 
 async def _standing(turn: Turn, price_stands: bool) -> Standing:
     order = turn.order
-    states = {payment.state for payment in await list_payments(turn.conn, order.order_id)}
     return Standing(
         state=order.state,
-        doubted=order.paid_at is not None and "contradicted" in states,
+        doubted=any(account.place == MISSING for account in await turn.balances()),
         paid=order.paid_at is not None,
         price_fen=order.price_fen,
         price_stands=price_stands,

@@ -235,7 +235,7 @@ async def hear(ctx: Context, attempt: Attempt, answer: SupplyAnswer) -> str | No
 async def learn_delivered(ctx: Context, attempt: Attempt, answer: SupplyAnswer) -> None:
     """Success without codes: the fact is recorded, and in the same flush the plain case is applied (row 7).
 
-    What is not plain is applied by its due row.
+    What is not plain is applied by its due row; until then nobody asks again, and there is nothing to choose.
     """
     now, fact = ctx.now(), _last_word(attempt, answer)
     evidence_ids = [new_id(now, ctx.rng) for _ in answer.messages]
@@ -257,7 +257,9 @@ async def learn_delivered(ctx: Context, attempt: Attempt, answer: SupplyAnswer) 
         ),
         **fact_parts(fact, evidence_ids, answer.messages, now, ctx.soon()),
     )
-    await ctx.batch.submit(step)
+    if (await ctx.batch.submit(step)).result != DONE:
+        async with ctx.pool.acquire() as conn:
+            await conn.execute(fulfilment.SQL.set_told, attempt.bucket, attempt.attempt_no)
 
 
 def _last_word(attempt: Attempt, answer: SupplyAnswer) -> Fact:

@@ -30,7 +30,8 @@ from mingzhang.kit.migrations import migrate
 WORKERS_MAX = 4
 
 # Fewer syncs: tests kill processes, never the machine, and what the kernel has survives that.
-TEST_SETTINGS = {"fsync": "off", "shared_buffers": "32MB", "max_connections": "60"}
+# No autovacuum: its worker, a superuser's, must not stand in the way of dropping a test's database.
+TEST_SETTINGS = {"fsync": "off", "shared_buffers": "32MB", "max_connections": "60", "autovacuum": "off"}
 
 hypothesis.settings.register_profile("steady", deadline=None, derandomize=True, print_blob=True)
 hypothesis.settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "steady"))

@@ -8,9 +8,9 @@ from pathlib import Path
 import asyncpg
 import pyotp
 import pytest
+from audit_shop import run_apart
 from typer.testing import CliRunner, Result
 
-from conftest import run_apart
 from mingzhang.app import cli_staff
 from mingzhang.app.cli import app
 from mingzhang.kit.errors import Problem

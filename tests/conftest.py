@@ -117,7 +117,9 @@ def empty_database_url(database_server: str) -> Iterator[str]:
 def database_url(database_server: str, template_database: str) -> Iterator[str]:
     """DSN of a fresh database with the current schema, this test's alone."""
     name = f"mz_{os.getpid()}_{next(_numbers)}"
-    run_apart(_execute(database_server, f"CREATE DATABASE {name} TEMPLATE {template_database}"))
+    # Copied as files: without fsync a seventh of the time that copying through the log takes.
+    copy = f"CREATE DATABASE {name} TEMPLATE {template_database} STRATEGY file_copy"
+    run_apart(_execute(database_server, copy))
     yield with_database(database_server, name)
     run_apart(_execute(database_server, f"DROP DATABASE {name} WITH (FORCE)"))
 

@@ -8,9 +8,10 @@ from __future__ import annotations
 import asyncio
 import socket
 import time
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import asynccontextmanager
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any
 
 import aiohttp
@@ -209,9 +210,13 @@ def channel_settings(ready: dict[str, Any], private: Path, folder: Path) -> dict
 
 @asynccontextmanager
 async def open_house(
-    database_url: str, folder: Path, speed: float = 60.0, **more: Any
+    database_url: str,
+    folder: Path,
+    speed: float = 60.0,
+    adapters: Mapping[str, str] = MappingProxyType({}),
+    **more: Any,
 ) -> AsyncIterator[House]:
-    """Start world, server and worker; stop them in the right order."""
+    """Start world, server and worker; stop them in the right order. `adapters`: further settings of theirs."""
     now = time.time()
     clock = f"scaled:{now}:{now}:{speed}"
     private, public = make_keys(folder)
@@ -223,14 +228,15 @@ async def open_house(
             base_url=f"http://127.0.0.1:{port}",
             port=port,
             clock=clock,
-            fulu_url=world.ready["fulu"]["url"],
-            fulu_app_key=world.ready["fulu"]["app_key"],
-            fulu_app_secret=world.ready["fulu"]["app_secret"],
-            **{f"kasushou_{name}": text for name, text in world.ready["kasushou"].items()},
-            **{f"dtone_{name}": text for name, text in world.ready["dtone"].items()},
+            adapters=channel_settings(world.ready, private, folder)
+            | {
+                f"{party}_{name}": text
+                for party in ("fulu", "kasushou", "dtone")
+                for name, text in world.ready[party].items()
+            }
+            | dict(adapters),
             control_url=world.ready["control"],
             call_timeout_s=1.5,
-            **channel_settings(world.ready, private, folder),
             **more,
         )
         desk = await open_desk(settings)

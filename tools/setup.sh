@@ -79,7 +79,8 @@ step_runtime() { install_lock requirements.lock; }
 check_dev() { [ -x .venv/bin/pytest ]; }
 step_dev() { install_lock requirements-dev.lock; }
 
-check_project() { [ -x .venv/bin/mingzhang ]; }
+# The entry points that other programs see must be those of pyproject.toml, which may have changed elsewhere.
+check_project() { [ -x .venv/bin/mingzhang ] && "$venv_python" tools/check_entry_points.py; }
 step_project() {
     "$uv" pip install --quiet --python "$venv_python" --no-deps --no-build-isolation --no-index -e .
 }

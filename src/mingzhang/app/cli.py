@@ -27,6 +27,7 @@ from mingzhang.app.desk import open_desk
 from mingzhang.app.here import settings_here
 from mingzhang.app.http import create_app
 from mingzhang.app.http_worker import create_worker_app
+from mingzhang.app.keys import keep_keys
 from mingzhang.app.settings import Settings
 from mingzhang.app.worker import Pulse, run_worker
 from mingzhang.app.worker_post import run_post
@@ -65,6 +66,7 @@ async def _serve(settings: Settings, role: Role) -> None:
     desk = await open_desk(settings)
     try:
         async with asyncio.TaskGroup() as group:
+            group.create_task(keep_keys(desk.ctx, stop))
             if role is not Role.WEB:
                 pulse = Pulse()
                 group.create_task(run_worker(desk.ctx, stop, pulse))

@@ -1,6 +1,6 @@
 """What one installation is told from outside: the environment, read once at start, and nothing else.
 
-Secrets come from files named by the environment (`…_FILE`, `…_KEY`), or directly where there is no file.
+Secrets come from files named by the environment (`…_FILE`), or directly where there is no file.
 """
 
 from __future__ import annotations
@@ -11,13 +11,11 @@ from typing import Any, Final
 
 import msgspec
 
+from mingzhang.kit.adapter import PREFIX
 from mingzhang.kit.clock import clock_from_spec
 from mingzhang.kit.errors import Kind, Problem
 
-PREFIX: Final = "MINGZHANG_"
 SECRET_BYTES_MIN: Final = 32
-# These may also come out of files, named by MINGZHANG_<NAME>_FILE.
-SECRET_TEXTS: Final = ("epay_key", "epay_previous_key", "wechat_api_v3_keys", "fulu_app_secret")
 _YES: Final = frozenset({"1", "true", "yes", "on"})
 _NO: Final = frozenset({"", "0", "false", "no", "off"})
 
@@ -25,7 +23,8 @@ _NO: Final = frozenset({"", "0", "false", "no", "off"})
 class Settings(msgspec.Struct, frozen=True, kw_only=True):
     """One installation. ``base_url``: our public address, no slash at the end, for notify and callback
     addresses. ``secret_key``: at least 32 bytes, root of every encryption and signature of our own.
-    Paths and addresses of channels and suppliers are empty when they are not used. Times are real seconds.
+    ``adapters``: what channels and suppliers read for themselves (`kit.adapter`), names in lower case. Times are
+    real seconds.
     """
 
     database_url: str
@@ -39,34 +38,7 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     shop_name: str = "明账演示店"
     support: str = ""
     demo: bool = False
-    alipay_gateway: str = ""
-    alipay_app_id: str = ""
-    alipay_seller_id: str = ""
-    alipay_private_key_path: str = ""
-    alipay_public_key_path: str = ""
-    epay_url: str = ""
-    epay_pid: str = ""
-    epay_key: str = ""
-    epay_previous_key: str = ""  # still fits notifies while the key is changed
-    epay_pay_type: str = "alipay"
-    wechat_gateway: str = ""
-    wechat_mchid: str = ""
-    wechat_app_id: str = ""
-    wechat_merchant_serial: str = ""
-    wechat_private_key_path: str = ""
-    wechat_api_v3_keys: str = ""  # one, or two with a comma between while the key is changed
-    wechat_public_keys: str = ""  # serial=path of a PEM file, likewise; empty: certificate mode
-    fulu_url: str = ""
-    fulu_app_key: str = ""
-    fulu_app_secret: str = ""
-    kasushou_url: str = ""
-    kasushou_user_id: str = ""
-    kasushou_api_key: str = ""
-    dtone_url: str = ""
-    dtone_api_key: str = ""
-    dtone_api_secret: str = ""
-    dtone_currency: str = "USD"
-    dtone_fen_per_unit: str = ""  # fen booked for one unit of that currency, a decimal
+    adapters: Mapping[str, str] = {}  # every other MINGZHANG_ setting: channels and suppliers read theirs
     notices_path: str = ""  # a TOML file: couriers and routes; empty: nobody is told anything
     control_url: str = ""  # the simulators' control address, demo only
     worker_pid_file: str = ""  # where the supervisor writes its worker's process id, demo only
@@ -93,8 +65,10 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
         if not database_url:
             raise _invalid("database_url", "is required (MINGZHANG_DATABASE_URL or DATABASE_URL)")
         values: dict[str, Any] = {"database_url": database_url, "secret_key": _secret(given)}
-        values |= {name: _from_file(name, given) for name in SECRET_TEXTS if f"{name}_file" in given}
-        for field in msgspec.structs.fields(cls):
+        fields = msgspec.structs.fields(cls)
+        own = {field.name for field in fields} | {"secret_key_file"}
+        values["adapters"] = {name: text for name, text in given.items() if name not in own}
+        for field in fields:
             text = given.get(field.name)
             if text is not None and field.name not in values:
                 values[field.name] = _parse(field.name, field.type, text)
@@ -119,14 +93,6 @@ def _secret(given: Mapping[str, str]) -> bytes:
     if len(secret) < SECRET_BYTES_MIN:
         raise _invalid("secret_key", f"must be at least {SECRET_BYTES_MIN} bytes, in hex")
     return secret
-
-
-def _from_file(name: str, given: Mapping[str, str]) -> str:
-    """A secret out of the file that MINGZHANG_<NAME>_FILE names."""
-    try:
-        return Path(given[f"{name}_file"]).read_text(encoding="utf-8").strip()
-    except (OSError, ValueError) as error:
-        raise _invalid(f"{name}_file", "cannot be read") from error
 
 
 def _parse(name: str, kind: object, text: str) -> object:

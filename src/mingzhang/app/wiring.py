@@ -1,31 +1,23 @@
-"""The only place that names adapters and handlers."""
+"""The only place that names handlers. Adapters are found by their entry points (`app/adapters.py`)."""
 
 import os
 import random
 import secrets
-from pathlib import Path
 
 import asyncpg
 
+from mingzhang.app.adapters import Adapters
 from mingzhang.app.crash import crash_point_from_env
 from mingzhang.app.settings import Settings
 from mingzhang.catalogue.cache import CatalogueCache
 from mingzhang.catalogue.store import Product, Rules
-from mingzhang.fulfilment.stock.card_stock import CardStock
-from mingzhang.fulfilment.suppliers.base import Supplier
-from mingzhang.fulfilment.suppliers.dtone import DtOne, DtOneSettings
-from mingzhang.fulfilment.suppliers.fulu import Fulu, FuluSettings
-from mingzhang.fulfilment.suppliers.kasushou import Kasushou, KasushouSettings
-from mingzhang.kit.clock import Clock, clock_from_spec
+from mingzhang.kit.adapter import Inner
+from mingzhang.kit.clock import clock_from_spec
 from mingzhang.kit.outbound import Outbound
 from mingzhang.kit.vault import Vault
 from mingzhang.orders import pay, supply_apply
 from mingzhang.orders.batch import BatchReader, OrderBatch
 from mingzhang.orders.context import Context
-from mingzhang.payments.channels.alipay import Alipay, AlipaySettings
-from mingzhang.payments.channels.base import Channel
-from mingzhang.payments.channels.epay import Epay, EpaySettings
-from mingzhang.payments.channels.wechat import Wechat, WechatKey, WechatSettings
 from mingzhang.refunds import flow as refunds
 
 # Which use case applies a fact of which kind.
@@ -43,38 +35,9 @@ APPLY = {
 def build_context(settings: Settings, pool: asyncpg.Pool, http: Outbound) -> Context:
     """Everything the use cases need, from the settings of this installation."""
     clock = clock_from_spec(settings.clock)
-    suppliers: dict[str, Supplier] = {}
-    if settings.fulu_url:
-        fulu = FuluSettings(
-            url=settings.fulu_url,
-            app_key=settings.fulu_app_key,
-            app_secret=settings.fulu_app_secret,
-            timeout_s=settings.call_timeout_s,
-        )
-        suppliers["fulu"] = Fulu(fulu, http, clock)
-    if settings.kasushou_url:
-        kasushou = KasushouSettings(
-            url=settings.kasushou_url,
-            user_id=settings.kasushou_user_id,
-            api_key=settings.kasushou_api_key,
-            callback_url=f"{settings.base_url}/hooks/suppliers/kasushou",
-            timeout_s=settings.call_timeout_s,
-        )
-        suppliers["kasushou"] = Kasushou(kasushou, http, clock)
-    if settings.dtone_url:
-        dtone = DtOneSettings(
-            url=settings.dtone_url,
-            api_key=settings.dtone_api_key,
-            api_secret=settings.dtone_api_secret,
-            callback_url=f"{settings.base_url}/hooks/suppliers/dtone",
-            currency=settings.dtone_currency,
-            fen_per_unit=settings.dtone_fen_per_unit,
-            timeout_s=settings.call_timeout_s,
-        )
-        suppliers["dtone"] = DtOne(dtone, http, clock)
     crash_point = crash_point_from_env(os.environ)
     vault = Vault(settings.secret_key)
-    suppliers["stock"] = CardStock(pool, vault, clock, crash_point=crash_point)
+    adapters = Adapters(settings, http, clock, Inner(pool=pool, vault=vault, crash_point=crash_point))
     return Context(
         pool=pool,
         batch=OrderBatch(pool, crash_point),
@@ -83,60 +46,15 @@ def build_context(settings: Settings, pool: asyncpg.Pool, http: Outbound) -> Con
         clock=clock,
         rng=random.Random(secrets.randbits(256)),  # for ids; secrets come from elsewhere
         vault=vault,
-        channels=build_channels(settings, http, clock),
-        suppliers=suppliers,
+        channels=adapters.channels,
+        suppliers=adapters.suppliers,
+        reread_keys=adapters.reread,
         start_refund=refunds.start_refund,
         base_url=settings.base_url,
         worker_name=f"{os.uname().nodename}:{os.getpid()}",
         lease_s=settings.call_timeout_s * 3,
         list_every_s=settings.list_every_s,
         crash_point=crash_point,
-    )
-
-
-def build_channels(settings: Settings, http: Outbound, clock: Clock) -> dict[str, Channel]:
-    """The payment channels of this installation, in the order in which buyers are offered them."""
-    channels: dict[str, Channel] = {}
-    if settings.alipay_gateway:
-        alipay = AlipaySettings(
-            gateway=settings.alipay_gateway,
-            app_id=settings.alipay_app_id,
-            seller_id=settings.alipay_seller_id,
-            merchant_private_key=Path(settings.alipay_private_key_path).read_text(),
-            alipay_public_key=Path(settings.alipay_public_key_path).read_text(),
-            timeout_s=settings.call_timeout_s,
-        )
-        channels["alipay"] = Alipay(alipay, http, clock)
-    if settings.wechat_gateway:
-        channels["wechat"] = Wechat(_wechat_settings(settings), http, clock)
-    if settings.epay_url:
-        epay = EpaySettings(
-            base_url=settings.epay_url,
-            pid=settings.epay_pid,
-            key=settings.epay_key,
-            previous_key=settings.epay_previous_key,
-            pay_type=settings.epay_pay_type,
-            timeout_s=settings.call_timeout_s,
-        )
-        channels["epay"] = Epay(epay, http)
-    return channels
-
-
-def _wechat_settings(settings: Settings) -> WechatSettings:
-    pairs = [pair.partition("=") for pair in settings.wechat_public_keys.split(",") if pair]
-    return WechatSettings(
-        mchid=settings.wechat_mchid,
-        app_id=settings.wechat_app_id,
-        merchant_serial=settings.wechat_merchant_serial,
-        merchant_private_key=Path(settings.wechat_private_key_path).read_text(),
-        api_v3_keys=tuple(key for key in settings.wechat_api_v3_keys.split(",") if key),
-        gateway=settings.wechat_gateway,
-        platform_keys=tuple(
-            WechatKey(pem=Path(path).read_text(), serial=serial) for serial, _, path in pairs
-        ),
-        certificates=not pairs,
-        refund_notify_url=f"{settings.base_url}/hooks/channels/wechat",
-        timeout_s=settings.call_timeout_s,
     )
 
 

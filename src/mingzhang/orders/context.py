@@ -30,10 +30,16 @@ def _no_crash(point: str) -> None:
     """Outside of crash tests nothing happens at the named points."""
 
 
+def _no_files() -> list[str]:
+    """Adapters that were made by hand have no key files."""
+    return []
+
+
 @dataclass(frozen=True, kw_only=True)
 class Context:
     """`lease_s`: how long a claimed row is nobody else's, real seconds. `list_every_s`: how often a
-    channel's own list of trades is passed over, the shop's seconds. `crash_point` is for crash tests only."""
+    channel's own list of trades is passed over, the shop's seconds. `reread_keys` makes adapters anew whose key
+    files changed and names them. `crash_point` is for crash tests only."""
 
     pool: asyncpg.Pool
     batch: OrderBatch
@@ -50,6 +56,7 @@ class Context:
     lease_s: float = 30.0
     list_every_s: float = 86_400.0
     health: Health = field(default_factory=Health)
+    reread_keys: Callable[[], list[str]] = field(default=_no_files)
     crash_point: Callable[[str], None] = field(default=_no_crash)
 
     def now(self) -> datetime:

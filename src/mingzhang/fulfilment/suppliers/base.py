@@ -11,6 +11,7 @@ from typing import Protocol
 import msgspec
 
 from mingzhang.evidence.messages import HttpMessage, Message, Reply
+from mingzhang.kit.adapter import Given
 
 
 class SupplyState(StrEnum):
@@ -137,4 +138,12 @@ class Supplier(Protocol):
 
     async def aclose(self) -> None:
         """Free connections."""
+        ...
+
+
+class SupplierFactory(Protocol):
+    """What an entry point of the group ``mingzhang.suppliers`` names."""
+
+    def __call__(self, given: Given) -> Supplier | None:
+        """The supplier, or None when its settings do not turn it on. Raises Problem when they are wrong."""
         ...

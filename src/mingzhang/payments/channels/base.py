@@ -13,6 +13,7 @@ from typing import Protocol, runtime_checkable
 import msgspec
 
 from mingzhang.evidence.messages import HttpMessage, Message, Reply
+from mingzhang.kit.adapter import Given, KeyTerm
 
 
 class Outcome(StrEnum):
@@ -223,4 +224,30 @@ class ListsTrades(Protocol):
 
     async def list_trades(self, offset: int, limit: int) -> TradesAnswer:
         """Paid trades, newest first; fewer than `limit` rows means the end of the list."""
+        ...
+
+
+@runtime_checkable
+class HasKeyTerms(Protocol):
+    """A channel whose keys or certificates end: the worker looks once a day and tells the shop in time."""
+
+    def key_terms(self) -> tuple[KeyTerm, ...]:
+        """Every key in force that has an end; pure."""
+        ...
+
+
+@runtime_checkable
+class RefreshesKeys(Protocol):
+    """A channel that fetches the keys of the other side: asked about once a minute, and bounds itself."""
+
+    async def refresh_keys(self) -> None:
+        """Fetch when it is time to; raises nothing for what the outside does."""
+        ...
+
+
+class ChannelFactory(Protocol):
+    """What an entry point of the group ``mingzhang.channels`` names."""
+
+    def __call__(self, given: Given) -> Channel | None:
+        """The channel, or None when its settings do not turn it on. Raises Problem when they are wrong."""
         ...

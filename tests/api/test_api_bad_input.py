@@ -62,7 +62,7 @@ BODIES: dict[str, tuple[object, int, str]] = {
     "nested without end": (b'{"x":' + b"[" * 50_000 + b"]" * 50_000 + b"}", 400, "invalid_request"),
     "one megabyte": ({**GOOD, "account": "1" * MB}, 413, "too_large"),
     "no product": (without("product_id"), 400, "invalid_request"),
-    "no contact": (without("contact"), 400, "invalid_request"),
+    "no contact": (without("contact"), 422, "bad_contact"),
     "no account": (without("account"), 422, "bad_account"),
     "unknown product": ({**GOOD, "product_id": "nothing"}, 404, "unknown_product"),
     "quantity of a text": ({**GOOD, "quantity": "one"}, 400, "invalid_request"),

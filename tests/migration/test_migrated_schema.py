@@ -28,6 +28,8 @@ WANTED: dict[tuple[str, str], Any] = {
     ("evidence", "direction"): "in",
     ("evidence", "standing"): "verified",
     ("product", "kind"): "mobile",
+    ("product", "promise_from_s"): 0,
+    ("category", "parent"): "",
     ("leg", "place"): "channel",
     ("leg", "owner"): "o",
     ("leg", "subject"): "M1",

@@ -5,10 +5,10 @@ import json
 import pytest
 
 from mingzhang.app.http_demo import their_amount
-from mingzhang.app.http_kit import Limiter
 from mingzhang.app.problems import STATUS, body_of, field_error
 from mingzhang.app.settings import Settings
 from mingzhang.kit.errors import Kind, Problem
+from mingzhang.kit.limiter import Limiter
 
 ENVIRON = {"DATABASE_URL": "postgresql://u:word@h/d", "MINGZHANG_SECRET_KEY": "ab" * 32}
 

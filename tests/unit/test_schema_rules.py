@@ -26,6 +26,7 @@ APPEND_ONLY = (
     "card_withdrawal",
     "card_claim",
     "card_claim_item",
+    "catalogue_change",
 )
 ORDER_OWNED = (
     "orders",
@@ -42,13 +43,23 @@ ORDER_OWNED = (
     "untold",
     "claim",
     "approval",
+    "order_password",
 )
 # Who may write which table: a slice writes its own and no other.
 OWNERS = {
     "evidence": {"evidence", "fact", "inbox", "conflict", "number", "applied"},
     "ledger": {"leg"},
-    "catalogue": {"product", "product_supplier", "rule_version"},
-    "orders": {"orders", "event", "bucket"},
+    "catalogue": {
+        "product",
+        "product_supplier",
+        "rule_version",
+        "category",
+        "product_family",
+        "product_text",
+        "picture",
+        "catalogue_change",
+    },
+    "orders": {"orders", "event", "bucket", "order_password"},
     "payments": {"payment", "suspense", "trade_hint", "channel_pass", "channel_health", "claim"},
     "fulfilment": {"supply_attempt", "delivered_card"},
     "fulfilment.stock": {

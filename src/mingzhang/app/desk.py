@@ -20,6 +20,7 @@ from mingzhang.kit.clock import Clock
 from mingzhang.kit.database import DATABASE_AWAY, connect, open_pool, transaction
 from mingzhang.kit.errors import Kind, Problem
 from mingzhang.kit.ids import bucket_of, is_order_id, new_id, order_of_number
+from mingzhang.kit.limiter import Limiter
 from mingzhang.kit.migrations import pending_on
 from mingzhang.kit.outbound import Outbound
 from mingzhang.ledger import postings
@@ -28,6 +29,7 @@ from mingzhang.ledger.places import FREE
 from mingzhang.orders import claims, notify, pay, supply
 from mingzhang.orders import store as orders
 from mingzhang.orders.context import Context
+from mingzhang.orders.password import password_fits
 from mingzhang.orders.pay import NOBODY, Buyer
 from mingzhang.orders.place import Placed, PlaceRequest, check_request, place_order
 from mingzhang.orders.states import FINAL
@@ -46,6 +48,7 @@ from mingzhang.web.model import (
 )
 
 WAIT_POLL_S = 1.0
+PASSWORD_TRIES = 20
 WAYS_DESKTOP: Mapping[str, tuple[str, ...]] = {"alipay": ("qr", "page"), "wechat": ("qr",), "epay": ("page",)}
 WAYS_PHONE: Mapping[str, tuple[str, ...]] = {
     "alipay": ("qr", "page"),
@@ -63,6 +66,7 @@ class Desk:
         self.post, self.routes = wiring_notices.build_post(settings, ctx, http)
         self._http = http
         self._times = TypicalTimes()
+        self._passwords = Limiter(PASSWORD_TRIES, 3600.0)
         self._bell = asyncio.Condition()
         self._listener: asyncio.Task[None] | None = None
 
@@ -176,11 +180,17 @@ class Desk:
         return hmac.compare_digest(self.ctx.vault.token(order_id).encode(), token.encode())
 
     async def check_contact(self, order_id: str, contact: str) -> bool:
-        """Whether the contact is the order's; the same answer for one that never existed."""
+        """Whether this is the order's contact or its query password; the same answer for one that never existed.
+
+        A password is tried at most `PASSWORD_TRIES` times an hour and order in this process (the contact goes on).
+        """
+        vault = self.ctx.vault
         try:
-            fingerprint = self.ctx.vault.fingerprint(clean_contact(contact))
             async with self.pool.acquire() as conn:
                 order = await orders.read_order(conn, order_id)
+                if self._passwords.attempt(order_id) and await password_fits(conn, vault, order_id, contact):
+                    return True
+            fingerprint = vault.fingerprint(clean_contact(contact))
         except Problem:
             return False
         return hmac.compare_digest(order.contact_hash, fingerprint)

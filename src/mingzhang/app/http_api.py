@@ -17,7 +17,9 @@ from litestar.response import ServerSentEvent
 from mingzhang.app.http_docs import BY_TOKEN, Streamed, problems
 from mingzhang.app.http_kit import AnyRequest, buyer_of, count_guess, desk_of, known_order_id
 from mingzhang.app.http_orders import changes, since
+from mingzhang.catalogue.fields import FIELDS_MAX, VALUE_MAX
 from mingzhang.kit.errors import Kind, Problem
+from mingzhang.orders.password import LENGTH_MAX
 from mingzhang.orders.pay import Buyer
 from mingzhang.orders.place import PlaceRequest
 from mingzhang.payments.pictures import UPLOAD_BYTES_MAX
@@ -31,12 +33,24 @@ WRONG_TOKEN: Final = {401: ("unauthenticated",)}
 
 
 class OrderRequest(msgspec.Struct, frozen=True, kw_only=True):
-    """What the buyer asks for. `account` may be empty for card codes; `contact` is an e-mail or a phone."""
+    """What the buyer asks for. `account` may be empty for card codes; `contact` is an e-mail or a phone.
+
+    `fields`: what the product asks for besides the account (region, server, …), by name. `query_password` (查询密码):
+    at least 6 characters that open the order later, beside or instead of the contact; one of the two is needed.
+    """
 
     product_id: Annotated[str, msgspec.Meta(min_length=1, max_length=64)]
     quantity: Annotated[int, msgspec.Meta(ge=1, le=QUANTITY_MAX)] = 1
-    account: Annotated[str, msgspec.Meta(max_length=64)] = ""
-    contact: Annotated[str, msgspec.Meta(min_length=1, max_length=120)]
+    account: Annotated[str, msgspec.Meta(max_length=250)] = ""
+    fields: Annotated[
+        dict[
+            Annotated[str, msgspec.Meta(min_length=1, max_length=40)],
+            Annotated[str, msgspec.Meta(max_length=VALUE_MAX)],
+        ],
+        msgspec.Meta(max_length=FIELDS_MAX),
+    ] = {}
+    contact: Annotated[str, msgspec.Meta(max_length=120)] = ""
+    query_password: Annotated[str, msgspec.Meta(max_length=LENGTH_MAX)] = ""
     language: Literal["zh", "en"] = "zh"
 
 
@@ -94,7 +108,7 @@ async def _authorised(request: AnyRequest, order_id: str) -> str:
             404: ("unknown_product",),
             409: ("key_reused",),
             413: ("too_large",),
-            422: ("invalid_request", "bad_quantity", "bad_account", "bad_contact"),
+            422: ("invalid_request", "bad_quantity", "bad_account", "bad_password", "bad_contact"),
             503: ("no_rules",),
         }
     ),
@@ -109,7 +123,10 @@ async def place_order(
     """Place an order. The same key and input give the same order; the same key with other input is refused."""
     if len(request.headers.getall("idempotency-key")) > 1 or len(request.headers.getall("x-client", [])) > 1:
         raise Problem("invalid_request", Kind.INVALID, "a header stands twice")
-    texts = (idempotency_key, client, data.product_id, data.account, data.contact)
+    texts = (
+        *(idempotency_key, client, data.product_id, data.account, data.contact, data.query_password),
+        *(text for pair in data.fields.items() for text in pair),
+    )
     if not all(text.isprintable() for text in texts):
         raise Problem("invalid_request", Kind.INVALID, "a text holds characters that cannot be printed")
     asked = PlaceRequest(
@@ -118,6 +135,8 @@ async def place_order(
         account=data.account,
         contact=data.contact,
         language=data.language,
+        fields=data.fields,
+        query_password=data.query_password,
     )
     placed = await desk_of(request).place(f"api:{client}", idempotency_key, asked)
     return PlacedOrder(

@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import hashlib
 import hmac
-import time
-from collections import OrderedDict, deque
 from collections.abc import Mapping
 from datetime import timedelta
 from typing import Any, Final
@@ -18,6 +16,7 @@ from litestar.datastructures import Cookie
 from mingzhang.app.desk import Desk
 from mingzhang.kit.errors import Kind, Problem
 from mingzhang.kit.ids import is_order_id
+from mingzhang.kit.limiter import Limiter
 from mingzhang.orders.pay import Buyer
 from mingzhang.web import pages
 from mingzhang.web.model import ShopInfo
@@ -31,7 +30,6 @@ ORDER_COOKIE: Final = "mz_order"
 LANG_COOKIE: Final = "lang"
 ORDER_SESSION_DAYS: Final = 30
 _DAY_S: Final = 86_400
-_WATCHED_MAX: Final = 10_000
 
 PAGE_HEADERS: Final[Mapping[str, str]] = {
     "Content-Security-Policy": pages.CONTENT_SECURITY_POLICY,
@@ -40,29 +38,6 @@ PAGE_HEADERS: Final[Mapping[str, str]] = {
     "Referrer-Policy": "same-origin",
     "Cache-Control": "no-store",
 }
-
-
-class Limiter:
-    """At most `count` attempts per key in `seconds` real seconds, in this process; old keys are forgotten."""
-
-    def __init__(self, count: int, seconds: float) -> None:
-        self._count = count
-        self._seconds = seconds
-        self._seen: OrderedDict[str, deque[float]] = OrderedDict()
-
-    def attempt(self, key: str) -> bool:
-        """Count one attempt; False when there were too many."""
-        now = time.monotonic()
-        times = self._seen.setdefault(key, deque())
-        self._seen.move_to_end(key)
-        while times and times[0] < now - self._seconds:
-            times.popleft()
-        if len(self._seen) > _WATCHED_MAX:
-            self._seen.popitem(last=False)
-        if len(times) >= self._count:
-            return False
-        times.append(now)
-        return True
 
 
 def guess_limiter() -> Limiter:

@@ -10,6 +10,7 @@ _PATTERNS = {
     "qq": re.compile(r"[1-9]\d{4,10}"),
     "steam64": re.compile(r"7656119\d{10}"),
     "game_id": re.compile(r"[0-9A-Za-z_\-.@]{3,40}"),
+    "email": re.compile(r"[^@\s]{1,64}@[^@\s]{1,180}\.[A-Za-z0-9-]{2,24}"),
 }
 _PLAIN_MOBILE = re.compile(r"1[0-9]{10}")
 
@@ -25,8 +26,11 @@ def clean_account(template: str, text: str) -> str:
         return ""
     if template == "phone_cn":
         return clean_phone(text)
+    if template == "email":
+        name, at, host = text.rpartition("@")
+        text = name + at + host.lower()
     pattern = _PATTERNS.get(template)
-    if pattern is None or pattern.fullmatch(text) is None:
+    if pattern is None or pattern.fullmatch(text) is None or not text.isprintable():
         raise _bad("account", template)
     return text
 
@@ -44,6 +48,14 @@ def clean_phone(text: str) -> str:
     if number.country_code != 86 or phonenumbers.number_type(number) != mobile:
         raise _bad("account", "phone_cn")
     return str(number.national_number)
+
+
+def carrier_of(phone: str, lang: str) -> str:
+    """The carrier (运营商) whose prefix a number has, or nothing. A hint only: numbers are carried along (携号转网)."""
+    from phonenumbers import carrier  # noqa: PLC0415 - its table costs a third of a second and is rarely asked
+
+    number = phonenumbers.PhoneNumber(country_code=86, national_number=int(phone))
+    return str(carrier.name_for_number(number, "en" if lang == "en" else "zh"))
 
 
 def clean_contact(text: str) -> str:

@@ -1,16 +1,17 @@
 -- name: list_products
 -- What is on sale.
-SELECT * FROM product WHERE active ORDER BY position, product_id LIMIT 500
+SELECT * FROM product WHERE active ORDER BY position, product_id LIMIT 5000
 
 -- name: read_product
 -- One product on sale.
 SELECT * FROM product WHERE product_id = $1 AND active
 
--- name: upsert_product
--- Put a product on sale, or change it for new orders.
+-- name: insert_product
+-- Put a product on sale; one that exists stays as it is.
 INSERT INTO product (product_id, kind, title_zh, title_en, face_value_fen, price_fen, cost_fen, max_quantity, supplier,
-  supplier_product, account_template, promise_s, position, active)
-VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, true)
+  supplier_product, account_template, promise_s, position, category, family, variant_zh, variant_en, min_quantity,
+  step_quantity, tiers, fields, double_entry, promise_from_s, official, active)
+VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18, $19, $20, $21, $22, $23, $24, true)
 ON CONFLICT (product_id) DO NOTHING
 
 -- name: insert_route

@@ -323,7 +323,7 @@ async def _price_stands(ctx: Context, order_id: str) -> bool:
         product, _ = await ctx.catalogue.product(order.product_id, ctx.now())
     except Problem:
         return False
-    return product.price_fen * order.quantity == order.price_fen
+    return product.total_fen(order.quantity) == order.price_fen
 
 
 async def _standing(turn: Turn, price_stands: bool) -> Standing:

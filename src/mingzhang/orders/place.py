@@ -5,24 +5,32 @@ from datetime import datetime, timedelta
 
 import msgspec
 
-from mingzhang.catalogue.accounts import clean_account, clean_contact, mask
+from mingzhang.catalogue.accounts import clean_contact, mask
+from mingzhang.catalogue.fields import clean_values, fields_of, mask_values, pack_values
 from mingzhang.catalogue.store import Product, Rules
 from mingzhang.kit.errors import Kind, Problem
 from mingzhang.kit.ids import new_order_id
 from mingzhang.kit.vault import Vault
 from mingzhang.orders.batch import Snapshot, Step
 from mingzhang.orders.context import Context
+from mingzhang.orders.password import check_password, keep_password
 from mingzhang.orders.states import PAYMENT_WINDOW_S
 
 
-class PlaceRequest(msgspec.Struct, frozen=True, kw_only=True):
-    """What the buyer asks for. `account` may be empty for cards; `contact` is e-mail or phone."""
+class PlaceRequest(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """What the buyer asks for. `account` may be empty for cards; `contact` is e-mail or phone.
+
+    `fields`: what the product asks for besides the account (region, server, …). `query_password` (查询密码) opens the
+    order later and may stand instead of the contact; it is never stored.
+    """
 
     product_id: str
     quantity: int = 1
     account: str = ""
     contact: str = ""
     language: str = "zh"
+    fields: dict[str, str] = {}
+    query_password: str = ""
 
 
 class Placed(msgspec.Struct, frozen=True, kw_only=True):
@@ -38,18 +46,34 @@ class _Checked(msgspec.Struct, frozen=True):
     rules: Rules
     quantity: int
     account: str
+    account_mask: str
     contact: str
     language: str
 
 
 async def check_request(ctx: Context, request: PlaceRequest) -> _Checked:
-    """Ordered refusals: unknown_product, bad_quantity, bad_account, bad_contact."""
+    """Ordered refusals: unknown_product, bad_quantity, bad_account, bad_password, bad_contact."""
     product, rules = await ctx.catalogue.product(request.product_id, ctx.now())
-    if not 1 <= request.quantity <= product.max_quantity:
-        raise Problem("bad_quantity", Kind.INVALID, params={"field": "quantity", "max": product.max_quantity})
-    account = clean_account(product.account_template, request.account)
+    if not product.sells(request.quantity):
+        bounds = {"min": product.min_quantity, "max": product.max_quantity, "step": product.step_quantity}
+        raise Problem("bad_quantity", Kind.INVALID, params={"field": "quantity", **bounds})
+    values = clean_values(product.account_template, product.fields, request.account, request.fields)
+    shown = mask_values(fields_of(product.account_template, product.fields), values)
+    if request.query_password:
+        check_password(request.query_password, (request.contact.strip(), *values.values()))
+    contact = ""
+    if request.contact or not request.query_password:
+        contact = clean_contact(request.contact)
     language = "en" if request.language == "en" else "zh"
-    return _Checked(product, rules, request.quantity, account, clean_contact(request.contact), language)
+    return _Checked(product, rules, request.quantity, pack_values(values), shown, contact, language)
+
+
+def _digest(vault: Vault, request: PlaceRequest) -> bytes:
+    """What was asked, for telling a repetition from another request; of a password only its keyed hash goes in."""
+    if request.query_password:
+        hidden = vault.fingerprint(f"asked-password:{request.query_password}").hex()
+        request = msgspec.structs.replace(request, query_password=hidden)
+    return hashlib.sha256(msgspec.json.encode(request)).digest()
 
 
 async def place_order(ctx: Context, client: str, key: str, request: PlaceRequest, *, buckets: int) -> Placed:
@@ -59,7 +83,7 @@ async def place_order(ctx: Context, client: str, key: str, request: PlaceRequest
     """
     if not 8 <= len(key) <= 128 or len(client) > 128:
         raise Problem("bad_idempotency_key", Kind.INVALID)
-    digest = hashlib.sha256(msgspec.json.encode(request)).digest()
+    digest = _digest(ctx.vault, request)
     now, bucket = ctx.now(), ctx.rng.randrange(buckets)
     checked = await check_request(ctx, request)
     order_id = new_order_id(bucket, now, ctx.rng)
@@ -69,7 +93,7 @@ async def place_order(ctx: Context, client: str, key: str, request: PlaceRequest
         raise Problem("key_reused", Kind.CONFLICT)
     repeated = done.result == "repeat"
     if not repeated:
-        price = checked.product.price_fen * checked.quantity
+        price = checked.product.total_fen(checked.quantity)
         ctx.reader.placed(
             Snapshot(
                 bucket, order_id, checked.product.title_zh, price, now + timedelta(seconds=PAYMENT_WINDOW_S)
@@ -79,6 +103,8 @@ async def place_order(ctx: Context, client: str, key: str, request: PlaceRequest
         order_id = done.order_id
         if await ctx.reader.order(order_id) is None:  # a crash came between the placement and its order
             await ctx.batch.submit(_step(ctx.vault, now, order_id, checked, None))
+    if request.query_password:
+        await keep_password(ctx, order_id, request.query_password)
     return Placed(order_id=order_id, token=ctx.vault.token(order_id), repeated=repeated)
 
 
@@ -99,13 +125,13 @@ def _step(
             product.title_en,
             quantity,
             product.face_value_fen,
-            product.price_fen * quantity,
+            product.total_fen(quantity),
             product.cost_fen * quantity,
             product.supplier,
             product.supplier_product,
             checked.rules.version,
             product.promise_s,
-            mask(checked.account),
+            checked.account_mask,
             vault.seal(checked.account),
             vault.fingerprint(checked.account),
             mask(checked.contact),

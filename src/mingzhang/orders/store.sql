@@ -84,3 +84,11 @@ SELECT order_id, state, paid_at, cost_fen FROM orders
 -- name: count_orders
 -- How many orders there are.
 SELECT count(*) FROM orders
+
+-- name: insert_password
+-- Keep an order's query password (查询密码), once.
+INSERT INTO order_password (bucket, order_id, hash, set_at) VALUES ($1, $2, $3, $4) ON CONFLICT DO NOTHING
+
+-- name: read_password
+-- The hash of an order's query password.
+SELECT hash FROM order_password WHERE bucket = $1 AND order_id = $2

@@ -9,6 +9,7 @@ from typing import Any
 
 import msgspec
 
+from mingzhang.catalogue.fields import ACCOUNT, read_values
 from mingzhang.evidence import store as evidence
 from mingzhang.evidence.messages import HttpMessage, Reply
 from mingzhang.evidence.store import Fact
@@ -65,13 +66,15 @@ async def _dispatch(ctx: Context, attempt: Attempt) -> None:
     if sending is None:
         return
     ctx.crash_point("intent_to_call")
+    asked = read_values(ctx.vault.open(order.account_enc))
     answer = await ctx.suppliers[attempt.supplier].submit(
         SupplyRequest(
             attempt_no=attempt.attempt_no,
             kind=GoodsKind(attempt.kind),
             supplier_product=attempt.supplier_product,
             quantity=attempt.quantity,
-            account=ctx.vault.open(order.account_enc),
+            account=asked.pop(ACCOUNT),
+            fields=asked,
             face_value_fen=order.face_value_fen,
             safe_cost_fen=attempt.cost_fen,
         )

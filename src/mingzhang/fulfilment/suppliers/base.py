@@ -55,7 +55,10 @@ class GoodsKind(StrEnum):
 
 
 class SupplyRequest(msgspec.Struct, frozen=True, kw_only=True):
-    """What to buy. ``attempt_no``: unique for ever (R5). ``safe_cost_fen``: the most we will pay in all."""
+    """What to buy. ``attempt_no``: unique for ever (R5). ``safe_cost_fen``: the most we will pay in all.
+
+    ``fields``: what the product asks for besides the account, under the supplier's keys (region, server, …).
+    """
 
     attempt_no: str
     kind: GoodsKind
@@ -64,6 +67,7 @@ class SupplyRequest(msgspec.Struct, frozen=True, kw_only=True):
     account: str
     face_value_fen: int
     safe_cost_fen: int
+    fields: dict[str, str] = {}
 
 
 class Card(msgspec.Struct, frozen=True):

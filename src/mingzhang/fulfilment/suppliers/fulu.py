@@ -42,6 +42,7 @@ _GOODS: Final = "fulu.goods.list.get"
 _MAINTAIN: Final = "fulu.mobile.maintain.check"
 
 _NUMBER_MAX: Final = 50
+_FIELDS: Final = {"region": "charge_game_region", "server": "charge_game_srv"}
 _SECRET_BYTES: Final = 32
 _TEXT_MAX: Final = 200
 _GOODS_MAX: Final = 5000
@@ -315,7 +316,8 @@ def _order(request: SupplyRequest) -> tuple[str, _Biz]:
     }
     if request.kind is GoodsKind.CARD:
         return _CARD, bought
-    return _DIRECT, {**bought, "charge_account": request.account}
+    more: _Biz = {_FIELDS.get(name, name): text for name, text in request.fields.items()}
+    return _DIRECT, {**more, **bought, "charge_account": request.account}
 
 
 def _unknown(called: _Called) -> SupplyAnswer:

@@ -146,7 +146,7 @@ def test_further_fields_reach_each_supplier_under_its_own_keys_and_displace_noth
         account="wanderer",
         face_value_fen=1000,
         safe_cost_fen=990,
-        fields={"region": "R", "server": "S", "customer_order_no": "another", "buy_num": "9"},
+        fields=(("region", "R"), ("server", "S"), ("customer_order_no", "another"), ("buy_num", "9")),
     )
     method, sent = fulu._order(asked)
     assert method == "fulu.order.direct.add"

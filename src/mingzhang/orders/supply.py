@@ -74,7 +74,7 @@ async def _dispatch(ctx: Context, attempt: Attempt) -> None:
             supplier_product=attempt.supplier_product,
             quantity=attempt.quantity,
             account=asked.pop(ACCOUNT),
-            fields=asked,
+            fields=tuple(asked.items()),
             face_value_fen=order.face_value_fen,
             safe_cost_fen=attempt.cost_fen,
         )

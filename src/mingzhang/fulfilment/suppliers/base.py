@@ -67,7 +67,7 @@ class SupplyRequest(msgspec.Struct, frozen=True, kw_only=True):
     account: str
     face_value_fen: int
     safe_cost_fen: int
-    fields: dict[str, str] = {}
+    fields: tuple[tuple[str, str], ...] = ()
 
 
 class Card(msgspec.Struct, frozen=True):

@@ -316,7 +316,7 @@ def _order(request: SupplyRequest) -> tuple[str, _Biz]:
     }
     if request.kind is GoodsKind.CARD:
         return _CARD, bought
-    more: _Biz = {_FIELDS.get(name, name): text for name, text in request.fields.items()}
+    more: _Biz = {_FIELDS.get(name, name): text for name, text in request.fields}
     return _DIRECT, {**more, **bought, "charge_account": request.account}
 
 

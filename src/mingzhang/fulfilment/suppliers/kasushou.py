@@ -234,7 +234,7 @@ class Kasushou:
         if settings.callback_url:
             fields["url"] = settings.callback_url
         if request.kind is not GoodsKind.CARD:
-            fields["attach"] = {**request.fields, settings.account_field: request.account}
+            fields["attach"] = {**dict(request.fields), settings.account_field: request.account}
         return fields
 
     async def _call(self, path: str, fields: Mapping[str, object]) -> _Called:

@@ -1,6 +1,6 @@
 -- name: claim_at_once
--- The ordinary batch of claims in one call (0010); no row when one of the wishes needs to be looked at by itself.
-SELECT attempt_no, k, batch_id, n, unit_cost_fen, card_enc FROM claim_cards($1::text[], $2::text[], $3::int[], $4::bigint[], $5)
+-- The ordinary batch of claims in one call (0025); no row when one of the wishes needs to be looked at by itself.
+SELECT batches, ns, costs, cards FROM claim_cards($1::text[], $2::int[], $3::text[], $4::text[], $5::int[], $6::bigint[], $7)
 
 -- name: open_lines
 -- A line for each product that has none yet.

@@ -10,7 +10,8 @@ import asyncpg
 from mingzhang.app import desk_staff, reading, sample_shop, wiring, wiring_notices
 from mingzhang.app.settings import Settings
 from mingzhang.catalogue import store as catalogue
-from mingzhang.catalogue.accounts import clean_contact
+from mingzhang.catalogue.accounts import clean_account, clean_contact
+from mingzhang.catalogue.number_check import NumberCheck, require_in_use
 from mingzhang.catalogue.store import Product
 from mingzhang.evidence import store as evidence
 from mingzhang.evidence.messages import HttpMessage, Reply
@@ -59,6 +60,8 @@ WAYS_PHONE: Mapping[str, tuple[str, ...]] = {
 
 class Desk:
     """One installation, open for business. `aclose` frees connections."""
+
+    number_check: NumberCheck | None = None  # docs/catalogue.md; none is built in
 
     def __init__(self, settings: Settings, ctx: Context, http: Outbound) -> None:
         self.settings = settings
@@ -109,11 +112,21 @@ class Desk:
 
     async def place(self, client: str, key: str, request: PlaceRequest) -> Placed:
         """Place an order, once per (client, key)."""
+        await self._require_number(request)
         return await place_order(self.ctx, client, key, request, buckets=self.settings.buckets)
 
     async def check(self, request: PlaceRequest) -> None:
         """Refuse what placing would refuse, before the buyer confirms (R16)."""
         await check_request(self.ctx, request)
+        await self._require_number(request)
+
+    async def _require_number(self, request: PlaceRequest) -> None:
+        """Where the shop brought a service for it: refuse a mobile number that is not in use (R18)."""
+        if self.number_check is None:
+            return
+        product, _ = await self.ctx.catalogue.product(request.product_id, self.ctx.now())
+        if product.account_template == "phone_cn":
+            await require_in_use(self.number_check, clean_account("phone_cn", request.account))
 
     async def open_payment(
         self,

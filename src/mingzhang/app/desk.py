@@ -16,6 +16,8 @@ from mingzhang.catalogue.store import Product
 from mingzhang.evidence import store as evidence
 from mingzhang.evidence.messages import HttpMessage, Reply
 from mingzhang.fulfilment.stock.importer import import_cards
+from mingzhang.fulfilment.stock.store import read_unbooked_value
+from mingzhang.fulfilment.stock.trade import PARTY as STOCK
 from mingzhang.fulfilment.suppliers.base import Supplier
 from mingzhang.kit.clock import Clock
 from mingzhang.kit.database import DATABASE_AWAY, connect, open_pool, transaction
@@ -348,17 +350,21 @@ class Desk:
         self.ctx.catalogue.forget()
 
     async def book_opening_balances(self) -> None:
-        """Row 1: each supplier's prefund as it stands, once, citing the supplier's own answer."""
+        """Row 1: each supplier's prefund as it stands, once, citing the supplier's own answer.
+
+        Of own stock only what came in before imports were booked.
+        """
         for name, supplier in self.suppliers.items():
             answer = await supplier.balance()
             if not answer.known:
                 raise Problem("supplier_unavailable", Kind.UNAVAILABLE, name)
             async with transaction(self.pool) as conn:
                 now, subject = self.ctx.now(), f"CAPITAL-{name}"
-                if await ledger.has_capital(conn, subject) or not answer.free_fen:
+                free_fen = answer.free_fen if name != STOCK else await read_unbooked_value(conn)
+                if await ledger.has_capital(conn, subject) or not free_fen:
                     continue
                 cited = await evidence.keep_all(conn, self.ctx.rng, now, answer.messages)
-                posting = postings.capital_in(subject, party=name, place=FREE, amount_fen=answer.free_fen)
+                posting = postings.capital_in(subject, party=name, place=FREE, amount_fen=free_fen)
                 await ledger.write_shared(
                     conn, posting, evidence_id=cited or new_id(now, self.ctx.rng), now=now
                 )

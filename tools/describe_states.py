@@ -10,9 +10,12 @@ import sys
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 
+from mingzhang.catalogue import listing
+from mingzhang.catalogue.model import SLOW_FROM_S
 from mingzhang.fulfilment import schedule as supply_schedule
 from mingzhang.fulfilment import states as attempts
 from mingzhang.fulfilment.suppliers.base import Reason
+from mingzhang.kit import vocabulary
 from mingzhang.notices import states as notices
 from mingzhang.orders import states as orders
 from mingzhang.orders.supply import NOT_SENT_RETRY_S
@@ -81,12 +84,37 @@ def reasons() -> Iterator[str]:
     """The vocabulary of reasons, suppliers' first."""
     chinese, english = translations("zh"), translations("en")
     suppliers = [reason.value for reason in Reason]
-    yield "| Reason | A supplier's | zh | en |"
+    yield "| Reason | Of | Cause lies with | Mended by | What happens next | zh | en |"
+    yield "| --- | --- | --- | --- | --- | --- | --- |"
+    for code in [*suppliers, *(code for code in vocabulary.REASONS if code not in suppliers)]:
+        entry, said = vocabulary.REASONS[code], words.REASONS[code]
+        area = "a supplier's refusal" if code in suppliers else entry.area
+        yield (
+            f"| `{code}` | {area} | {entry.party} | {entry.mend} | `{entry.then}` "
+            f"| {chinese.gettext(said)} | {english.gettext(said)} |"
+        )
+    yield ""
+    yield "| What happens next | zh | en |"
+    yield "| --- | --- | --- |"
+    for then in vocabulary.Then:
+        said = words.NEXT[then]
+        yield f"| `{then}` | {chinese.gettext(said)} | {english.gettext(said)} |"
+
+
+def promises() -> Iterator[str]:
+    """What no listing may promise."""
+    yield "| Rule | Chinese | English |"
+    yield "| --- | --- | --- |"
+    for name, rule in listing.RULES.items():
+        yield f"| `{name}` | {rule.zh} | {rule.en} |"
+
+
+def floors() -> Iterator[str]:
+    """The least prices."""
+    yield "| Kind | Chinese | Least of the face value | Least of the cost |"
     yield "| --- | --- | --- | --- |"
-    for code in [*suppliers, *(code for code in words.REASONS if code not in suppliers)]:
-        said = words.REASONS[code]
-        mark = "yes" if code in suppliers else ""
-        yield f"| `{code}` | {mark} | {chinese.gettext(said)} | {english.gettext(said)} |"
+    for name, floor in listing.FLOORS.items():
+        yield f"| `{name}` | {floor.zh} | {floor.face_percent} % | {floor.cost_percent} % |"
 
 
 def policies() -> Iterator[str]:
@@ -112,7 +140,7 @@ def described() -> str:
         "",
         "## Order – `orders/states.py`",
         "",
-        *states(orders.TRANSITIONS, orders.MEANING),
+        *states(orders.TRANSITIONS, orders.MEANING, words.ORDER_STATES),
         "",
         f"Settled until news comes: {', '.join(f'`{state}`' for state in sorted(orders.FINAL))}.",
         "",
@@ -170,7 +198,7 @@ def described() -> str:
         "",
         "## Supplier attempt – `fulfilment/states.py`",
         "",
-        *states(attempts.TRANSITIONS, attempts.MEANING),
+        *states(attempts.TRANSITIONS, attempts.MEANING, words.SUPPLY_STATES),
         "",
         *diagram(attempts.TRANSITIONS, "ready"),
         "",
@@ -200,9 +228,22 @@ def described() -> str:
         "due again with `last_error`. Told again with the same content: nothing; with other content: a row in",
         "`conflict`, the first fact stands.",
         "",
-        "## Reasons – `web/words.py`",
+        "## Listing check (R30) – `catalogue/listing.py`",
         "",
-        "An open vocabulary (R44): adapters map their codes to the suppliers' part of it (R21–R23).",
+        "What is put on sale, by whatever way ([catalogue](catalogue.md)), may not promise this in any title or text:",
+        "",
+        *promises(),
+        "",
+        f"Nor may a unit cost less than this (`{listing.BELOW_FLOOR}`), at no quantity; `mobile_slow` is a promise of",
+        f"{span(SLOW_FROM_S)} or more:",
+        "",
+        *floors(),
+        "",
+        "## Reasons – `kit/vocabulary.py`",
+        "",
+        "An open vocabulary (R44), words in `web/words.py`: adapters map their codes to the suppliers' part of it",
+        "(R21–R23). A refusal with a code that no table lists is `supplier_error`, its raw code kept beside it; an answer",
+        "that is no positive refusal is no reason but an unknown outcome. Machines read `GET /api/v1/vocabulary`.",
         "",
         *reasons(),
     ]

@@ -20,7 +20,8 @@ from house import House, open_house
 
 EXAMPLES = int(os.environ.get("API_EXAMPLES", "40"))
 
-
+# There is nothing to generate: no parameter, no body.
+WITHOUT_INPUT = {"getVocabulary"}
 # A schema can say that the account is a text, not that it is a telephone number: 422 is a right answer.
 BEYOND_THE_SCHEMA = [positive_data_acceptance]
 
@@ -65,7 +66,7 @@ async def test_generated_requests_are_answered_as_described(
         order_id = await house.place() if inside else ""
         token = house.desk.ctx.vault.token(order_id) if inside else ""
         legs = await house.desk.pool.fetchval("SELECT count(*) FROM leg")
-        for name in CALLS:
+        for name in CALLS.keys() - WITHOUT_INPUT:
             sent = await asyncio.to_thread(send_all, house, name, order_id, token)
             assert sent >= EXAMPLES // 4
         assert await house.desk.pool.fetchval("SELECT count(*) FROM leg") == legs

@@ -6,8 +6,9 @@ import time
 from collections.abc import AsyncIterator, Iterator
 
 import pytest
-from rigs import CHANNELS, SUPPLIERS, ChannelRig, SupplierRig
+from rigs import CHANNEL_NAMES, SUPPLIER_NAMES, open_channel, open_supplier
 
+from mingzhang.app.check_adapters.rig import ChannelRig, SupplierRig
 from mingzhang.kit.clock import Clock, clock_from_spec
 from simulator_process import SimulatorProcess
 
@@ -25,17 +26,17 @@ def simulator(clock: Clock) -> Iterator[SimulatorProcess]:
         yield process
 
 
-@pytest.fixture(params=CHANNELS)
+@pytest.fixture(params=CHANNEL_NAMES)
 async def channel(
     request: pytest.FixtureRequest, simulator: SimulatorProcess, clock: Clock
 ) -> AsyncIterator[ChannelRig]:
-    async with CHANNELS[request.param](simulator, clock) as rig:
+    async with open_channel(request.param, simulator, clock) as rig:
         yield rig
 
 
-@pytest.fixture(params=SUPPLIERS)
+@pytest.fixture(params=SUPPLIER_NAMES)
 async def supplier(
     request: pytest.FixtureRequest, simulator: SimulatorProcess, clock: Clock
 ) -> AsyncIterator[SupplierRig]:
-    async with SUPPLIERS[request.param](simulator, clock) as rig:
+    async with open_supplier(request.param, simulator, clock) as rig:
         yield rig

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import AsyncIterator
 
 import pytest
-from rigs import CHANNELS, ChannelRig, new_order
+from rigs import ChannelRig, new_order, open_channel
 
 from mingzhang.evidence.messages import HttpMessage, Standing
 from mingzhang.kit.clock import Clock
@@ -17,7 +17,7 @@ from simulator_process import SimulatorProcess
 async def certified(clock: Clock) -> AsyncIterator[ChannelRig]:
     """A simulator of its own: the change stays with it."""
     with SimulatorProcess("--clock", clock.spec(), "--seed", "12") as process:
-        async with CHANNELS["alipay-certificate"](process, clock) as rig:
+        async with open_channel("alipay-certificate", process, clock) as rig:
             yield rig
 
 
@@ -25,7 +25,7 @@ async def test_a_new_certificate_is_met_by_asking_and_then_notifies_fit(certifie
     before, after = new_order(), new_order()
     first = await certified.channel.open(certified.request(before))
     second = await certified.channel.open(certified.request(after))
-    await certified.simulator.tell("POST", "/alipay/rotate-certificate", {})
+    await certified.world.tell("POST", "/alipay/rotate-certificate", {})
     await certified.pay(first.url)
 
     def of(order: str) -> HttpMessage | None:
@@ -50,7 +50,7 @@ async def test_a_new_certificate_is_met_by_asking_and_then_notifies_fit(certifie
 async def test_an_unknown_serial_number_is_asked_about_once(certified: ChannelRig) -> None:
     order = new_order()
     await certified.pay((await certified.channel.open(certified.request(order))).url)
-    await certified.simulator.fault(order, "alipay", "cert_unknown_serial", times=3)
+    await certified.world.fault(order, "alipay", "cert_unknown_serial", times=3)
     answers = [await certified.channel.query(f"{order}P1") for _ in range(3)]
     assert {answer.state for answer in answers} == {TradeState.UNKNOWN}
     assert [len(answer.messages) for answer in answers] == [4, 2, 2]

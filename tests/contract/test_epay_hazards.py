@@ -6,7 +6,7 @@ from collections.abc import AsyncIterator, Callable
 
 import msgspec
 import pytest
-from rigs import CHANNELS, ChannelRig, new_order
+from rigs import ChannelRig, new_order, open_channel
 
 from mingzhang.evidence.messages import HttpMessage, Standing
 from mingzhang.kit.clock import Clock
@@ -19,7 +19,7 @@ from simulator_process import SimulatorProcess
 
 @pytest.fixture
 async def rig(simulator: SimulatorProcess, clock: Clock) -> AsyncIterator[ChannelRig]:
-    async with CHANNELS["epay"](simulator, clock) as rig:
+    async with open_channel("epay", simulator, clock) as rig:
         yield rig
 
 
@@ -29,7 +29,7 @@ def adapter(rig: ChannelRig) -> Epay:
 
 
 async def hazard(rig: ChannelRig, order: str, name: str, **params: object) -> None:
-    await rig.simulator.fault(order, "epay", name, **params)
+    await rig.world.fault(order, "epay", name, **params)
 
 
 async def opened(rig: ChannelRig, order: str) -> str:
@@ -94,7 +94,7 @@ async def test_an_order_that_the_aggregator_forgot_may_still_be_paid(rig: Channe
     await opened(rig, order)
     assert (await rig.channel.query(f"{order}P1")).state is TradeState.NOT_FOUND
     pay = {"out_trade_no": f"{order}P1", "late": True}
-    assert (await rig.simulator.tell("POST", "/buyers/pay", pay))["result"] == "paid"
+    assert (await rig.world.tell("POST", "/buyers/pay", pay))["result"] == "paid"
     assert (await rig.channel.query(f"{order}P1")).state is TradeState.PAID
 
 
@@ -152,6 +152,6 @@ async def test_while_the_key_changes_the_old_one_is_still_heard(rig: ChannelRig)
     came = next(message for message in rig.inbox.came if f"{order}P1" in message.query)
     assert rig.channel.read_notify(came).refusal == "bad_signature"
     both = msgspec.structs.replace(
-        adapter(rig)._settings, previous_key=rig.simulator.ready["epay"]["previous_key"]
+        adapter(rig)._settings, previous_key=rig.world.ready["epay"]["previous_key"]
     )
     assert Epay(both, Outbound()).read_notify(came).state is TradeState.PAID

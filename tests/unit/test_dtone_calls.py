@@ -213,7 +213,7 @@ async def test_a_confirmation_may_be_rejected_by_the_platform() -> None:
     [
         (1000400, "400 Bad Request", Reason.SUPPLIER_ERROR),
         (1000401, "401 Unauthorized", Reason.SUPPLIER_ERROR),
-        (1003001, "404 Not Found", Reason.STOCK_OUT),
+        (1003001, "404 Not Found", Reason.OFF_SALE),
         (1005003, "400 Bad Request", Reason.WRONG_ACCOUNT),
         (1006001, "400 Bad Request", Reason.PREFUND_SHORT),
         (1009503, "503 Service Unavailable", Reason.MAINTENANCE),

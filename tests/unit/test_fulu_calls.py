@@ -183,7 +183,7 @@ REFUSALS = [
     (3003, "商品维护中", Reason.MAINTENANCE),
     (3004, "商品在维护期内", Reason.MAINTENANCE),
     (3005, "商品库存不足", Reason.STOCK_OUT),
-    (3002, "商品已下架", Reason.STOCK_OUT),
+    (3002, "商品已下架", Reason.OFF_SALE),
     (4004, "充值账号在黑名单中", Reason.ACCOUNT_BANNED),
     (1016, "签名错误", Reason.SUPPLIER_ERROR),
     (2002, "无效的商户或应用", Reason.SUPPLIER_ERROR),

@@ -222,7 +222,7 @@ async def test_turned_away_at_the_door_is_not_sent() -> None:
         ("账户余额不足，请先充值", Reason.PREFUND_SHORT),
         ("商品维护中，暂停下单", Reason.MAINTENANCE),
         ("商品库存不足", Reason.STOCK_OUT),
-        ("商品不存在或已下架", Reason.STOCK_OUT),
+        ("商品不存在或已下架", Reason.OFF_SALE),
         ("安全价格小于商品售价", Reason.PRICE_CHANGED),
         ("充值账号格式错误", Reason.WRONG_ACCOUNT),
         ("该号码归属地不支持", Reason.WRONG_REGION),

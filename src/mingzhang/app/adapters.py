@@ -52,7 +52,7 @@ class Found(msgspec.Struct, frozen=True, kw_only=True):
     package: str = OURS
     version: str = ""
 
-    def load(self, group: str) -> Callable[[Given], Any]:
+    def load(self, group: str) -> Callable[..., Any]:
         """Its factory. Raises Problem ``adapter_broken`` with what its module said."""
         try:
             factory = EntryPoint(self.name, self.target, group).load()

@@ -122,6 +122,57 @@ UNION ALL SELECT n.kind, n.value, n.bucket, n.order_id FROM number n WHERE n.kin
 UNION ALL SELECT n.kind, n.value, n.bucket, n.order_id FROM number n
 WHERE n.kind NOT IN ('transaction', 'supplier', 'serial')
 
+-- name: list_stock_findings
+-- Own card stock against itself and against what was delivered: at most 1000 things that disagree, none when all is well.
+SELECT code, subject, detail FROM (
+  SELECT 'shelf_differs' AS code, s.batch_id AS subject, 'available=' || s.available || ' of ' || b.cards
+    || ' given=' || coalesce(i.given, 0) || ' withdrawn=' || coalesce(w.gone, 0) AS detail
+  FROM card_shelf s JOIN card_batch b ON b.batch_id = s.batch_id
+  LEFT JOIN (SELECT batch_id, count(*) AS given FROM card_claim_item WHERE NOT reusable GROUP BY batch_id) i
+    ON i.batch_id = s.batch_id
+  LEFT JOIN (SELECT batch_id, count(*) AS gone FROM card_withdrawal GROUP BY batch_id) w ON w.batch_id = s.batch_id
+  WHERE s.available <> b.cards - coalesce(i.given, 0) - coalesce(w.gone, 0)
+  UNION ALL
+  SELECT 'claim_differs', c.attempt_no, 'cards=' || coalesce(g.cards, 0) || ' of ' || c.quantity || ' cost=' || c.cost_fen
+    || ' of ' || coalesce(g.cost_fen, 0)
+  FROM card_claim c LEFT JOIN (
+    SELECT i.attempt_no, count(*) AS cards, sum(CASE WHEN i.reusable THEN 0 ELSE b.unit_cost_fen END) AS cost_fen
+    FROM card_claim_item i
+    JOIN card_batch b ON b.batch_id = i.batch_id GROUP BY i.attempt_no) g ON g.attempt_no = c.attempt_no
+  WHERE (coalesce(g.cards, 0), coalesce(g.cost_fen, 0))
+    <> (CASE c.state WHEN 'claimed' THEN c.quantity ELSE 0 END, c.cost_fen)
+  UNION ALL
+  SELECT 'batch_money_differs', b.batch_id, 'booked=' || coalesce(l.fen, 0) || ' bought=' || b.cards * b.unit_cost_fen
+    || ' lost=' || coalesce(x.lost_fen, 0) || ' money=' || b.money
+  FROM card_batch b
+  LEFT JOIN (SELECT subject, sum(amount_fen) AS fen FROM leg
+    WHERE bucket = 0 AND place = 'supplier.free' AND party = 'stock' AND owner = 'F' GROUP BY subject) l
+    ON l.subject = 'BATCH-' || b.batch_id
+  LEFT JOIN (SELECT batch_id, sum(cost_fen) AS lost_fen FROM card_exit GROUP BY batch_id) x ON x.batch_id = b.batch_id
+  WHERE coalesce(l.fen, 0) <> CASE WHEN b.money IN ('capital', 'custody') AND NOT b.reusable
+    THEN b.cards * b.unit_cost_fen ELSE 0 END - coalesce(x.lost_fen, 0)
+  UNION ALL
+  SELECT 'batch_missing', l.subject, 'fen=' || l.amount_fen FROM leg l
+  WHERE l.bucket = 0 AND l.subject LIKE 'BATCH-%' AND l.n = 0
+    AND NOT EXISTS (SELECT FROM card_batch b WHERE 'BATCH-' || b.batch_id = l.subject)
+  UNION ALL
+  SELECT 'sale_cost_differs', a.attempt_no, 'settled=' || coalesce(l.fen, 0) || ' claim=' || c.cost_fen
+  FROM supply_attempt a JOIN card_claim c ON c.attempt_no = a.attempt_no AND c.state = 'claimed'
+  LEFT JOIN LATERAL (SELECT sum(amount_fen) AS fen FROM leg WHERE bucket = a.bucket AND subject = a.order_id
+    AND place = 'supplier.settled' AND party = 'stock#' || a.n AND owner = 'o') l ON true
+  WHERE a.supplier = 'stock' AND a.state = 'succeeded' AND coalesce(l.fen, 0) <> c.cost_fen
+  UNION ALL
+  SELECT 'claim_missing', a.attempt_no, 'order=' || a.order_id FROM supply_attempt a
+  WHERE a.supplier = 'stock' AND a.state = 'succeeded' AND NOT EXISTS (
+    SELECT FROM card_claim c WHERE c.attempt_no = a.attempt_no AND c.state = 'claimed' AND c.quantity = a.quantity)
+  UNION ALL
+  SELECT 'card_differs', d.attempt_no, 'order=' || d.order_id || ' card=' || d.n FROM delivered_card d
+  JOIN supply_attempt a ON a.bucket = d.bucket AND a.attempt_no = d.attempt_no AND a.supplier = 'stock'
+  LEFT JOIN card_claim_item i ON i.attempt_no = d.attempt_no AND i.k = d.n
+  LEFT JOIN card c ON c.batch_id = i.batch_id AND c.n = i.n
+  WHERE c.card_hash IS DISTINCT FROM d.card_hash
+) found LIMIT 1000
+
 -- name: list_guards
 -- The triggers that are there, with what they call.
 SELECT c.relname AS name, t.tgname AS trigger, t.tgenabled::text AS enabled, t.tgtype::int AS type, p.prosrc AS body

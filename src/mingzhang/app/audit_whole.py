@@ -15,7 +15,7 @@ from mingzhang.ledger.model import Finding, named, rollup_findings
 from mingzhang.ledger.places import Account
 
 _TRIGGER: Final = re.compile(
-    r"CREATE TRIGGER (?P<made>\w+) BEFORE (?P<events>[A-Z ]+?) ON (?P<table>\w+)\s+"
+    r"CREATE TRIGGER (?P<made>\w+) BEFORE (?P<events>[A-Z][A-Za-z_, ]*?)\s+ON (?P<table>\w+)\s+"
     r"(?P<row>FOR EACH ROW\s+)?EXECUTE FUNCTION (?P<function>\w+)\(\)"
     r"|DROP TRIGGER (?:IF EXISTS )?(?P<gone>\w+) ON (?P<gone_table>\w+)"
 )
@@ -99,7 +99,7 @@ def _not_zero(sums: dict[Account, int]) -> dict[Account, int]:
 
 
 async def whole_findings(conn: asyncpg.Connection, since: datetime) -> AsyncIterator[Finding]:
-    """Invariant 7: guards in place, bodies as hashed. From the beginning also: numbers without ground."""
+    """Invariant 7: guards in place, bodies as hashed. From the beginning also: numbers without ground, card stock."""
     for finding in await _guards(conn):
         yield finding
     for row in await conn.fetch(SQL.list_altered_evidence, since, timeout=TIMEOUT_S):
@@ -110,6 +110,8 @@ async def whole_findings(conn: asyncpg.Connection, since: datetime) -> AsyncIter
     for row in await conn.fetch(SQL.list_unfounded_numbers, timeout=TIMEOUT_S):
         detail = f"bucket={row['bucket']} number={row['kind']}/{row['value']}"
         yield Finding(8, "number_unfounded", row["order_id"], detail)
+    for row in await conn.fetch(SQL.list_stock_findings, timeout=TIMEOUT_S):
+        yield Finding(8, row["code"], row["subject"], row["detail"])
 
 
 def _wanted_guards(text: str) -> dict[tuple[str, str], tuple[int, str]]:
@@ -121,7 +123,7 @@ def _wanted_guards(text: str) -> dict[tuple[str, str], tuple[int, str]]:
             wanted.pop((match["gone_table"], match["gone"]), None)
             continue
         kind = _BEFORE + (_ROW if match["row"] else 0)
-        kind += sum(_TYPES[event] for event in match["events"].split(" OR "))
+        kind += sum(_TYPES[event.split()[0]] for event in match["events"].split(" OR "))
         wanted[match["table"], match["made"]] = kind, bodies[match["function"]]
     return wanted
 

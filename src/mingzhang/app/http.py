@@ -25,6 +25,7 @@ from mingzhang.app import (
     http_pages,
     http_staff,
     http_staff_orders,
+    http_vocabulary,
     metrics,
 )
 from mingzhang.app.desk import Desk
@@ -161,6 +162,7 @@ def create_app(desk: Desk) -> Litestar:
         *http_staff.HANDLERS,
         *http_staff_orders.HANDLERS,
         http_api.ROUTER,
+        http_vocabulary.ROUTER,
         http_docs.docs,
         create_static_files_router(
             path="/static", directories=[static], cache_control=CacheControlHeader(max_age=300, public=True)

@@ -10,6 +10,7 @@ from mingzhang.fulfilment.store import SQL as FULFILMENT
 from mingzhang.fulfilment.store import Attempt, list_attempts
 from mingzhang.kit.ids import bucket_of
 from mingzhang.kit.vault import Vault
+from mingzhang.kit.vocabulary import REASONS, Then
 from mingzhang.ledger.postings import buyer_parts
 from mingzhang.ledger.store import SQL as LEDGER
 from mingzhang.ledger.store import read_balances
@@ -57,6 +58,7 @@ async def read_page(
     typical = await times.of(conn, order.product_id)
     unsure = _uncertainty(order, payment, attempt)
     claims = await list_claims(conn, order_id)
+    reason = _reason(attempt)
     page = OrderPage(
         order_id=order.order_id,
         title_zh=order.title_zh,
@@ -71,7 +73,9 @@ async def read_page(
         expires_at=order.expires_at,
         pay_badge=_pay_badge(order, payment, refund, now),
         supply_badge=_supply_badge(order, attempt),
-        reason=_reason(attempt),
+        reason=reason,
+        reason_party=_cause(reason),
+        reason_then=_then(order, reason),
         reason_text=str(attempt.feedback.get("recharge_description", "")) if attempt else "",
         sentence=_sentence(order, payment, attempt, refund, now),
         bar=_bar(order, attempt, refund),
@@ -169,6 +173,22 @@ def _reason(attempt: Attempt | None) -> str:
     if attempt is None:
         return ""
     return "supplier_reversed" if attempt.state == "reversed" else attempt.reason
+
+
+def _cause(reason: str) -> str:
+    entry = REASONS.get(reason)
+    return entry.party if entry is not None else ""
+
+
+def _then(order: Order, reason: str) -> str:
+    """What happens next: the order's own state knows better than the reason alone."""
+    if not reason or order.state == "refunded":
+        return ""
+    if order.state in {"refunding", "needs_person"}:
+        in_part = order.reason == "partly_delivered"
+        return Then.PERSON if order.state == "needs_person" else Then.REFUND_REST if in_part else Then.REFUND
+    entry = REASONS.get(reason)
+    return entry.then if entry is not None else Then.PERSON
 
 
 def _supply_badge(order: Order, attempt: Attempt | None) -> str:

@@ -11,18 +11,10 @@ import msgspec
 
 from mingzhang.fulfilment.store import Attempt
 from mingzhang.fulfilment.suppliers.base import Reason
+from mingzhang.kit.vocabulary import Mend, mended_by
 
 ATTEMPTS_MAX: Final = 20
-MENDABLE: Final = frozenset(
-    {
-        Reason.VELOCITY,
-        Reason.STOCK_OUT,
-        Reason.MAINTENANCE,
-        Reason.PRICE_CHANGED,
-        Reason.PREFUND_SHORT,
-        Reason.SUPPLIER_ERROR,
-    }
-)
+MENDABLE: Final = mended_by(Mend.FAILOVER) | {Reason.PREFUND_SHORT}
 """Reasons that lie with the supplier or with us there, and not with the buyer's account."""
 
 

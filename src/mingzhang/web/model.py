@@ -169,6 +169,8 @@ class OrderPage(msgspec.Struct, frozen=True, kw_only=True):
     supply_badge: str
     reason: str  # supplier's refusal in our vocabulary, or ""
     reason_text: str  # the supplier's own words
+    reason_party: str = ""  # where the cause lies (kit/vocabulary.py): buyer, shop, supplier, channel
+    reason_then: str = ""  # what happens next, as a code of the vocabulary
     sentence: Sentence
     bar: tuple[Step, ...]
     money: tuple[MoneyPart, ...]

@@ -29,6 +29,8 @@ TABLES: Final[Mapping[str, tuple[Mapping[str, str], str]]] = {
     "party": (words.PARTIES, words.PARTY_GENERAL),
     "way": (words.WAYS, words.WAY_GENERAL),
     "reason": (words.REASONS, words.REASON_GENERAL),
+    "responsible": (words.RESPONSIBLE, words.PARTY_GENERAL),
+    "next": (words.NEXT, words.GENERAL),
     "number": (words.NUMBERS, words.NUMBER_GENERAL),
     "feedback": (words.FEEDBACK, words.FEEDBACK_GENERAL),
     "standing": (words.STANDINGS, words.GENERAL),

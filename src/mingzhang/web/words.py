@@ -204,8 +204,11 @@ REASONS: Final[Mapping[str, str]] = {
     "account_banned": N_("目标账号被封禁或停用"),
     "velocity": N_("充值过于频繁，触发供应商风控"),
     "wrong_account": N_("充值账号不存在或不支持"),
+    "account_incomplete": N_("充值账号不完整"),
     "wrong_region": N_("账号所在地区不支持此商品"),
+    "number_suspended": N_("充值号码已停机或注销"),
     "stock_out": N_("供应商暂时缺货"),
+    "off_sale": N_("商品已在供应商处下架"),
     "maintenance": N_("供应商或运营商系统维护"),
     "price_changed": N_("供应商调价，本店按下单价不再采购"),
     "prefund_short": N_("本店在供应商的预存款不足（本店的责任）"),
@@ -249,9 +252,52 @@ REASONS: Final[Mapping[str, str]] = {
     "claim_other_order": N_("买家给的单号属于另一张订单"),
     "claim_unknown_order": N_("买家给的付款在渠道有，但不是本店的单号"),
     "notice_failed": N_("通知没有发出去"),
+    "key_ends": N_("密钥或证书快到期"),
     "resupply_refused": N_("补发被供应商拒绝"),
 }
 REASON_GENERAL: Final = N_("其他原因，客服可以为您说明")
+
+# The rest of the vocabulary (kit/vocabulary.py): where the cause lies, what happens next.
+RESPONSIBLE: Final[Mapping[str, str]] = {
+    "buyer": N_("下单时所填，或付款时所付"),
+    "shop": N_("本店"),
+    "supplier": N_("供应商（对您由本店负责）"),
+    "channel": N_("支付渠道（由本店跟进）"),
+}
+NEXT: Final[Mapping[str, str]] = {
+    "next_supplier": N_("本店自动改由下一家供应商充值；都不行就全额原路退款，不需要您做什么。"),
+    "correct": N_("请修改充值账号，或选择退款；逾时未改，全额原路退款。"),
+    "wait_prefund": N_("本店补足预存款后自动发送；逾时全额原路退款。"),
+    "ask_on": N_("本店按同一单号继续查询，不会重复充值。"),
+    "choose": N_("本店继续查询；过了承诺时间，您可以选择退款或继续等待。"),
+    "refund": N_("款项原路退回，不需要您做什么。"),
+    "refund_rest": N_("未到账的部分原路退回，不需要您做什么。"),
+    "wait_float": N_("退款排队，备付金补足后自动发出。"),
+    "go_on": N_("订单继续；商品已停售或改价的，全额原路退款。"),
+    "order_again": N_("没有扣款，可以重新下单；已付款的，本店会查到并继续。"),
+    "shop_bears": N_("费用由本店承担，您的退款不受影响。"),
+    "person": N_("客服核实后处理，结果写在订单页上。"),
+}
+ORDER_STATES: Final[Mapping[str, str]] = {
+    "awaiting_payment": N_("待支付"),
+    "closed": N_("已关闭"),
+    "paid": N_("已支付"),
+    "supplying": N_("充值中"),
+    "needs_person": N_("待客服处理"),
+    "delivered": N_("到账成功"),
+    "refunding": N_("退款中"),
+    "refunded": N_("已退款"),
+}
+SUPPLY_STATES: Final[Mapping[str, str]] = {
+    "ready": N_("准备发送"),
+    "sending": N_("已发送供应商"),
+    "processing": N_("供应商处理中"),
+    "unknown": N_("结果确认中"),
+    "succeeded": N_("到账成功"),
+    "refused": N_("供应商拒绝"),
+    "reversed": N_("供应商到账后又撤回"),
+    "cancelled": N_("没有发出，已取消"),
+}
 
 # Keys: channel, supplier, amount, shop.
 EVENTS: Final[Mapping[str, str]] = {
@@ -440,6 +486,7 @@ WORK_KINDS: Final[Mapping[str, str]] = {
     "conflict": N_("说法冲突"),
     "claim": N_("付款凭证"),
     "notice": N_("没发出去的通知"),
+    "key": N_("密钥与证书"),
 }
 WORK_ACTIONS: Final[Mapping[str, str]] = {
     "ask_channel": N_("补发回调（再问渠道）"),
@@ -458,6 +505,7 @@ NOTICE_TEMPLATES: Final[Mapping[str, str]] = {
     "refunded": N_("渠道已退款"),
     "choice_open": N_("请买家选择"),
     "needs_person": N_("需要人工"),
+    "key_ends": N_("密钥或证书快到期"),
 }
 NOTICE_AUDIENCES: Final[Mapping[str, str]] = {
     "buyer": N_("买家"),

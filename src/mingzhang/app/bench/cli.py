@@ -14,6 +14,7 @@ import typer
 from rich.console import Console
 from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
 
+from mingzhang.app.bench.cards import run_cards
 from mingzhang.app.bench.core import run_core
 from mingzhang.app.bench.inbound import run_inbound
 
@@ -57,3 +58,9 @@ def core(seconds: Seconds = 4, as_json: AsJson = False) -> None:
 def http(seconds: Seconds = 4, as_json: AsJson = False) -> None:
     """The inbound side over HTTP at 64 connections, beside pgbench writing the same rows."""
     _bench(run_inbound, seconds, as_json)
+
+
+@app.command()
+def cards(seconds: Seconds = 4, as_json: AsJson = False) -> None:
+    """One product's own stock sold by 64 callers, each card once, beside pgbench with FOR UPDATE SKIP LOCKED."""
+    _bench(run_cards, seconds, as_json)

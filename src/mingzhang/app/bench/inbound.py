@@ -25,15 +25,15 @@ from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import padding, rsa
 
 from mingzhang.app.audit import run_audit
-from mingzhang.app.bench.core import open_bench, processes
+from mingzhang.app.bench.core import open_bench
 from mingzhang.app.bench.floor import Floor, make_schema
 from mingzhang.app.bench.machine import cpu_of_family, percentile_ms, read_usage
 from mingzhang.app.bench.plain_http import Line
+from mingzhang.app.bench.rounds import ROUNDS, processes
 from mingzhang.app.bench.whole import run_whole
 from mingzhang.kit.errors import Kind, Problem
 
 CONNECTIONS: Final = 64
-ROUNDS: Final = 3
 ORDERS_A_SECOND: Final = 300  # of the length asked for
 WHOLE_ORDERS: Final = 200
 REPEATED, FORGED = 0.10, 0.01

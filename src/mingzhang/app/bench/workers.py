@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import multiprocessing
 import time
-from collections.abc import Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from multiprocessing.connection import Connection
 from typing import Any, Final
 
@@ -13,12 +13,15 @@ from mingzhang.app.bench.core_steps import Slice, run_slice
 from mingzhang.app.desk import open_desk
 from mingzhang.app.settings import Settings
 from mingzhang.kit.errors import Kind, Problem
+from mingzhang.orders.context import Context
 
+Part = Callable[[Context, int, float, str], Awaitable[Slice]]
+"""What a process does when it is told: so many callers, for so long, under a name."""
 START_REAL_S: Final = 0.3  # between the order to begin and the beginning, so that all begin together
 READY_REAL_S: Final = 60.0
 
 
-def _serve(pipe: Connection, settings: dict[str, Any]) -> None:
+def _serve(pipe: Connection, settings: dict[str, Any], part: Part) -> None:
     """The process: do what comes down the pipe until it closes."""
 
     async def work() -> None:
@@ -29,7 +32,7 @@ def _serve(pipe: Connection, settings: dict[str, Any]) -> None:
                 callers, seconds, name, begin_at = order
                 await asyncio.sleep(begin_at - time.time())
                 try:
-                    pipe.send(await run_slice(desk.ctx, callers, seconds, name))
+                    pipe.send(await part(desk.ctx, callers, seconds, name))
                 except Problem as problem:
                     pipe.send(str(problem))
         finally:
@@ -44,16 +47,19 @@ def _serve(pipe: Connection, settings: dict[str, Any]) -> None:
 
 
 class Workers:
-    """So many processes; `run` spreads the callers over them. Use as a context manager."""
+    """So many processes; `run` spreads the callers over them. Use as a context manager.
 
-    def __init__(self, settings: Settings, count: int) -> None:
+    ``part``: a function of a module, named to the processes.
+    """
+
+    def __init__(self, settings: Settings, count: int, part: Part = run_slice) -> None:
         context = multiprocessing.get_context("spawn")
         values = {name: getattr(settings, name) for name in settings.__struct_fields__}
         self._pipes: list[Connection] = []
         self._processes = []
         for _ in range(count):
             ours, theirs = context.Pipe()
-            process = context.Process(target=_serve, args=(theirs, values), daemon=True)
+            process = context.Process(target=_serve, args=(theirs, values, part), daemon=True)
             process.start()
             theirs.close()
             self._pipes.append(ours)

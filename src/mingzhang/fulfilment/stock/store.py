@@ -87,30 +87,39 @@ async def _claim_at_once(
     """The ordinary way: one call for all; None when nothing was done."""
     if len({wish.attempt_no for wish in wishes}) < len(wishes):
         return None
-    rows = await conn.fetch(
+    wishes = sorted(wishes, key=lambda wish: wish.product)  # stable: within a product they keep their order
+    needed: dict[str, int] = defaultdict(int)
+    for wish in wishes:
+        needed[wish.product] += wish.quantity
+    row = await conn.fetchrow(
         SQL.claim_at_once,
+        list(needed),
+        list(needed.values()),
         [wish.attempt_no for wish in wishes],
         [wish.product for wish in wishes],
         [wish.quantity for wish in wishes],
         [wish.safe_cost_fen for wish in wishes],
         now,
     )
-    if not rows:
+    if row is None:
         return None
-    cards: dict[str, list[ShelfCard]] = defaultdict(list)
-    for number, _, batch_id, n, unit_cost_fen, card_enc in sorted(rows, key=lambda row: (row[0], row[1])):
-        cards[number].append(
-            ShelfCard(batch_id=batch_id, n=n, unit_cost_fen=unit_cost_fen, reusable=False, card_enc=card_enc)
+    batches, ns, costs, sealed = row
+    claims: dict[str, Claim] = {}
+    at = 0
+    for wish in wishes:
+        end = at + wish.quantity
+        claims[wish.attempt_no] = Claim(
+            attempt_no=wish.attempt_no,
+            product=wish.product,
+            quantity=wish.quantity,
+            state="claimed",
+            reason="",
+            cost_fen=sum(costs[at:end]),
+            claimed_at=now,
+            cards=tuple(map(ClaimedCard, batches[at:end], ns[at:end], sealed[at:end])),
         )
-    grants = [
-        Grant(
-            wish=wish,
-            cards=tuple(cards[wish.attempt_no]),
-            cost_fen=sum(card.unit_cost_fen for card in cards[wish.attempt_no]),
-        )
-        for wish in wishes
-    ]
-    return {grant.wish.attempt_no: _claim_of(grant, now) for grant in grants}
+        at = end
+    return claims
 
 
 async def _claim_by_looking(
@@ -186,3 +195,8 @@ def _claim_of(grant: Grant, now: datetime) -> Claim:
 async def read_levels(conn: asyncpg.Connection, now: datetime) -> list[Level]:
     """What is left, product by product; products that have nothing on the shelf are missing."""
     return [Level(**row) for row in await conn.fetch(SQL.read_levels, now)]
+
+
+async def read_unbooked_value(conn: asyncpg.Connection) -> Fen:
+    """What lies on the shelf, at cost, and no posting tells of: batches from before imports were booked."""
+    return int(await conn.fetchval(SQL.read_unbooked_value))

@@ -32,13 +32,19 @@ class SupplyState(StrEnum):
 
 
 class Reason(StrEnum):
-    """Why a supplier refused, in the product's own words (R21-R23). Adapters map their codes to these."""
+    """Why a supplier refused, in the product's own words (R21-R23): its part of `kit/vocabulary.py`.
+
+    Adapters map their codes to these; a refusal with a code that is not listed is SUPPLIER_ERROR, its raw code kept.
+    """
 
     ACCOUNT_BANNED = "account_banned"
     VELOCITY = "velocity"
     WRONG_ACCOUNT = "wrong_account"
+    ACCOUNT_INCOMPLETE = "account_incomplete"
     WRONG_REGION = "wrong_region"
+    NUMBER_SUSPENDED = "number_suspended"
     STOCK_OUT = "stock_out"
+    OFF_SALE = "off_sale"
     MAINTENANCE = "maintenance"
     PRICE_CHANGED = "price_changed"
     PREFUND_SHORT = "prefund_short"

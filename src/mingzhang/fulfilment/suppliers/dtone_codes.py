@@ -46,7 +46,7 @@ _REFUSALS: Final[dict[str, Reason]] = {
     "1000400": Reason.SUPPLIER_ERROR,  # Bad Request
     "1000401": Reason.SUPPLIER_ERROR,  # Unauthorized
     "1000404": Reason.SUPPLIER_ERROR,  # Resource not found
-    "1003001": Reason.STOCK_OUT,  # Product is not available in your account
+    "1003001": Reason.OFF_SALE,  # Product is not available in your account
     "1003002": Reason.SUPPLIER_ERROR,  # Requested product amount is out of range
     "1003003": Reason.SUPPLIER_ERROR,  # Requested product unit is invalid
     "1005003": Reason.WRONG_ACCOUNT,  # Credit party mobile number is invalid

@@ -23,15 +23,15 @@ _REFUSALS: Final[dict[str, Reason]] = {
     "2002": Reason.SUPPLIER_ERROR,  # 无效的商户或应用
     "2003": Reason.SUPPLIER_ERROR,  # 商户或应用配置异常
     "3000": Reason.SUPPLIER_ERROR,  # 必须传入商品编号
-    "3001": Reason.STOCK_OUT,  # 商品不存在或无法购买
-    "3002": Reason.STOCK_OUT,  # 商品已下架
+    "3001": Reason.OFF_SALE,  # 商品不存在或无法购买
+    "3002": Reason.OFF_SALE,  # 商品已下架
     "3003": Reason.MAINTENANCE,  # 商品维护中
     "3004": Reason.MAINTENANCE,  # 商品在维护期内
     "3005": Reason.STOCK_OUT,  # 商品库存不足
     "3008": Reason.SUPPLIER_ERROR,  # 商品类型错误
     "4000": Reason.SUPPLIER_ERROR,  # 必须传入外部订单号
     "4001": Reason.SUPPLIER_ERROR,  # 购买数量必须大于0
-    "4002": Reason.WRONG_ACCOUNT,  # 必须传入充值账号
+    "4002": Reason.ACCOUNT_INCOMPLETE,  # 必须传入充值账号
     "4004": Reason.ACCOUNT_BANNED,  # 充值账号在黑名单中
 }
 _UNCERTAIN: Final = frozenset({"4008", "4009", _NOT_FOUND, "4012", "5000", "9999"})
@@ -42,10 +42,13 @@ _WORDS: Final[tuple[tuple[Reason, tuple[str, ...]], ...]] = (
     (Reason.VELOCITY, ("频繁", "次数超限", "次数上限", "风控")),
     (Reason.ACCOUNT_BANNED, ("封禁", "黑名单", "冻结", "被封")),
     (Reason.MAINTENANCE, ("维护", "系统升级")),
-    (Reason.STOCK_OUT, ("库存", "缺货", "下架")),
+    (Reason.OFF_SALE, ("下架", "停售", "商品不存在")),
+    (Reason.STOCK_OUT, ("库存", "缺货")),
     (Reason.PRICE_CHANGED, ("价格", "售价", "亏损", "涨价")),
+    (Reason.ACCOUNT_INCOMPLETE, ("必须传入充值账号", "缺少账号", "缺少区服")),
     (Reason.WRONG_REGION, ("归属地", "区服", "地区", "区域")),
-    (Reason.WRONG_ACCOUNT, ("账号", "号码", "空号", "停机")),
+    (Reason.NUMBER_SUSPENDED, ("停机", "销号")),
+    (Reason.WRONG_ACCOUNT, ("账号", "帐号", "号码", "空号")),
 )
 _DUPLICATE_WORDS: Final = ("已存在", "重复")
 _NOT_FOUND_WORDS: Final = ("订单不存在",)

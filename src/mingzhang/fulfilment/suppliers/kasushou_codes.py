@@ -41,9 +41,12 @@ _WORDS: Final[tuple[tuple[Reason, tuple[str, ...]], ...]] = (
     (Reason.ACCOUNT_BANNED, ("封禁", "黑名单", "冻结", "被封")),
     (Reason.MAINTENANCE, ("维护", "系统升级")),
     (Reason.PRICE_CHANGED, ("安全价", "调价", "售价", "价格", "亏本")),
-    (Reason.STOCK_OUT, ("库存", "缺货", "下架", "禁售", "暂停", "商品不存在")),
+    (Reason.OFF_SALE, ("下架", "禁售", "停售", "暂停", "商品不存在")),
+    (Reason.STOCK_OUT, ("库存", "缺货")),
+    (Reason.ACCOUNT_INCOMPLETE, ("请填写充值账号", "缺少账号", "缺少区服")),
     (Reason.WRONG_REGION, ("归属地", "区服", "地区", "区域")),
-    (Reason.WRONG_ACCOUNT, ("账号", "帐号", "号码", "空号", "停机")),
+    (Reason.NUMBER_SUSPENDED, ("停机", "销号")),
+    (Reason.WRONG_ACCOUNT, ("账号", "帐号", "号码", "空号")),
 )
 _OURS: Final = ("签名", "时间戳", "密钥", "用户不存在", "参数", "白名单", "下单数量", "购买数量")
 _DUPLICATE_WORDS: Final = ("已存在", "重复")

@@ -149,7 +149,7 @@ class OrderBatch:
             observe=observe,
         )
         self._crash_point = crash_point
-        self._facts_at_stake = False
+        self._stakes = {"record": False, "apply": False}
         # Facts applied by this process whose inbox rows are still there.
         self._applied: list[tuple[str, str, str]] = []
         self._buckets: set[int] = set()
@@ -172,13 +172,12 @@ class OrderBatch:
 
     def _reach(self, point: str) -> None:
         # Crash tests count the facts of an order, not everything that passes here.
-        if self._crash_point is not None and (
-            self._facts_at_stake or point in {"mid_bisect", "batch_half_applied"}
-        ):
+        stake = self._stakes["record" if point == "fact_to_apply" else "apply"]
+        if self._crash_point is not None and (stake or point in {"mid_bisect", "batch_half_applied"}):
             self._crash_point(point)
 
     async def _record(self, conn: asyncpg.Connection, steps: Sequence[Step]) -> Mapping[str, Done]:
-        self._facts_at_stake = any(step.fact for step in steps)
+        self._stakes["record"] = any(step.fact for step in steps)
         placements = [step.placement for step in steps if step.placement is not None]
         buckets = {placement[3] for placement in placements} - self._buckets
         completions, self._applied = self._applied[:COMPLETIONS_MAX], self._applied[COMPLETIONS_MAX:]
@@ -204,7 +203,7 @@ class OrderBatch:
     async def _apply(
         self, conn: asyncpg.Connection, bucket: int, steps: Sequence[Step]
     ) -> Mapping[str, Done]:
-        self._facts_at_stake = any(step.fact for step in steps)
+        self._stakes["apply"] = any(step.fact for step in steps)
         placed = [step.row for step in steps if step.kind == "place"]
         moving = [step for step in steps if step.kind != "place"]
         found = {step.key: _DONE for step in steps if step.kind == "place"} if placed else {}

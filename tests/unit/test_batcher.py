@@ -315,18 +315,20 @@ async def test_evidence_is_recorded_in_one_call_before_its_items_are_applied(sho
 
 async def test_while_one_batch_is_applied_the_next_is_recorded_and_an_order_waits(shop: asyncpg.Pool) -> None:
     """The stages overlap; a later item of the same order enters the first stage only after the earlier's answer."""
-    table, recorded = Table(gate=asyncio.Event()), list[str]()
+    table, recorded, other_recorded = Table(gate=asyncio.Event()), list[str](), asyncio.Event()
 
     async def record(connection: asyncpg.Connection, items: Sequence[Thing]) -> None:
         recorded.extend(item.key for item in items)
+        if "b1" in recorded:
+            other_recorded.set()
 
     first, second = Thing("a1", "a", needs_record=True), Thing("a2", "a", needs_record=True)
     async with Batcher(table.apply, record=record, pool=shop) as batcher:
         waiting = [asyncio.create_task(batcher.submit(item)) for item in (first, second)]
         await table.called.wait()
         other = asyncio.create_task(batcher.submit(Thing("b1", "b", needs_record=True)))
-        while "b1" not in recorded:
-            await asyncio.sleep(0.01)
+        await other_recorded.wait()
+        await asyncio.sleep(0)
         assert recorded == ["a1", "b1"]
         assert batcher.queue_length == 2  # a2, and b1 that waits to be applied
         assert table.gate is not None

@@ -251,6 +251,7 @@ REASONS: Final[Mapping[str, str]] = {
     "claim_not_found": N_("买家提交的付款，在渠道查不到"),
     "claim_other_order": N_("买家给的单号属于另一张订单"),
     "claim_unknown_order": N_("买家给的付款在渠道有，但不是本店的单号"),
+    "deadline_missed": N_("超过规定时间"),
     "notice_failed": N_("通知没有发出去"),
     "resupply_refused": N_("补发被供应商拒绝"),
 }
@@ -337,6 +338,7 @@ EVENTS: Final[Mapping[str, str]] = {
     "buyer_chose_refund": N_("您选择了退款"),
     "buyer_chose_wait": N_("您选择了继续等待"),
     "needs_person": N_("转交人工客服处理"),
+    "deadline_missed": N_("超过规定时间，已记录并交由人工处理"),
     "excess_money": N_("收到多付或重复的付款 %(amount)s，单独登记，将退还"),
     "excess_refund_asked": N_("已把多付或重复的 %(amount)s 向%(channel)s申请原路退回"),
     "excess_refunded": N_("多付或重复的 %(amount)s 已由%(channel)s退回"),
@@ -479,12 +481,40 @@ CLAIM_ANSWERS: Final[Mapping[str, str]] = {
 WORK_KINDS: Final[Mapping[str, str]] = {
     "order": N_("订单"),
     "payment": N_("付款"),
-    "attempt": N_("供应商指令"),
+    "supply": N_("供应商指令"),
+    "hint": N_("有人告知的付款"),
+    "fact": N_("没能入账的消息"),
     "refund": N_("退款"),
     "suspense": N_("待核实款项（挂账）"),
     "conflict": N_("说法冲突"),
     "claim": N_("付款凭证"),
     "notice": N_("没发出去的通知"),
+}
+ORDER_STATES: Final[Mapping[str, str]] = {
+    "awaiting_payment": N_("等待付款"),
+    "closed": N_("已关闭"),
+    "paid": N_("已付款，还没发给供应商"),
+    "supplying": N_("已发给供应商，没有结果"),
+    "needs_person": N_("没有规则可依，由人决定"),
+    "delivered": N_("供应商确认到账"),
+    "refunding": N_("退款中"),
+    "refunded": N_("渠道已退款"),
+}
+ATTEMPT_STATES: Final[Mapping[str, str]] = {
+    "ready": N_("还没发出"),
+    "sending": N_("已发出，没有答复"),
+    "processing": N_("供应商处理中"),
+    "unknown": N_("不知道对方收没收"),
+    "succeeded": N_("到账成功"),
+    "refused": N_("供应商拒绝"),
+    "reversed": N_("供应商已撤回"),
+    "cancelled": N_("没有发出，已取消"),
+}
+SUSPENSE_STATES: Final[Mapping[str, str]] = {
+    "open": N_("单独放着"),
+    "refunding": N_("退款中"),
+    "refunded": N_("渠道已退款"),
+    "matched": N_("已归入订单"),
 }
 WORK_ACTIONS: Final[Mapping[str, str]] = {
     "ask_channel": N_("补发回调（再问渠道）"),
@@ -523,6 +553,21 @@ NOTICE_STATES: Final[Mapping[str, str]] = {
     "retrying": N_("没发出去，稍后重试"),
     "sent": N_("对方已接收"),
     "failed": N_("没发出去，已放弃"),
+}
+# The state of each kind of row on the work list, as "kind:state".
+WORK_STATES: Final[Mapping[str, str]] = {
+    f"{kind}:{state}": said
+    for kind, table in (
+        ("order", ORDER_STATES),
+        ("payment", PAYMENT_STATES),
+        ("supply", ATTEMPT_STATES),
+        ("refund", REFUND_STATES),
+        ("suspense", SUSPENSE_STATES),
+        ("claim", CLAIM_STATES),
+        ("notice", NOTICE_STATES),
+        ("hint", {"waiting": N_("渠道没有答复")}),
+    )
+    for state, said in table.items()
 }
 MONEY_ACTIONS: Final[Mapping[str, str]] = {
     "refund_at_risk": N_("供应商未答复时先行退款"),

@@ -30,8 +30,9 @@ UPDATE orders SET deadline_at = coalesce(due_at, paid_at, placed_at) + interval 
   WHERE state NOT IN ('closed', 'delivered', 'refunded') AND deadline_at IS NULL;
 UPDATE orders SET due_at = deadline_at
   WHERE (state IN ('needs_person', 'refunding') OR next_actor = 'person') AND due_at IS NULL;
--- This promise goes into a CHECK on attempts, which know it only as their deadline.
-ALTER TABLE product ADD CONSTRAINT product_promise CHECK (promise_s <= 259200);
+
+-- An attempt knows the promise only as its deadline, so its CHECK holds the longest there is.
+ALTER TABLE product ADD CONSTRAINT product_promise_max CHECK (promise_s <= 259200);
 
 ALTER TABLE orders ADD CONSTRAINT orders_waits
   CHECK (state IN ('closed', 'delivered', 'refunded') OR deadline_at IS NOT NULL);

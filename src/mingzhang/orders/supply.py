@@ -389,7 +389,7 @@ async def ring(ctx: Context, order_id: str) -> None:
             until = turn.now + timedelta(seconds=CHOICE_MAX_S)
             turn.move("supplying", holder=order.holder, next_actor="buyer", due_at=until, deadline_at=until)
         else:
-            turn.event("deadline_missed", reason="order")
+            turn.event("deadline_missed", row="order")
             turn.to_person()
         await note_breach(turn.conn, Late("order", order_id, order_id, *was), order.next_actor, turn.now)
         await turn.finish()

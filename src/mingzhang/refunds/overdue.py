@@ -77,7 +77,7 @@ async def _row(ctx: Context, conn: asyncpg.Connection, bucket: int, late: Late) 
 
 def _tell(turn: Turn, late: Late) -> None:
     """On the order's timeline; an order that waits for nothing but this row waits for the person, too."""
-    turn.event("deadline_missed", reason=late.kind)
+    turn.event("deadline_missed", row=late.kind)
     order = turn.order
     unsent = late.kind == "supply" and order.next_actor == "shop" and order.state in {"paid", "supplying"}
     stuck = late.kind == "refund" and order.state == "refunding"
@@ -93,7 +93,7 @@ async def _item(ctx: Context, conn: asyncpg.Connection, late: Late) -> None:
     if item.state == "open" and item.next_actor == "shop":
         turn.to_person(Case(item.cause))
     else:
-        turn.event("deadline_missed", reason="suspense")
+        turn.event("deadline_missed", row="suspense")
         turn.move(
             item.state,
             holder=item.holder,

@@ -490,26 +490,6 @@ WORK_KINDS: Final[Mapping[str, str]] = {
     "claim": N_("付款凭证"),
     "notice": N_("没发出去的通知"),
 }
-ORDER_STATES: Final[Mapping[str, str]] = {
-    "awaiting_payment": N_("等待付款"),
-    "closed": N_("已关闭"),
-    "paid": N_("已付款，还没发给供应商"),
-    "supplying": N_("已发给供应商，没有结果"),
-    "needs_person": N_("没有规则可依，由人决定"),
-    "delivered": N_("供应商确认到账"),
-    "refunding": N_("退款中"),
-    "refunded": N_("渠道已退款"),
-}
-ATTEMPT_STATES: Final[Mapping[str, str]] = {
-    "ready": N_("还没发出"),
-    "sending": N_("已发出，没有答复"),
-    "processing": N_("供应商处理中"),
-    "unknown": N_("不知道对方收没收"),
-    "succeeded": N_("到账成功"),
-    "refused": N_("供应商拒绝"),
-    "reversed": N_("供应商已撤回"),
-    "cancelled": N_("没有发出，已取消"),
-}
 SUSPENSE_STATES: Final[Mapping[str, str]] = {
     "open": N_("单独放着"),
     "refunding": N_("退款中"),
@@ -560,7 +540,7 @@ WORK_STATES: Final[Mapping[str, str]] = {
     for kind, table in (
         ("order", ORDER_STATES),
         ("payment", PAYMENT_STATES),
-        ("supply", ATTEMPT_STATES),
+        ("supply", SUPPLY_STATES),
         ("refund", REFUND_STATES),
         ("suspense", SUSPENSE_STATES),
         ("claim", CLAIM_STATES),

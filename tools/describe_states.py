@@ -11,6 +11,8 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 
 from mingzhang.app import clocks as table_of_clocks
+from mingzhang.catalogue import listing
+from mingzhang.catalogue.model import SLOW_FROM_S
 from mingzhang.fulfilment import schedule as supply_schedule
 from mingzhang.fulfilment import states as attempts
 from mingzhang.fulfilment.suppliers.base import Reason
@@ -120,6 +122,22 @@ def reasons() -> Iterator[str]:
     for then in vocabulary.Then:
         said = words.NEXT[then]
         yield f"| `{then}` | {chinese.gettext(said)} | {english.gettext(said)} |"
+
+
+def promises() -> Iterator[str]:
+    """What no listing may promise."""
+    yield "| Rule | Chinese | English |"
+    yield "| --- | --- | --- |"
+    for name, rule in listing.RULES.items():
+        yield f"| `{name}` | {rule.zh} | {rule.en} |"
+
+
+def floors() -> Iterator[str]:
+    """The least prices."""
+    yield "| Kind | Chinese | Least of the face value | Least of the cost |"
+    yield "| --- | --- | --- | --- |"
+    for name, floor in listing.FLOORS.items():
+        yield f"| `{name}` | {floor.zh} | {floor.face_percent} % | {floor.cost_percent} % |"
 
 
 def policies() -> Iterator[str]:
@@ -239,6 +257,17 @@ def described() -> str:
         "Due at once. Applied: the row is deleted ([decision 0002](decisions/0002-inbox-rows-are-deleted.md)). Failed:",
         "due again with `last_error`. Told again with the same content: nothing; with other content: a row in",
         "`conflict`, the first fact stands.",
+        "",
+        "## Listing check (R30) – `catalogue/listing.py`",
+        "",
+        "What is put on sale, by whatever way ([catalogue](catalogue.md)), may not promise this in any title or text:",
+        "",
+        *promises(),
+        "",
+        f"Nor may a unit cost less than this (`{listing.BELOW_FLOOR}`), at no quantity; `mobile_slow` is a promise of",
+        f"{span(SLOW_FROM_S)} or more:",
+        "",
+        *floors(),
         "",
         "## Reasons – `kit/vocabulary.py`",
         "",

@@ -30,6 +30,8 @@ WANTED: dict[tuple[str, str], Any] = {
     ("product", "kind"): "mobile",
     ("product", "promise_from_s"): 0,
     ("category", "parent"): "",
+    ("manual_task", "state"): "refused",
+    ("manual_task", "kind"): "direct",
     ("leg", "place"): "channel",
     ("leg", "owner"): "o",
     ("leg", "subject"): "M1",

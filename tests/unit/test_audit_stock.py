@@ -30,7 +30,7 @@ async def found(pool: asyncpg.Pool) -> list[tuple[str, str]]:
 
 async def test_stock_that_disagrees_is_named(pool: asyncpg.Pool) -> None:
     batch = NewBatch(
-        batch_id="b", product="p", unit_cost_fen=100, expires_at=None, source="f.csv", added_by="keeper"
+        batch_id="b", product="p", unit_cost_fen=0, expires_at=None, source="f.csv", added_by="keeper"
     )
     await import_cards(pool, VAULT, batch, [CardLine(n, "", f"code-{n}") for n in range(1, 5)], NOW)
     stock = CardStock(pool, VAULT, ManualClock(NOW))

@@ -89,6 +89,11 @@ async def left(pool: asyncpg.Pool) -> int:
     return int(await pool.fetchval("SELECT coalesce(sum(available), 0) FROM card_shelf WHERE NOT reusable"))
 
 
+async def levels(pool: asyncpg.Pool) -> list[store.Level]:
+    async with pool.acquire() as conn:
+        return await store.read_levels(conn, NOW)
+
+
 async def is_sound(pool: asyncpg.Pool) -> None:
     """Shelf, claims and withdrawals agree, and nobody has a card that another has."""
     twice = await pool.fetchval(
@@ -222,11 +227,14 @@ async def test_one_claim_may_reach_over_batches(pool: asyncpg.Pool, stock: CardS
 
 
 async def test_a_reusable_code_is_sold_many_times(pool: asyncpg.Pool, stock: CardStock) -> None:
-    """循环卡密."""
+    """循环卡密: claims that consume nothing, at no cost a sale; a product has such codes or ordinary cards, never both."""
     await stock_up(pool, "b1", 1, reusable=True, unit_cost_fen=7)
+    with pytest.raises(Problem, match="stock_kind_differs"):
+        await stock_up(pool, "b2", 1)
     answers = [await stock.submit(wish(f"A{n}T1", 2)) for n in range(3)]
     assert {card.password for answer in answers for card in answer.cards} == {"pass-b1-000001"}
-    assert [(answer.cost_fen, len(answer.cards)) for answer in answers] == [(14, 2)] * 3
+    assert [(answer.cost_fen, len(answer.cards)) for answer in answers] == [(0, 2)] * 3
+    assert [(level.available, level.endless) for level in await levels(pool)] == [(1, True)]
     await is_sound(pool)
 
 
@@ -433,7 +441,10 @@ async def test_cards_move_to_another_product_and_are_no_duplicates_there(
     )
     assert (await move(pool, VAULT, "b1", [1, 2, 3], into, NOW)).cards == 2
     done = await stock.submit(wish("A2T1", 2, product="other"))
-    assert ([card.number for card in done.cards], done.cost_fen) == (["b1-2", "b1-3"], 16000)
+    assert ([card.number for card in done.cards], done.cost_fen) == (
+        ["b1-2", "b1-3"],
+        18000,
+    )  # at their own cost
     assert [card.number for card in (await stock.submit(wish("A3T1"))).cards] == ["b1-4"]
     with pytest.raises(Problem, match="batch_reused"):
         await move(pool, VAULT, "b1", None, into, NOW)

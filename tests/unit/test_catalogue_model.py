@@ -15,6 +15,7 @@ from mingzhang.catalogue.fields import (
     pack_values,
     read_values,
 )
+from mingzhang.catalogue.number_check import NumberState, require_in_use
 from mingzhang.catalogue.store import Product, Tier
 from mingzhang.fulfilment.suppliers import fulu
 from mingzhang.fulfilment.suppliers.base import GoodsKind, SupplyRequest
@@ -128,6 +129,28 @@ def test_the_carrier_is_a_hint_by_prefix() -> None:
     assert carrier_of("13800138000", "zh") == "中国移动"
     assert carrier_of("18601234567", "en") == "China Unicom"
     assert carrier_of(clean_account("phone_cn", "+86 189 0123 4567"), "zh") == "中国电信"
+
+
+class Service:
+    """A number check that answers what it is told to, or never."""
+
+    def __init__(self, answer: NumberState | None) -> None:
+        self.answer = answer
+
+    async def check(self, phone: str) -> NumberState:
+        assert phone == "13800138000"
+        if self.answer is None:
+            raise OSError("away")
+        return self.answer
+
+
+@pytest.mark.parametrize("answer", [None, *NumberState])
+async def test_only_a_positive_answer_of_a_number_check_stops_an_order(answer: NumberState | None) -> None:
+    if answer in {NumberState.EMPTY, NumberState.SUSPENDED}:
+        with pytest.raises(Problem, match="number_not_in_use"):
+            await require_in_use(Service(answer), "13800138000")
+    else:
+        await require_in_use(Service(answer), "13800138000")
 
 
 @pytest.mark.parametrize("weak", ["short", "aaaaaaaa", "123456", "wanderer", "tab\tin it"])

@@ -136,10 +136,31 @@ SELECT code, subject, detail FROM (
   SELECT 'claim_differs', c.attempt_no, 'cards=' || coalesce(g.cards, 0) || ' of ' || c.quantity || ' cost=' || c.cost_fen
     || ' of ' || coalesce(g.cost_fen, 0)
   FROM card_claim c LEFT JOIN (
-    SELECT i.attempt_no, count(*) AS cards, sum(b.unit_cost_fen) AS cost_fen FROM card_claim_item i
+    SELECT i.attempt_no, count(*) AS cards, sum(CASE WHEN i.reusable THEN 0 ELSE b.unit_cost_fen END) AS cost_fen
+    FROM card_claim_item i
     JOIN card_batch b ON b.batch_id = i.batch_id GROUP BY i.attempt_no) g ON g.attempt_no = c.attempt_no
   WHERE (coalesce(g.cards, 0), coalesce(g.cost_fen, 0))
     <> (CASE c.state WHEN 'claimed' THEN c.quantity ELSE 0 END, c.cost_fen)
+  UNION ALL
+  SELECT 'batch_money_differs', b.batch_id, 'booked=' || coalesce(l.fen, 0) || ' bought=' || b.cards * b.unit_cost_fen
+    || ' lost=' || coalesce(x.lost_fen, 0) || ' money=' || b.money
+  FROM card_batch b
+  LEFT JOIN (SELECT subject, sum(amount_fen) AS fen FROM leg
+    WHERE bucket = 0 AND place = 'supplier.free' AND party = 'stock' AND owner = 'F' GROUP BY subject) l
+    ON l.subject = 'BATCH-' || b.batch_id
+  LEFT JOIN (SELECT batch_id, sum(cost_fen) AS lost_fen FROM card_exit GROUP BY batch_id) x ON x.batch_id = b.batch_id
+  WHERE coalesce(l.fen, 0) <> CASE WHEN b.money IN ('capital', 'custody') AND NOT b.reusable
+    THEN b.cards * b.unit_cost_fen ELSE 0 END - coalesce(x.lost_fen, 0)
+  UNION ALL
+  SELECT 'batch_missing', l.subject, 'fen=' || l.amount_fen FROM leg l
+  WHERE l.bucket = 0 AND l.subject LIKE 'BATCH-%' AND l.n = 0
+    AND NOT EXISTS (SELECT FROM card_batch b WHERE 'BATCH-' || b.batch_id = l.subject)
+  UNION ALL
+  SELECT 'sale_cost_differs', a.attempt_no, 'settled=' || coalesce(l.fen, 0) || ' claim=' || c.cost_fen
+  FROM supply_attempt a JOIN card_claim c ON c.attempt_no = a.attempt_no AND c.state = 'claimed'
+  LEFT JOIN LATERAL (SELECT sum(amount_fen) AS fen FROM leg WHERE bucket = a.bucket AND subject = a.order_id
+    AND place = 'supplier.settled' AND party = 'stock#' || a.n AND owner = 'o') l ON true
+  WHERE a.supplier = 'stock' AND a.state = 'succeeded' AND coalesce(l.fen, 0) <> c.cost_fen
   UNION ALL
   SELECT 'claim_missing', a.attempt_no, 'order=' || a.order_id FROM supply_attempt a
   WHERE a.supplier = 'stock' AND a.state = 'succeeded' AND NOT EXISTS (

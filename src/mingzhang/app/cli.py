@@ -23,6 +23,7 @@ from mingzhang.app.audit import run_audit
 from mingzhang.app.bench.cli import app as bench_app
 from mingzhang.app.check import CHANNELS, Check, Faults, Suppliers, run_check
 from mingzhang.app.cli_adapters import channel_app, supplier_app
+from mingzhang.app.cli_catalogue import catalogue_app
 from mingzhang.app.cli_staff import staff_app
 from mingzhang.app.desk import open_desk
 from mingzhang.app.here import settings_here
@@ -39,6 +40,7 @@ SHUTDOWN_S: Final = 3
 KILLS_MAX: Final = 100
 app = typer.Typer(no_args_is_help=True, add_completion=False, help="明账: every cent is at one named place.")
 app.add_typer(bench_app, name="bench")
+app.add_typer(catalogue_app, name="catalogue")
 app.add_typer(staff_app, name="staff")
 app.add_typer(channel_app, name="channel")
 app.add_typer(supplier_app, name="supplier")

@@ -10,11 +10,14 @@ import asyncpg
 from mingzhang.app import desk_staff, reading, sample_shop, wiring, wiring_notices
 from mingzhang.app.settings import Settings
 from mingzhang.catalogue import store as catalogue
-from mingzhang.catalogue.accounts import clean_contact
+from mingzhang.catalogue.accounts import clean_account, clean_contact
+from mingzhang.catalogue.number_check import NumberCheck, require_in_use
 from mingzhang.catalogue.store import Product
 from mingzhang.evidence import store as evidence
 from mingzhang.evidence.messages import HttpMessage, Reply
 from mingzhang.fulfilment.stock.importer import import_cards
+from mingzhang.fulfilment.stock.store import read_unbooked_value
+from mingzhang.fulfilment.stock.trade import PARTY as STOCK
 from mingzhang.fulfilment.suppliers.base import Supplier
 from mingzhang.kit.clock import Clock
 from mingzhang.kit.database import DATABASE_AWAY, connect, open_pool, transaction
@@ -59,6 +62,8 @@ WAYS_PHONE: Mapping[str, tuple[str, ...]] = {
 
 class Desk:
     """One installation, open for business. `aclose` frees connections."""
+
+    number_check: NumberCheck | None = None  # docs/catalogue.md; none is built in
 
     def __init__(self, settings: Settings, ctx: Context, http: Outbound) -> None:
         self.settings = settings
@@ -109,11 +114,21 @@ class Desk:
 
     async def place(self, client: str, key: str, request: PlaceRequest) -> Placed:
         """Place an order, once per (client, key)."""
+        await self._require_number(request)
         return await place_order(self.ctx, client, key, request, buckets=self.settings.buckets)
 
     async def check(self, request: PlaceRequest) -> None:
         """Refuse what placing would refuse, before the buyer confirms (R16)."""
         await check_request(self.ctx, request)
+        await self._require_number(request)
+
+    async def _require_number(self, request: PlaceRequest) -> None:
+        """Where the shop brought a service for it: refuse a mobile number that is not in use (R18)."""
+        if self.number_check is None:
+            return
+        product, _ = await self.ctx.catalogue.product(request.product_id, self.ctx.now())
+        if product.account_template == "phone_cn":
+            await require_in_use(self.number_check, clean_account("phone_cn", request.account))
 
     async def open_payment(
         self,
@@ -335,17 +350,21 @@ class Desk:
         self.ctx.catalogue.forget()
 
     async def book_opening_balances(self) -> None:
-        """Row 1: each supplier's prefund as it stands, once, citing the supplier's own answer."""
+        """Row 1: each supplier's prefund as it stands, once, citing the supplier's own answer.
+
+        Of own stock only what came in before imports were booked.
+        """
         for name, supplier in self.suppliers.items():
             answer = await supplier.balance()
             if not answer.known:
                 raise Problem("supplier_unavailable", Kind.UNAVAILABLE, name)
             async with transaction(self.pool) as conn:
                 now, subject = self.ctx.now(), f"CAPITAL-{name}"
-                if await ledger.has_capital(conn, subject) or not answer.free_fen:
+                free_fen = answer.free_fen if name != STOCK else await read_unbooked_value(conn)
+                if await ledger.has_capital(conn, subject) or not free_fen:
                     continue
                 cited = await evidence.keep_all(conn, self.ctx.rng, now, answer.messages)
-                posting = postings.capital_in(subject, party=name, place=FREE, amount_fen=answer.free_fen)
+                posting = postings.capital_in(subject, party=name, place=FREE, amount_fen=free_fen)
                 await ledger.write_shared(
                     conn, posting, evidence_id=cited or new_id(now, self.ctx.rng), now=now
                 )

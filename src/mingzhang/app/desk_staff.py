@@ -24,9 +24,10 @@ from mingzhang.orders import claims, resupply
 from mingzhang.orders import store as orders
 from mingzhang.orders.breaches import SQL as BREACHES
 from mingzhang.orders.context import Context
-from mingzhang.payments import claim_store
+from mingzhang.payments import claim_store, key_store
 from mingzhang.payments import store as payments
 from mingzhang.payments.claim_store import Claim
+from mingzhang.payments.key_store import Ending
 from mingzhang.refunds import store as refunds
 from mingzhang.staff import approvals, record
 from mingzhang.staff.approvals import Approval, MoneyAction
@@ -46,6 +47,7 @@ STAFF_ACTIONS: Final[Mapping[str, tuple[str, ...]]] = {
     "supply": ("ask_supplier",),
     "hint": (),
     "fact": (),
+    "key": (),
 }
 
 
@@ -59,12 +61,14 @@ async def read_work(ctx: Context) -> list[WorkItem]:
         shown = [it for it in await claim_store.list_open(conn) if it.state == "person" or it.flag]
         failed = await notice_store.list_failed(conn)
         handed = await conn.fetch(BREACHES.list_late_rows)
+        endings = await key_store.list_ending(conn, now)
     items = [_work("order", row["order_id"], row["price_fen"], row) for row in open_orders]
     items += [_work("suspense", row["item_id"], row["amount_fen"], row) for row in suspense]
     items += [_work("refund", row["refund_no"], row["amount_fen"], row) for row in late]
     items += [_claim_work(claim) for claim in shown]
     items += [_notice_work(notice) for notice in failed]
     items += [_handed_work(row) for row in handed]
+    items += [_key_work(ending, now) for ending in endings]
     return items
 
 
@@ -127,7 +131,7 @@ def _claim_work(claim: Claim) -> WorkItem:
 def _notice_work(notice: Notice) -> WorkItem:
     return WorkItem(
         subject=notice.notice_id,
-        order_id=notice.subject,
+        order_id=notice.subject if is_order_id(notice.subject) else "",
         kind="notice",
         state=notice.state,
         reason="notice_failed",
@@ -136,6 +140,23 @@ def _notice_work(notice: Notice) -> WorkItem:
         next_actor="person",
         due_at=None,
         deadline_at=notice.deadline_at,
+        actions=(),
+    )
+
+
+def _key_work(ending: Ending, now: datetime) -> WorkItem:
+    """A key or certificate that has to be replaced; its end is the deadline."""
+    return WorkItem(
+        subject=ending.name,
+        order_id="",
+        kind="key",
+        state="ended" if ending.ends_at <= now else "ending",
+        reason="key_ends",
+        amount_fen=0,
+        holder="",
+        next_actor="person",
+        due_at=None,
+        deadline_at=ending.ends_at,
         actions=(),
     )
 

@@ -1,99 +1,21 @@
 """Products and rules: small, near-static tables."""
 
 import hashlib
+from collections.abc import Sequence
 from datetime import datetime
-from typing import Final
 
 import asyncpg
 import msgspec
 
-from mingzhang.catalogue.fields import AccountField
+from mingzhang.catalogue.listing import require_honest
+from mingzhang.catalogue.model import Category, ChangeLine, Listing, Product, Route, Rules, Texts, Tier
 from mingzhang.kit.errors import Kind, Problem
 from mingzhang.kit.sql import load
 
 SQL = load("mingzhang.catalogue", "store")
 
 
-SLOW_FROM_S: Final = 86_400
-
-
-class Tier(msgspec.Struct, frozen=True, kw_only=True):
-    """A price of one unit (阶梯价) for whoever buys at least that many, in fen."""
-
-    from_quantity: int
-    price_fen: int
-
-
-class Product(msgspec.Struct, frozen=True, kw_only=True):
-    """One product (商品): 直充, 话费 or 卡密. Money in fen for one unit, promise in seconds (R1, R17).
-
-    `family`: the products of one family are its variants (规格), named by `variant_zh`, `variant_en`. Quantities go
-    from `min_quantity` in steps of `step_quantity`. `fields`: what the buyer is asked for beyond `account_template`.
-    `double_entry`: the account is typed twice. `promise_from_s`: where the promised span begins, 0 for at once.
-    `official`: the official channel that a large amount is better bought at (R46), as plain text.
-    """
-
-    product_id: str
-    kind: str
-    title_zh: str
-    title_en: str
-    face_value_fen: int
-    price_fen: int
-    cost_fen: int
-    max_quantity: int
-    supplier: str
-    supplier_product: str
-    account_template: str
-    promise_s: int
-    position: int
-    category: str = ""
-    family: str = ""
-    variant_zh: str = ""
-    variant_en: str = ""
-    min_quantity: int = 1
-    step_quantity: int = 1
-    tiers: tuple[Tier, ...] = ()
-    fields: tuple[AccountField, ...] = ()
-    double_entry: bool = False
-    promise_from_s: int = 0
-    official: str = ""
-
-    @property
-    def slow(self) -> bool:
-        """慢充: a day or more is promised, and the buyer is told so before paying."""
-        return self.promise_s >= SLOW_FROM_S
-
-    def sells(self, quantity: int) -> bool:
-        """Whether that many can be bought at once."""
-        within = self.min_quantity <= quantity <= self.max_quantity
-        return within and (quantity - self.min_quantity) % self.step_quantity == 0
-
-    def unit_fen(self, quantity: int) -> int:
-        """The price of one unit for whoever buys that many."""
-        reached = [tier.price_fen for tier in self.tiers if tier.from_quantity <= quantity]
-        return reached[-1] if reached else self.price_fen
-
-    def total_fen(self, quantity: int) -> int:
-        """What that many cost together."""
-        return self.unit_fen(quantity) * quantity
-
-
-class Route(msgspec.Struct, frozen=True, kw_only=True):
-    """A further supplier of a product (备用供应商). ``position`` from 1; ``cost_fen`` for one unit."""
-
-    product_id: str
-    position: int
-    supplier: str
-    supplier_product: str
-    cost_fen: int
-
-
-class Rules(msgspec.Struct, frozen=True, kw_only=True):
-    """One version of the shop's rules (平台规则)."""
-
-    version: int
-    text_zh: str
-    text_en: str
+__all__ = ["Category", "ChangeLine", "Listing", "Product", "Route", "Rules", "Texts", "Tier"]
 
 
 def read_row(row: asyncpg.Record) -> Product:
@@ -120,7 +42,8 @@ async def read_product(conn: asyncpg.Connection, product_id: str) -> Product:
 
 
 async def add_product(conn: asyncpg.Connection, product: Product) -> None:
-    """Put a product on sale; one that exists stays as it is."""
+    """Put a product on sale; one that exists stays as it is. Raises Problem `listing_refused` (R30)."""
+    require_honest(product, {})
     await conn.execute(SQL.insert_product, *columns_of(product))
 
 
@@ -146,3 +69,50 @@ async def read_rules(conn: asyncpg.Connection, now: datetime) -> Rules:
     if row is None:
         raise Problem("no_rules", Kind.UNAVAILABLE)
     return Rules(**dict(row))
+
+
+def _listing(row: asyncpg.Record) -> Listing:
+    return Listing(
+        product=read_row(row),
+        texts=Texts(**{name: row[name] or "" for name in Texts.__struct_fields__}),
+        on_sale=row["active"],
+        family_zh=row["family_zh"] or "",
+        family_en=row["family_en"] or "",
+    )
+
+
+async def list_listings(conn: asyncpg.Connection) -> list[Listing]:
+    """Everything, on sale or not, in the shop's order."""
+    return [_listing(row) for row in await conn.fetch(SQL.list_listings)]
+
+
+async def read_listings(conn: asyncpg.Connection, product_ids: Sequence[str]) -> dict[str, Listing]:
+    """Those of these products that exist."""
+    rows = await conn.fetch(SQL.read_listings, list(product_ids))
+    return {row["product_id"]: _listing(row) for row in rows}
+
+
+async def write_listing(conn: asyncpg.Connection, listing: Listing) -> None:
+    """Write a product with its texts and its family, as they are; `change.py` decides whether it may be."""
+    product, texts = listing.product, listing.texts
+    await conn.execute(SQL.upsert_product, *columns_of(product), listing.on_sale)
+    named = (getattr(texts, name) for name in Texts.__struct_fields__)
+    await conn.execute(SQL.upsert_texts, product.product_id, *named)
+    if product.family:
+        await conn.execute(SQL.upsert_family, product.family, listing.family_zh, listing.family_en)
+
+
+async def list_categories(conn: asyncpg.Connection) -> list[Category]:
+    """Both levels, in the shop's order."""
+    return [Category(**dict(row)) for row in await conn.fetch(SQL.list_categories)]
+
+
+async def read_picture(conn: asyncpg.Connection, picture_id: str) -> bytes | None:
+    """A stored picture (JPEG)."""
+    found: bytes | None = await conn.fetchval(SQL.read_picture, picture_id)
+    return found
+
+
+async def list_changes(conn: asyncpg.Connection, subject: str, limit: int) -> list[ChangeLine]:
+    """The newest changes of one subject (empty: of all)."""
+    return [ChangeLine(**dict(row)) for row in await conn.fetch(SQL.list_changes, subject, limit)]

@@ -32,3 +32,80 @@ ON CONFLICT (version) DO NOTHING
 -- name: read_rules
 -- The rules in force.
 SELECT version, text_zh, text_en FROM rule_version WHERE effective_at <= $1 ORDER BY version DESC LIMIT 1
+
+-- name: list_listings
+-- Every product, on sale or not, with its texts and its family's title.
+SELECT p.*, f.title_zh AS family_zh, f.title_en AS family_en, t.description_zh, t.description_en, t.notice_zh,
+  t.notice_en, t.picture
+FROM product p LEFT JOIN product_text t USING (product_id) LEFT JOIN product_family f ON f.family_id = p.family
+ORDER BY p.position, p.product_id LIMIT 5001
+
+-- name: read_listings
+-- The same of a few products.
+SELECT p.*, f.title_zh AS family_zh, f.title_en AS family_en, t.description_zh, t.description_en, t.notice_zh,
+  t.notice_en, t.picture
+FROM product p LEFT JOIN product_text t USING (product_id) LEFT JOIN product_family f ON f.family_id = p.family
+WHERE p.product_id = ANY ($1::text[])
+
+-- name: lock_catalogue
+-- One change at a time; whoever only reads goes on.
+LOCK TABLE product IN SHARE ROW EXCLUSIVE MODE
+
+-- name: upsert_product
+-- Write a product as its line says.
+INSERT INTO product (product_id, kind, title_zh, title_en, face_value_fen, price_fen, cost_fen, max_quantity, supplier,
+  supplier_product, account_template, promise_s, position, category, family, variant_zh, variant_en, min_quantity,
+  step_quantity, tiers, fields, double_entry, promise_from_s, official, active)
+VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18, $19, $20, $21, $22, $23, $24, $25)
+ON CONFLICT (product_id) DO UPDATE SET kind = excluded.kind, title_zh = excluded.title_zh, title_en = excluded.title_en,
+  face_value_fen = excluded.face_value_fen, price_fen = excluded.price_fen, cost_fen = excluded.cost_fen,
+  max_quantity = excluded.max_quantity, supplier = excluded.supplier, supplier_product = excluded.supplier_product,
+  account_template = excluded.account_template, promise_s = excluded.promise_s, position = excluded.position,
+  category = excluded.category, family = excluded.family, variant_zh = excluded.variant_zh,
+  variant_en = excluded.variant_en, min_quantity = excluded.min_quantity, step_quantity = excluded.step_quantity,
+  tiers = excluded.tiers, fields = excluded.fields, double_entry = excluded.double_entry,
+  promise_from_s = excluded.promise_from_s, official = excluded.official, active = excluded.active
+
+-- name: upsert_texts
+-- Write a product's texts.
+INSERT INTO product_text (product_id, description_zh, description_en, notice_zh, notice_en, picture)
+VALUES ($1, $2, $3, $4, $5, $6)
+ON CONFLICT (product_id) DO UPDATE SET description_zh = excluded.description_zh, description_en = excluded.description_en,
+  notice_zh = excluded.notice_zh, notice_en = excluded.notice_en, picture = excluded.picture
+
+-- name: upsert_family
+-- Name a family of variants.
+INSERT INTO product_family (family_id, title_zh, title_en) VALUES ($1, $2, $3)
+ON CONFLICT (family_id) DO UPDATE SET title_zh = excluded.title_zh, title_en = excluded.title_en
+
+-- name: list_categories
+-- Both levels, in the shop's order.
+SELECT category_id, parent, title_zh, title_en, position FROM category ORDER BY position, category_id LIMIT 500
+
+-- name: upsert_category
+-- Make or rename a category.
+INSERT INTO category (category_id, parent, title_zh, title_en, position) VALUES ($1, $2, $3, $4, $5)
+ON CONFLICT (category_id) DO UPDATE SET parent = excluded.parent, title_zh = excluded.title_zh,
+  title_en = excluded.title_en, position = excluded.position
+
+-- name: insert_change
+-- Who changed what, from what to what.
+INSERT INTO catalogue_change (change_id, batch, subject, field, old, new, changed_by, way, at)
+VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9)
+
+-- name: list_changes
+-- The newest changes of one subject, or of all.
+SELECT batch, subject, field, old, new, changed_by, way, at FROM catalogue_change
+WHERE $1 IN ('', subject) ORDER BY change_id DESC LIMIT $2
+
+-- name: insert_picture
+-- Keep a picture under its hash.
+INSERT INTO picture (picture_id, body, added_at) VALUES ($1, $2, $3) ON CONFLICT DO NOTHING
+
+-- name: read_picture
+-- One picture.
+SELECT body FROM picture WHERE picture_id = $1
+
+-- name: list_pictures
+-- Which of these pictures are kept.
+SELECT picture_id FROM picture WHERE picture_id = ANY ($1::text[])

@@ -137,6 +137,7 @@ REASONS: Final[Mapping[str, Entry]] = {
     # Telling.
     "deadline_missed": Entry(Area.NOTICE, Party.SHOP, Mend.NONE, Then.PERSON),
     "notice_failed": Entry(Area.NOTICE, Party.SHOP, Mend.LATER, Then.PERSON),
+    "key_ends": Entry(Area.NOTICE, Party.SHOP, Mend.LATER, Then.PERSON),
 }
 
 

@@ -70,9 +70,14 @@ async def has_capital(conn: asyncpg.Connection, subject: str) -> bool:
     return bool(await conn.fetchval(SQL.has_subject, subject))
 
 
+async def next_shared_seq(conn: asyncpg.Connection, subject: str) -> int:
+    """The number that a shared subject's next posting takes; the caller holds a lock of its own on it."""
+    return int(await conn.fetchval(SQL.next_shared_seq, subject))
+
+
 async def write_shared(
-    conn: asyncpg.Connection, posting: Posting, *, evidence_id: str, now: datetime
+    conn: asyncpg.Connection, posting: Posting, *, evidence_id: str, now: datetime, seq: int = 1
 ) -> None:
-    """Store a posting that belongs to no order (capital, prefund): bucket 0, a subject of its own, once."""
+    """Store a posting that belongs to no order (capital, prefund, stock): bucket 0, a subject of its own, each once."""
     check({}, posting)
-    await _insert(conn, 0, posting, 1, evidence_id, now)
+    await _insert(conn, 0, posting, seq, evidence_id, now)

@@ -34,3 +34,7 @@ WHERE at >= $1 ORDER BY bucket, subject, seq, n
 -- name: has_subject
 -- Whether a shared subject (opening balance) was posted before.
 SELECT EXISTS (SELECT FROM leg WHERE bucket = 0 AND subject = $1)
+
+-- name: next_shared_seq
+-- The number after the last posting of a shared subject.
+SELECT coalesce(max(seq), 0) + 1 FROM leg WHERE bucket = 0 AND subject = $1

@@ -14,7 +14,7 @@ from cryptography.exceptions import InvalidTag
 from mingzhang.evidence import store as evidence
 from mingzhang.kit.database import transaction
 from mingzhang.kit.errors import Kind, Problem
-from mingzhang.kit.ids import bucket_of, is_order_id, new_id
+from mingzhang.kit.ids import bucket_of, is_order_id, is_suspense_id, new_id
 from mingzhang.notices import states
 from mingzhang.notices.couriers.base import Delivery, Letter, Outcome
 from mingzhang.notices.model import Audience, Buyer, Facts, Post, Template
@@ -46,7 +46,7 @@ async def enqueue(
     reached = buyer if buyer is not None and "@" in buyer.contact_mask else None
     rows = await conn.fetch(
         SQL.enqueue_notice,
-        bucket_of(facts.order_id),
+        _bucket_for(facts.order_id),
         new_id(now, rng),
         facts.order_id,
         key,
@@ -62,6 +62,11 @@ async def enqueue(
         "email" if reached else "",
     )
     return len(rows)
+
+
+def _bucket_for(subject: str) -> int:
+    """The subject's own bucket; what is told of no order is in bucket 0."""
+    return bucket_of(subject) if is_order_id(subject) or is_suspense_id(subject) else 0
 
 
 async def buckets(post: Post) -> list[int]:

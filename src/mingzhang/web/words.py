@@ -253,6 +253,7 @@ REASONS: Final[Mapping[str, str]] = {
     "claim_unknown_order": N_("买家给的付款在渠道有，但不是本店的单号"),
     "deadline_missed": N_("超过规定时间"),
     "notice_failed": N_("通知没有发出去"),
+    "key_ends": N_("密钥或证书快到期"),
     "resupply_refused": N_("补发被供应商拒绝"),
 }
 REASON_GENERAL: Final = N_("其他原因，客服可以为您说明")
@@ -489,6 +490,7 @@ WORK_KINDS: Final[Mapping[str, str]] = {
     "conflict": N_("说法冲突"),
     "claim": N_("付款凭证"),
     "notice": N_("没发出去的通知"),
+    "key": N_("密钥与证书"),
 }
 SUSPENSE_STATES: Final[Mapping[str, str]] = {
     "open": N_("单独放着"),
@@ -513,6 +515,7 @@ NOTICE_TEMPLATES: Final[Mapping[str, str]] = {
     "refunded": N_("渠道已退款"),
     "choice_open": N_("请买家选择"),
     "needs_person": N_("需要人工"),
+    "key_ends": N_("密钥或证书快到期"),
 }
 NOTICE_AUDIENCES: Final[Mapping[str, str]] = {
     "buyer": N_("买家"),

@@ -12,6 +12,7 @@ import asyncio
 import hashlib
 from collections.abc import Callable, Iterator, Sequence
 from datetime import datetime
+from random import Random
 from typing import Final
 
 import asyncpg
@@ -19,6 +20,7 @@ import msgspec
 
 from mingzhang.fulfilment.stock.reader import CardLine
 from mingzhang.fulfilment.stock.store import SQL, lock_lines
+from mingzhang.fulfilment.stock.trade import Payment, book_loss, book_purchase, keep_record
 from mingzhang.kit.database import transaction
 from mingzhang.kit.errors import Kind, Problem
 from mingzhang.kit.money import Fen, check_fen
@@ -53,7 +55,8 @@ class Preview(msgspec.Struct, frozen=True, kw_only=True):
 class NewBatch(msgspec.Struct, frozen=True, kw_only=True):
     """What is to come in under which id. ``unit_cost_fen``: what each card cost us, 0 on consignment.
 
-    ``reusable``: 循环卡密, each of its codes is sold again and again. ``source``: the file's name, for people.
+    ``reusable``: 循环卡密, each of its codes is sold again and again; what it cost is spent when it comes in.
+    ``source``: the file's name, for people. ``payment``: how it was paid.
     """
 
     batch_id: str
@@ -63,6 +66,7 @@ class NewBatch(msgspec.Struct, frozen=True, kw_only=True):
     source: str
     added_by: str
     reusable: bool = False
+    payment: Payment = Payment()
 
 
 class Imported(msgspec.Struct, frozen=True, kw_only=True):
@@ -141,14 +145,59 @@ async def import_cards(
         await conn.execute(SQL.insert_cards, batch.batch_id, timeout=STATEMENT_SECONDS_MAX)
         count = await conn.fetchval(SQL.count_cards, batch.batch_id, timeout=STATEMENT_SECONDS_MAX)
         skipped = len(cards) - count
-        await put_on_shelf(conn, batch, count, skipped, request_hash, now)
+        await _buy(conn, batch, count, skipped, request_hash, now)
     return Imported(batch_id=batch.batch_id, cards=count, skipped=skipped)
 
 
-async def put_on_shelf(
+async def _buy(
     conn: asyncpg.Connection, batch: NewBatch, count: int, skipped: int, request_hash: bytes, now: datetime
 ) -> None:
-    """Record a batch whose cards are in, and let it be sold from. The caller holds the product's line."""
+    """The import's record, what it cost as a posting, and the batch. A reusable code has no cost a sale: all at once."""
+    rng = Random(request_hash)  # the same request has the same record
+    amount_fen = count * batch.unit_cost_fen
+    money = batch.payment.check(amount_fen)
+    told = {
+        **{
+            name: getattr(batch, name)
+            for name in ("batch_id", "product", "unit_cost_fen", "source", "added_by")
+        },
+        "cards": count,
+        "skipped": skipped,
+        "cost_fen": amount_fen,
+        "reusable": batch.reusable,
+        "money": money,
+        "paid_to": batch.payment.paid_to,
+        "receipt": batch.payment.receipt,
+        "expires_at": batch.expires_at,
+        "request_hash": request_hash.hex(),
+    }
+    cited = await keep_record(conn, rng, now, "stock.import", told)
+    await book_purchase(
+        conn, rng, now, batch.batch_id, batch.payment, amount_fen=amount_fen, evidence_id=cited
+    )
+    if batch.reusable:
+        await book_loss(conn, now, batch.batch_id, amount_fen=amount_fen, evidence_id=cited)
+    entry = Entry(count=count, skipped=skipped, request_hash=request_hash, money=money, evidence_id=cited)
+    await put_on_shelf(conn, batch, entry, now)
+
+
+class Entry(msgspec.Struct, frozen=True, kw_only=True):
+    """What is known of a batch once its cards are in. ``money``: where what it cost came from (0025)."""
+
+    count: int
+    skipped: int
+    request_hash: bytes
+    money: str
+    evidence_id: str
+
+
+async def put_on_shelf(conn: asyncpg.Connection, batch: NewBatch, entry: Entry, now: datetime) -> None:
+    """Record a batch whose cards are in, and let it be sold from. The caller holds the product's line.
+
+    Raises Problem `stock_kind_differs`: codes that are sold again and again beside cards that are sold once.
+    """
+    if await conn.fetchval(SQL.mark_line, batch.product, batch.reusable) is None:
+        raise Problem("stock_kind_differs", Kind.CONFLICT, batch.product)
     await conn.execute(
         SQL.insert_batch,
         batch.batch_id,
@@ -156,12 +205,15 @@ async def put_on_shelf(
         batch.unit_cost_fen,
         batch.expires_at,
         batch.reusable,
-        count,
-        skipped,
+        entry.count,
+        entry.skipped,
         batch.source,
-        request_hash,
+        entry.request_hash,
         batch.added_by,
         now,
+        entry.money,
+        batch.payment.paid_to,
+        entry.evidence_id,
     )
     await conn.execute(
         SQL.insert_shelf,
@@ -171,7 +223,7 @@ async def put_on_shelf(
         batch.expires_at,
         batch.reusable,
         now,
-        count,
+        entry.count,
     )
 
 

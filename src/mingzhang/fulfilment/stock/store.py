@@ -195,3 +195,8 @@ def _claim_of(grant: Grant, now: datetime) -> Claim:
 async def read_levels(conn: asyncpg.Connection, now: datetime) -> list[Level]:
     """What is left, product by product; products that have nothing on the shelf are missing."""
     return [Level(**row) for row in await conn.fetch(SQL.read_levels, now)]
+
+
+async def read_unbooked_value(conn: asyncpg.Connection) -> Fen:
+    """What lies on the shelf, at cost, and no posting tells of: batches from before imports were booked."""
+    return int(await conn.fetchval(SQL.read_unbooked_value))

@@ -23,7 +23,8 @@ WHERE i.attempt_no = ANY($1::text[]) ORDER BY i.attempt_no, i.k
 
 -- name: list_next_cards
 -- The next so many cards of each product: the batch that expires first, then the older one, then the file's order.
-SELECT w.product, f.batch_id, f.n, f.unit_cost_fen, f.reusable, f.card_enc
+-- What a reusable code cost was spent when it came in.
+SELECT w.product, f.batch_id, f.n, CASE WHEN f.reusable THEN 0 ELSE f.unit_cost_fen END AS unit_cost_fen, f.reusable, f.card_enc
 FROM unnest($1::text[], $2::int[]) AS w(product, needed)
 CROSS JOIN LATERAL (
   SELECT s.batch_id, c.n, s.unit_cost_fen, s.reusable, c.card_enc, s.expires_at, s.added_at
@@ -94,10 +95,15 @@ FROM card_incoming i JOIN card_code k ON k.card_hash = i.card_hash AND k.batch_i
 -- How many cards a batch holds.
 SELECT count(*) FROM card WHERE batch_id = $1
 
+-- name: mark_line
+-- The product's codes are sold again and again, or once: by its first batch, for ever. No row: it is the other kind.
+UPDATE card_line l SET reusable = $2 WHERE l.product = $1
+  AND (l.reusable = $2 OR NOT EXISTS (SELECT FROM card_batch b WHERE b.product = $1)) RETURNING l.product
+
 -- name: insert_batch
 -- What came in, for ever.
 INSERT INTO card_batch (batch_id, product, unit_cost_fen, expires_at, reusable, cards, skipped, source, request_hash,
-  added_by, added_at) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11)
+  added_by, added_at, money, paid_to, evidence_id) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14)
 
 -- name: insert_shelf
 -- The batch may be sold from.
@@ -106,7 +112,8 @@ VALUES ($1, $2, $3, $4, $5, $6, 0, $7::int, $7::int = 0)
 
 -- name: find_shelf
 -- Where a batch stands.
-SELECT batch_id, product, unit_cost_fen, expires_at, reusable, taken, available FROM card_shelf WHERE batch_id = $1
+SELECT s.batch_id, s.product, s.unit_cost_fen, s.expires_at, s.reusable, s.taken, s.available
+FROM card_shelf s WHERE s.batch_id = $1
 
 -- name: withdraw_cards
 -- Take cards that nobody was given off the shelf: all that are left, or the numbers named.
@@ -123,3 +130,26 @@ UPDATE card_shelf SET available = available - $2, sold_out = available = $2 WHER
 -- The same sealed cards in another batch, numbered anew.
 INSERT INTO card (batch_id, n, card_enc, card_hash)
 SELECT $1, row_number() OVER (ORDER BY n), card_enc, card_hash FROM card WHERE batch_id = $2 AND n = ANY($3::int[])
+
+-- name: read_unbooked_value
+-- What lies on the shelf, at cost, of batches whose purchase no posting tells of: the stock's opening balance.
+SELECT coalesce(sum(s.available * s.unit_cost_fen), 0)::bigint FROM card_shelf s JOIN card_batch b ON b.batch_id = s.batch_id
+WHERE b.money = 'opening' AND NOT s.reusable
+
+-- name: list_binned
+-- What lies in the recycle bin of a batch (null: of all), at most so many: taken off the shelf by a person, not moved, and
+-- nothing became of it yet.
+SELECT w.batch_id, b.product, w.n, w.reason, w.withdrawn_by, w.withdrawn_at, b.unit_cost_fen, b.expires_at, b.reusable
+FROM card_withdrawal w JOIN card_batch b ON b.batch_id = w.batch_id
+WHERE ($1::text IS NULL OR w.batch_id = $1) AND ($2::int[] IS NULL OR w.n = ANY($2::int[])) AND w.reason NOT LIKE 'moved:%'
+  AND NOT EXISTS (SELECT FROM card_exit x WHERE x.batch_id = w.batch_id AND x.n = w.n)
+ORDER BY w.batch_id, w.n LIMIT $3
+
+-- name: insert_exits
+-- What became of cards that were off the shelf.
+INSERT INTO card_exit (batch_id, n, kind, into_batch, cost_fen, evidence_id, decided_by, decided_at)
+SELECT $1, n, $3, $4, $5, $6, $7, $8 FROM unnest($2::int[]) AS n
+
+-- name: list_expired
+-- Batches that expired with cards left.
+SELECT batch_id FROM card_shelf WHERE expires_at <= $1 AND NOT sold_out ORDER BY batch_id

@@ -55,7 +55,7 @@ def test_every_reason_that_the_code_writes_is_in_the_vocabulary() -> None:
         written |= set(re.findall(r"\breason=\"([a-z_]+)\"", text))
         written |= set(re.findall(r"start_refund\(\s*turn, \"([a-z_]+)\"", text))
         written |= set(re.findall(r"_needs_person\(turn, \"([a-z_]+)\"", text))
-    assert len(written) > 10
+    assert len(written) >= 10
     assert written <= set(REASONS)
 
 

@@ -30,6 +30,7 @@ APPEND_ONLY = (
     "card_claim_item",
     "catalogue_change",
     "breach",
+    "account_correction",
 )
 ORDER_OWNED = (
     "orders",
@@ -49,6 +50,7 @@ ORDER_OWNED = (
     "approval",
     "order_password",
     "breach",
+    "account_correction",
 )
 # Who may write which table: a slice writes its own and no other.
 OWNERS = {
@@ -64,7 +66,7 @@ OWNERS = {
         "picture",
         "catalogue_change",
     },
-    "orders": {"orders", "event", "bucket", "order_password", "breach"},
+    "orders": {"orders", "event", "bucket", "order_password", "account_correction"},
     "payments": {
         "payment",
         "suspense",

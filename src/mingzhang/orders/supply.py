@@ -23,7 +23,7 @@ from mingzhang.kit.ids import new_id, order_of_number
 from mingzhang.ledger import postings
 from mingzhang.ledger.moves import Refused
 from mingzhang.ledger.places import RESERVED
-from mingzhang.orders import route
+from mingzhang.orders import correct, route
 from mingzhang.orders.batch import DONE, Step, fact_parts, message_rows
 from mingzhang.orders.breaches import Late, note_breach
 from mingzhang.orders.context import Context
@@ -62,6 +62,8 @@ async def _dispatch(ctx: Context, attempt: Attempt) -> None:
         await route.withdraw(ctx, attempt)
         return
     if attempt.waits_for_prefund and not await route.prefund_suffices(ctx, attempt):
+        return
+    if await correct.stop_at_dispatch(ctx, order, attempt):
         return
     sending = await begin_supply(ctx, order, attempt)
     if sending is None:
@@ -406,6 +408,10 @@ async def choose(ctx: Context, order_id: str, choice: str) -> None:
         raise Problem("unknown_choice", Kind.INVALID)
     async with transaction(ctx.pool) as conn:
         turn = await open_turn(conn, order_id, ctx.now(), ctx.rng)
+        if turn.order.state == "needs_buyer" and choice == "refund":
+            await correct.choose_refund(ctx, turn)
+            await turn.finish()
+            return
         if not may_choose(turn.order):
             raise Problem("no_choice_open", Kind.CONFLICT)
         attempts = await list_attempts(conn, order_id)

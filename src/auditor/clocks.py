@@ -51,7 +51,7 @@ SELECT o.order_id, o.state, o.next_actor, o.promise_s, o.due_at, o.deadline_at, 
       AND b.deadline_at = o.deadline_at) AS told,
   (SELECT jsonb_object_agg(e.kind, e.at)::text FROM (
     SELECT kind, max(at) AS at FROM event WHERE bucket = o.bucket AND order_id = o.order_id GROUP BY kind) e) AS entries
-FROM orders o WHERE o.state IN ('awaiting_payment', 'paid', 'supplying', 'needs_person', 'refunding')
+FROM orders o WHERE o.state NOT IN ('closed', 'delivered', 'refunded')
 """
 # kind, key, state, actor, promise, due, deadline, told, name of the entry, its time
 OTHERS = """

@@ -66,7 +66,7 @@ OWNERS = {
         "picture",
         "catalogue_change",
     },
-    "orders": {"orders", "event", "bucket", "order_password", "account_correction"},
+    "orders": {"orders", "event", "bucket", "order_password", "account_correction", "breach"},
     "payments": {
         "payment",
         "suspense",

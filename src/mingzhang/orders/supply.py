@@ -32,6 +32,7 @@ from mingzhang.orders.store import SQL, Order, Turn, open_turn
 from mingzhang.orders.supply_apply import PARTIAL_CREDIT, TURNED
 
 NOT_SENT_RETRY_S = 15
+RUNG = MAXIMUM_S.keys() - {"awaiting_payment", "needs_buyer"}  # those two have rings of their own
 ENDED_OTHERWISE = {"delivered", "refunding", "refunded"}
 LAST_WORDS = {SupplyState.SUCCEEDED, SupplyState.REFUSED, SupplyState.REVERSED}
 
@@ -378,7 +379,7 @@ async def ring(ctx: Context, order_id: str) -> None:
     async with transaction(ctx.pool) as conn:
         turn = await open_turn(conn, order_id, ctx.now(), ctx.rng)
         order = turn.order
-        if order.state not in MAXIMUM_S or order.due_at is None or order.due_at > turn.now:
+        if order.state not in RUNG or order.due_at is None or order.due_at > turn.now:
             return
         was = (order.state, order.next_actor, order.deadline_at or order.due_at)
         if was[:2] == ("supplying", "shop"):

@@ -557,6 +557,7 @@ WORK_STATES: Final[Mapping[str, str]] = {
         ("claim", CLAIM_STATES),
         ("notice", NOTICE_STATES),
         ("hint", {"waiting": N_("渠道没有答复")}),
+        ("key", {"ending": N_("快到期"), "ended": N_("已到期")}),
     )
     for state, said in table.items()
 }

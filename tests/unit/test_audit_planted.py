@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import itertools
 import os
-import re
 from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager
 from datetime import UTC, datetime, timedelta
@@ -77,7 +76,7 @@ def named(report: dict[str, Any], invariant: int, code: str, subject: str, detai
         and item["code"] == code
         and item["subject"].startswith(subject)
         and bool(item["subject"]) == bool(subject)
-        and re.search(re.escape(detail).replace(r"\*", r"\d+"), item["detail"]) is not None
+        and detail in item["detail"]
         for item in report["findings"]
     )
 

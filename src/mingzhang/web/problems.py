@@ -113,7 +113,6 @@ FIELD_ERRORS: Final[Mapping[str, str]] = {
     "manual_not_open": N_("这一单已经有结果"),
     "manual_reported": N_("已有人说办好了：请先确认、否决或撤回"),
     "reference_missing": N_("请填凭证号"),
-    "unknown_reason": N_("请选择一个原因"),
     "approval_own": N_("不能批准自己提出的，需要另一个人"),
     "approval_decided": N_("这项提议已有结果"),
     "approval_expired": N_("这项提议已过期，请重新提出"),

@@ -29,6 +29,8 @@ APPEND_ONLY = (
     "card_claim",
     "card_claim_item",
     "catalogue_change",
+    "breach",
+    "account_correction",
 )
 ORDER_OWNED = (
     "orders",
@@ -47,6 +49,8 @@ ORDER_OWNED = (
     "claim",
     "approval",
     "order_password",
+    "breach",
+    "account_correction",
 )
 # Who may write which table: a slice writes its own and no other.
 OWNERS = {
@@ -62,7 +66,7 @@ OWNERS = {
         "picture",
         "catalogue_change",
     },
-    "orders": {"orders", "event", "bucket", "order_password"},
+    "orders": {"orders", "event", "bucket", "order_password", "account_correction", "breach"},
     "payments": {
         "payment",
         "suspense",
@@ -85,6 +89,7 @@ OWNERS = {
         "card_claim",
         "card_claim_item",
     },
+    "fulfilment.manual": {"manual_task"},
     "refunds": {"refund"},
     "notices": {"notice", "notice_route", "untold"},
     "staff": {"staff", "staff_session", "staff_action", "approval"},

@@ -14,14 +14,17 @@ import asyncpg
 
 from mingzhang.evidence.store import SQL as EVIDENCE
 from mingzhang.fulfilment import store as fulfilment
+from mingzhang.fulfilment.manual import store as manual
+from mingzhang.fulfilment.manual.store import Task
 from mingzhang.kit.database import transaction
 from mingzhang.kit.errors import Kind, Problem
 from mingzhang.kit.ids import bucket_of, is_order_id, is_suspense_id, order_of_number
 from mingzhang.notices import flow as notices
 from mingzhang.notices import store as notice_store
 from mingzhang.notices.model import Notice
-from mingzhang.orders import claims, resupply
+from mingzhang.orders import claims, correct, resupply
 from mingzhang.orders import store as orders
+from mingzhang.orders.breaches import SQL as BREACHES
 from mingzhang.orders.context import Context
 from mingzhang.payments import claim_store, key_store
 from mingzhang.payments import store as payments
@@ -42,7 +45,12 @@ STAFF_ACTIONS: Final[Mapping[str, tuple[str, ...]]] = {
     "claim": ("ask_claim",),
     "suspense": (),
     "notice": (),
+    "payment": ("ask_channel",),
+    "supply": ("ask_supplier",),
+    "hint": (),
+    "fact": (),
     "key": (),
+    "manual": (),
 }
 
 
@@ -55,14 +63,36 @@ async def read_work(ctx: Context) -> list[WorkItem]:
         late = await conn.fetch(refunds.SQL.list_late, now)
         shown = [it for it in await claim_store.list_open(conn) if it.state == "person" or it.flag]
         failed = await notice_store.list_failed(conn)
+        handed = await conn.fetch(BREACHES.list_late_rows)
         endings = await key_store.list_ending(conn, now)
+        by_hand = await manual.list_open(conn)
     items = [_work("order", row["order_id"], row["price_fen"], row) for row in open_orders]
     items += [_work("suspense", row["item_id"], row["amount_fen"], row) for row in suspense]
     items += [_work("refund", row["refund_no"], row["amount_fen"], row) for row in late]
     items += [_claim_work(claim) for claim in shown]
     items += [_notice_work(notice) for notice in failed]
+    items += [_handed_work(row) for row in handed]
+    items += [_manual_work(task) for task in by_hand]
     items += [_key_work(ending, now) for ending in endings]
     return items
+
+
+def _handed_work(row: asyncpg.Record) -> WorkItem:
+    """A payment, attempt, trade or fact that went past its time: its order is where one acts."""
+    subject = row["subject"] or row["key"]
+    return WorkItem(
+        subject=subject,
+        order_id=subject if is_order_id(subject) else "",
+        kind=row["kind"],
+        state=row["state"],
+        reason="deadline_missed",
+        amount_fen=row["amount_fen"],
+        holder=row["holder"],
+        next_actor="person",
+        due_at=row["due_at"],
+        deadline_at=row["deadline_at"],
+        actions=STAFF_ACTIONS[row["kind"]],
+    )
 
 
 def _work(kind: str, subject: str, amount_fen: int, row: asyncpg.Record) -> WorkItem:
@@ -115,6 +145,23 @@ def _notice_work(notice: Notice) -> WorkItem:
         next_actor="person",
         due_at=None,
         deadline_at=notice.deadline_at,
+        actions=(),
+    )
+
+
+def _manual_work(task: Task) -> WorkItem:
+    """Work by hand that nobody has ended."""
+    return WorkItem(
+        subject=task.attempt_no,
+        order_id=_order_in(task.attempt_no),
+        kind="manual",
+        state=task.state,
+        reason="",
+        amount_fen=0,
+        holder="",
+        next_actor="person",
+        due_at=None,
+        deadline_at=task.deadline_at,
         actions=(),
     )
 
@@ -213,6 +260,7 @@ async def read_staff_order(ctx: Context, member: Member, page: OrderPage) -> Sta
         may_resupply=member.may(Right.PROPOSE_MONEY)
         and resupply.is_open(order, attempts)
         and not any(approval.state == "proposed" and approval.expires_at > now for approval in decided),
+        may_ask_buyer=member.may(Right.ANSWER_BUYERS) and correct.may_ask(order, attempts),
         may=frozenset(right.value for right in member.rights),
     )
 
@@ -231,6 +279,18 @@ def _approval_row(approval: Approval, member: Member, now: datetime) -> Approval
 def _terms(order: orders.Order, n: int) -> dict[str, Any]:
     """What exactly two people agree to: this supplier's goods as this attempt of the order, and no other."""
     return {"supplier": order.supplier, "supplier_product": order.supplier_product, "attempt": n}
+
+
+async def ask_buyer(ctx: Context, member: Member, order_id: str, reason: str) -> None:
+    """待您处理: staff found the account wrong or incomplete; the order waits for its buyer (R19), on record.
+
+    Raises `unknown_reason`, `cannot_stop`.
+    """
+    async with transaction(ctx.pool) as conn:
+        turn = await orders.open_turn(conn, order_id, ctx.now(), ctx.rng)
+        await correct.stop_in(turn, reason)
+        await turn.finish()
+        await record.write(conn, ctx.rng, turn.now, member, "ask_buyer", order_id, reason=reason)
 
 
 async def propose_resupply(ctx: Context, member: Member, order_id: str, reason: str) -> str:

@@ -17,12 +17,13 @@ from mingzhang.fulfilment import store as fulfilment
 from mingzhang.kit.database import DATABASE_AWAY, transaction
 from mingzhang.kit.errors import Problem
 from mingzhang.kit.statistics import keep_fresh
-from mingzhang.orders import ask, claims, notify, passes, pay, supply
+from mingzhang.orders import ask, claims, correct, notify, passes, pay, supply
 from mingzhang.orders import store as orders
 from mingzhang.orders.context import Context
 from mingzhang.payments import claim_store
 from mingzhang.payments import store as payments
 from mingzhang.refunds import flow as refunds
+from mingzhang.refunds import overdue
 from mingzhang.refunds import store as refund_store
 
 log = structlog.get_logger()
@@ -30,16 +31,17 @@ BATCH_MAX = 64
 AT_ONCE_MAX = 32
 FACTS_AT_ONCE_MAX = 4  # of a pool of connections that visits share
 POLL_REAL_S = 0.1
+RETRY_S = (30, 60, 120, 300, 600)  # a fact that could not be applied is tried again, ever more slowly
 CHORES_REAL_S = 2.0  # between looks whether a daily chore is due
-RETRY_S = 30
 
 Visit = Callable[[Context, str], Awaitable[None]]
 
 
 async def _ring(ctx: Context, order_id: str) -> None:
-    """An order's own clock rang: unpaid ones expire, silent suppliers open the buyer's choice."""
+    """An order's own clock rang: unpaid ones expire, silent suppliers open the buyer's choice, unmended ones go back."""
     await pay.expire(ctx, order_id)
     await supply.ring(ctx, order_id)
+    await correct.ring(ctx, order_id)
 
 
 # What is claimed, by which statement, the key it returns, and who visits it. What is paid comes before what may
@@ -90,6 +92,7 @@ class Worker:
             buckets = [row["bucket"] for row in await conn.fetch(orders.SQL.list_buckets)]
         taken = 0
         for bucket in buckets:
+            taken += await overdue.hand_over(ctx, bucket)
             taken += await self.apply_facts(bucket)
             for claim, key, visit in ROUNDS:
                 rows = await self._claim(claim, bucket)
@@ -156,7 +159,7 @@ class Worker:
             raise
         except Exception as error:
             log.exception("fact_not_applied", kind=fact.kind, subject=fact.subject)
-            again = ctx.now() + timedelta(seconds=RETRY_S)
+            again = ctx.now() + timedelta(seconds=RETRY_S[min(fact.asked, len(RETRY_S)) - 1])
             async with transaction(ctx.pool) as conn:
                 await evidence.postpone(conn, fact, again, type(error).__name__)
 

@@ -10,7 +10,16 @@ from typing import Any
 from mingzhang.catalogue.store import list_routes
 from mingzhang.evidence import store as evidence
 from mingzhang.fulfilment import store as fulfilment
-from mingzhang.fulfilment.routing import ATTEMPTS_MAX, MENDABLE, Option, choose, short_of_prefund, told
+from mingzhang.fulfilment.routing import (
+    ATTEMPTS_MAX,
+    CORRECTED,
+    MENDABLE,
+    Option,
+    choose,
+    short_of_prefund,
+    since_correction,
+    told,
+)
 from mingzhang.fulfilment.schedule import next_prefund
 from mingzhang.fulfilment.store import Attempt, find_attempt, list_attempts
 from mingzhang.fulfilment.suppliers.base import Reason
@@ -39,16 +48,30 @@ async def go_on(ctx: Context, turn: Turn, refused: Attempt, reason: str, evidenc
     in_time = refused.sent_at is None or turn.now < refused.sent_at + timedelta(seconds=order.promise_s)
     if reason in MENDABLE and len(before) < ATTEMPTS_MAX:
         options = await _options(turn)
-        choice = choose(options, before, connected=ctx.suppliers.keys(), price_fen=order.price_fen)
+        tried = since_correction(before)
+        choice = choose(options, tried, connected=ctx.suppliers.keys(), price_fen=order.price_fen)
         if choice.option is not None and in_time:
             await _plan(turn, choice.option, before, told("refused", refused, reason, choice))
             return
-        short = short_of_prefund(before)
+        short = short_of_prefund(tried)
         if short is not None and await _wait_for_prefund(
             turn, short, before, told("prefund", refused, reason, choice)
         ):
             return
     await ctx.start_refund(turn, reason, evidence_id)
+
+
+async def begin_again(ctx: Context, turn: Turn, before: Sequence[Attempt]) -> bool:
+    """With a corrected account (R19) every supplier may be asked again, the first first; false when none is left."""
+    order = turn.order
+    choice = choose(await _options(turn), (), connected=ctx.suppliers.keys(), price_fen=order.price_fen)
+    if choice.option is None or len(before) >= ATTEMPTS_MAX:
+        return False
+    deadline = turn.now + timedelta(seconds=min(DISPATCH_MAX_S, order.promise_s))
+    why = {"why": CORRECTED, "reason": order.reason, "passed": list(choice.passed)}
+    await _insert(turn, choice.option, before, why, due=turn.now, deadline=deadline)
+    turn.move("supplying", holder=order.holder, next_actor="shop", deadline_at=deadline, reason="")
+    return True
 
 
 async def _options(turn: Turn) -> list[Option]:

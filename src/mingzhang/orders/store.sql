@@ -59,7 +59,7 @@ SELECT pg_notify('mz_order', $1)
 SELECT order_id, state, reason, price_fen, holder, next_actor, due_at, deadline_at FROM orders
 WHERE state = 'needs_person' OR (state = 'supplying' AND (next_actor IN ('person', 'buyer')
     OR (next_actor = 'shop' AND due_at IS NOT NULL))) OR
-  (due_at IS NOT NULL AND deadline_at < $1) ORDER BY deadline_at LIMIT 200
+  next_actor = 'person' OR (due_at IS NOT NULL AND deadline_at < $1) ORDER BY deadline_at LIMIT 200
 
 -- name: read_typical
 -- How long delivery took lately for a product: median, 90th percentile, sample size.
@@ -91,3 +91,12 @@ INSERT INTO order_password (bucket, order_id, hash, set_at) VALUES ($1, $2, $3, 
 -- name: read_password
 -- The hash of an order's query password.
 SELECT hash FROM order_password WHERE bucket = $1 AND order_id = $2
+
+-- name: insert_correction
+-- A buyer's correction, the old account beside the new; numbered within the order, whose lock is held.
+INSERT INTO account_correction (bucket, order_id, n, seq, reason, old_mask, old_enc, old_hash, new_mask, new_enc, new_hash, at)
+SELECT $1, $2, count(*) + 1, $3, $4, $5, $6, $7, $8, $9, $10, $11 FROM account_correction WHERE bucket = $1 AND order_id = $2
+
+-- name: set_account
+-- The account that the next attempt goes out with; the lock is held.
+UPDATE orders SET account_mask = $3, account_enc = $4, account_hash = $5 WHERE bucket = $1 AND order_id = $2

@@ -61,6 +61,25 @@ class SuspenseRow(msgspec.Struct, frozen=True, kw_only=True):
     deadline_at: datetime | None
 
 
+class ManualRow(msgspec.Struct, frozen=True, kw_only=True):
+    """A task by hand (人工充值). ``approval_id`` and what follows: a report that waits for the second person."""
+
+    attempt_no: str
+    order_id: str
+    product: str
+    quantity: int
+    face_value_fen: int
+    account_mask: str
+    made_at: datetime
+    deadline_at: datetime
+    approval_id: str = ""
+    reference: str = ""
+    note: str = ""
+    reported_by: str = ""
+    may_confirm: bool = False
+    may_withdraw: bool = False
+
+
 class ApprovalRow(msgspec.Struct, frozen=True, kw_only=True):
     """A money decision of two people. ``may_decide``: by the reader, now."""
 
@@ -78,7 +97,10 @@ class ApprovalRow(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class StaffOrder(msgspec.Struct, frozen=True, kw_only=True):
-    """One order as staff see it. ``may``: rights of the reader; ``may_resupply``: 商家承担补发 is open."""
+    """One order as staff see it. ``may``: rights of the reader; ``may_resupply``: 商家承担补发 is open.
+
+    ``may_ask_buyer``: nothing is at a supplier, so that the account can be handed back to its buyer (待您处理).
+    """
 
     page: OrderPage
     state: str
@@ -91,3 +113,4 @@ class StaffOrder(msgspec.Struct, frozen=True, kw_only=True):
     approvals: tuple[ApprovalRow, ...]
     may: frozenset[str]
     may_resupply: bool = False
+    may_ask_buyer: bool = False

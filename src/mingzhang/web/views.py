@@ -12,6 +12,7 @@ import segno
 from babel.support import Translations
 from markupsafe import Markup, escape
 
+from mingzhang.catalogue.fields import ACCOUNT, AccountField
 from mingzhang.kit.beijing import BEIJING
 from mingzhang.web import words
 from mingzhang.web.icons import ICONS
@@ -41,6 +42,7 @@ TABLES: Final[Mapping[str, tuple[Mapping[str, str], str]]] = {
     "payment_state": (words.PAYMENT_STATES, words.GENERAL),
     "action": (words.ACTIONS, words.ACTION_GENERAL),
     "work_kind": (words.WORK_KINDS, words.WORK_GENERAL),
+    "work_state": (words.WORK_STATES, words.WORK_GENERAL),
     "work_action": (words.WORK_ACTIONS, words.WORK_GENERAL),
     "book_place": (words.BOOK_PLACES, words.PLACE_GENERAL),
     "scenario": (words.SCENARIOS, words.GENERAL),
@@ -59,7 +61,7 @@ TABLES: Final[Mapping[str, tuple[Mapping[str, str], str]]] = {
     "outcome": (words.OUTCOMES, words.GENERAL),
     "field_error": (FIELD_ERRORS, FIELD_OTHER),
 }
-NEEDS: Final = ("shop", "channel", "supplier", "amount", "party")
+NEEDS: Final = ("shop", "channel", "supplier", "amount", "party", "account")
 DAY_S: Final = 86_400
 
 
@@ -171,6 +173,7 @@ class View:
         for key, label in (("channel", self.channel), ("supplier", self.supplier)):
             if item.params.get(key):
                 names[key] = label(item.params[key])
+        names["account"] = item.params.get("account", "")
         amount = item.params.get("amount_fen", "")
         if amount.isascii() and amount.isdigit():
             names["amount"] = yuan(int(amount))
@@ -226,6 +229,12 @@ class View:
         """The product title of an order or a product card in the page's language."""
         return str(getattr(thing, "title_en" if self.lang == "en" else "title_zh"))
 
+    def field(self, field: AccountField) -> str:
+        """The label of something to fill in that has none of its own."""
+        if field.name == ACCOUNT:
+            return self.w("template", field.kind)
+        return self.t(word(words.FIELD_NAMES, field.name, words.FIELD_GENERAL))
+
     def script_words(self) -> str:
         """The few words our script needs, as JSON for a data attribute."""
         return json.dumps(
@@ -251,6 +260,7 @@ class View:
             "supplier": self.t(words.SUPPLIER_GENERAL),
             "party": self.party(party),
             "amount": "",
+            "account": "",
         }
         names.update(self.defaults)
         if party:

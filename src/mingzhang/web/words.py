@@ -65,7 +65,7 @@ SENTENCES: Final[Mapping[str, str]] = {
     "partly_refund_arrived": N_("%(supplier)s只到账一部分；未到账的部分%(channel)s已退款。"),
     "closed_unpaid": N_("订单已关闭，没有收取任何款项。"),
     "needs_person": N_("需要人工核实，【%(shop)s】的客服正在处理。"),
-    "needs_buyer": N_("需要您来处理，请看下方说明。"),
+    "needs_buyer": N_("请您修改充值账号，或选择退款。"),
     "money_in_doubt": N_("%(channel)s前后说法不一致，【%(shop)s】正在核实，暂停后续步骤。"),
 }
 SENTENCE_GENERAL: Final = N_("【%(shop)s】正在处理。")
@@ -251,6 +251,7 @@ REASONS: Final[Mapping[str, str]] = {
     "claim_not_found": N_("买家提交的付款，在渠道查不到"),
     "claim_other_order": N_("买家给的单号属于另一张订单"),
     "claim_unknown_order": N_("买家给的付款在渠道有，但不是本店的单号"),
+    "deadline_missed": N_("超过规定时间"),
     "notice_failed": N_("通知没有发出去"),
     "key_ends": N_("密钥或证书快到期"),
     "resupply_refused": N_("补发被供应商拒绝"),
@@ -283,6 +284,7 @@ ORDER_STATES: Final[Mapping[str, str]] = {
     "closed": N_("已关闭"),
     "paid": N_("已支付"),
     "supplying": N_("充值中"),
+    "needs_buyer": N_("待您处理"),
     "needs_person": N_("待客服处理"),
     "delivered": N_("到账成功"),
     "refunding": N_("退款中"),
@@ -338,6 +340,10 @@ EVENTS: Final[Mapping[str, str]] = {
     "buyer_chose_refund": N_("您选择了退款"),
     "buyer_chose_wait": N_("您选择了继续等待"),
     "needs_person": N_("转交人工客服处理"),
+    "deadline_missed": N_("超过规定时间，已记录并交由人工处理"),
+    "correction_asked": N_("请您修改充值账号，订单随即继续"),
+    "account_corrected": N_("您把充值账号改为 %(account)s"),
+    "correction_expired": N_("到期没有修改充值账号，款项原路退回"),
     "excess_money": N_("收到多付或重复的付款 %(amount)s，单独登记，将退还"),
     "excess_refund_asked": N_("已把多付或重复的 %(amount)s 向%(channel)s申请原路退回"),
     "excess_refunded": N_("多付或重复的 %(amount)s 已由%(channel)s退回"),
@@ -427,6 +433,9 @@ TEMPLATE_HINTS: Final[Mapping[str, str]] = {
     "game_id": N_("请在游戏内“个人资料”里复制"),
 }
 TEMPLATE_GENERAL: Final = N_("充值账号")
+# Fields beside the account, where the product gives them no label of its own.
+FIELD_NAMES: Final[Mapping[str, str]] = {"region": N_("区"), "server": N_("服务器")}
+FIELD_GENERAL: Final = N_("补充信息")
 
 REFUND_STATES: Final[Mapping[str, str]] = {
     "ready": N_("准备退款"),
@@ -480,13 +489,22 @@ CLAIM_ANSWERS: Final[Mapping[str, str]] = {
 WORK_KINDS: Final[Mapping[str, str]] = {
     "order": N_("订单"),
     "payment": N_("付款"),
-    "attempt": N_("供应商指令"),
+    "supply": N_("供应商指令"),
+    "hint": N_("有人告知的付款"),
+    "fact": N_("没能入账的消息"),
     "refund": N_("退款"),
     "suspense": N_("待核实款项（挂账）"),
     "conflict": N_("说法冲突"),
     "claim": N_("付款凭证"),
     "notice": N_("没发出去的通知"),
     "key": N_("密钥与证书"),
+    "manual": N_("人工充值"),
+}
+SUSPENSE_STATES: Final[Mapping[str, str]] = {
+    "open": N_("单独放着"),
+    "refunding": N_("退款中"),
+    "refunded": N_("渠道已退款"),
+    "matched": N_("已归入订单"),
 }
 WORK_ACTIONS: Final[Mapping[str, str]] = {
     "ask_channel": N_("补发回调（再问渠道）"),
@@ -504,6 +522,7 @@ NOTICE_TEMPLATES: Final[Mapping[str, str]] = {
     "refused": N_("充值失败，退款中"),
     "refunded": N_("渠道已退款"),
     "choice_open": N_("请买家选择"),
+    "needs_buyer": N_("请买家修改账号"),
     "needs_person": N_("需要人工"),
     "key_ends": N_("密钥或证书快到期"),
 }
@@ -527,6 +546,22 @@ NOTICE_STATES: Final[Mapping[str, str]] = {
     "sent": N_("对方已接收"),
     "failed": N_("没发出去，已放弃"),
 }
+# The state of each kind of row on the work list, as "kind:state".
+WORK_STATES: Final[Mapping[str, str]] = {
+    f"{kind}:{state}": said
+    for kind, table in (
+        ("order", ORDER_STATES),
+        ("payment", PAYMENT_STATES),
+        ("supply", SUPPLY_STATES),
+        ("refund", REFUND_STATES),
+        ("suspense", SUSPENSE_STATES),
+        ("claim", CLAIM_STATES),
+        ("notice", NOTICE_STATES),
+        ("hint", {"waiting": N_("渠道没有答复")}),
+        ("key", {"ending": N_("快到期"), "ended": N_("已到期")}),
+    )
+    for state, said in table.items()
+}
 MONEY_ACTIONS: Final[Mapping[str, str]] = {
     "refund_at_risk": N_("供应商未答复时先行退款"),
     "deliver_at_shop_cost": N_("商家承担补发"),
@@ -535,6 +570,7 @@ MONEY_ACTIONS: Final[Mapping[str, str]] = {
     "refund_by_transfer": N_("银行转账退款"),
     "write_off": N_("补足或核销差额"),
     "move_float": N_("调拨备用金"),
+    "confirm_by_hand": N_("确认人工充值已办好"),
 }
 APPROVAL_STATES: Final[Mapping[str, str]] = {
     "proposed": N_("等第二个人决定"),

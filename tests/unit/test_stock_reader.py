@@ -133,7 +133,11 @@ def test_a_spreadsheet_is_read_like_a_file() -> None:
     data = sheet(("卡号", "卡密"), ("SN001", "AAAA-1111"), (None, None), ("SN002", 123456789012))
     assert told(data, "cards.XLSX") == [("SN001", "AAAA-1111"), ("SN002", "123456789012")]
     read = read_cards(sheet(("A", "=1+1"), ("B", 1.5e20), ("C", "ok-1"), ("D", "x", "y")), "c.xlsx")
-    assert [(bad.line, bad.why) for bad in read.bad] == [(1, "formula"), (4, "too_many_fields")]
+    assert [(bad.line, bad.why) for bad in read.bad] == [
+        (1, "formula"),
+        (2, "number_cut"),
+        (4, "too_many_fields"),
+    ]
     assert read.cards[-1] == CardLine(3, "C", "ok-1")
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import io
 import zipfile
+import zlib
 from collections.abc import Iterator
 from typing import Final
 
@@ -29,7 +30,7 @@ _BROKEN: Final = (
     SyntaxError,
     TypeError,
     ValueError,
-    zipfile.zlib.error,
+    zlib.error,
 )
 
 

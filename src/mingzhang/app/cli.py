@@ -6,7 +6,6 @@ import asyncio
 import os
 import signal
 import sys
-from collections.abc import Coroutine
 from enum import StrEnum
 from pathlib import Path
 from typing import Annotated, Any, Final, NoReturn
@@ -19,6 +18,7 @@ from rich.console import Console
 
 from mingzhang.app import demo as supervisor
 from mingzhang.app import logging as logs
+from mingzhang.app import loop
 from mingzhang.app.audit import run_audit
 from mingzhang.app.bench.cli import app as bench_app
 from mingzhang.app.check import CHANNELS, Check, Faults, Suppliers, run_check
@@ -54,15 +54,6 @@ class Role(StrEnum):
     ALL = "all"
     WEB = "web"
     WORKER = "worker"
-
-
-def _run(work: Coroutine[Any, Any, None]) -> None:
-    try:
-        import uvloop  # noqa: PLC0415 - not on every platform
-    except ImportError:
-        asyncio.run(work)
-    else:
-        uvloop.run(work)
 
 
 async def _serve(settings: Settings, role: Role) -> None:
@@ -115,7 +106,7 @@ async def _serve_http(config: uvicorn.Config, stop: asyncio.Event) -> None:
 def serve(role: Annotated[Role, typer.Option(help="all, web or worker")] = Role.ALL) -> None:
     """Serve buyers, work through due rows, or both, as the environment says (MINGZHANG_*)."""
     logs.configure()
-    _run(_serve(Settings.from_env(os.environ), role))
+    loop.run(_serve(Settings.from_env(os.environ), role))
 
 
 @app.command()

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import sys
 import tempfile
 from collections.abc import Awaitable, Callable
@@ -14,6 +13,7 @@ import typer
 from rich.console import Console
 from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
 
+from mingzhang.app import loop
 from mingzhang.app.bench.cards import run_cards
 from mingzhang.app.bench.core import run_core
 from mingzhang.app.bench.inbound import run_inbound
@@ -36,7 +36,7 @@ def _bench(run: Run, seconds: int, as_json: bool) -> None:
         def say(text: str, done: float) -> None:
             progress.update(task, description=text, completed=done)
 
-        result = asyncio.run(_work(run, Path(folder), seconds, say))
+        result = loop.run(_work(run, Path(folder), seconds, say))
     if as_json:
         sys.stdout.write(msgspec.json.encode(result).decode() + "\n")
     else:

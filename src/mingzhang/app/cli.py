@@ -76,6 +76,7 @@ async def _serve(settings: Settings, role: Role) -> None:
                     )
             if role is not Role.WORKER:
                 group.create_task(_serve_http(web_config(desk, settings.host, settings.port), stop))
+            loop.settle_heap()
     finally:
         await desk.aclose()
 

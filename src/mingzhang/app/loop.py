@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import asyncio
+import gc
 from collections.abc import Coroutine
-from typing import Any, TypeVar
+from typing import Any, Final, TypeVar
 
+GC_THRESHOLDS: Final = (20_000, 20, 50)
 T = TypeVar("T")
 
 
@@ -16,3 +18,14 @@ def run(work: Coroutine[Any, Any, T]) -> T:
     except ImportError:
         return asyncio.run(work)
     return uvloop.run(work)
+
+
+def settle_heap() -> None:
+    """Once everything is loaded: what is there stays out of garbage collection, and young objects get time to die.
+
+    A request leaves next to no cycles; by the interpreter's defaults a tenth of a busy process's time went into
+    looking for them.
+    """
+    gc.collect()
+    gc.freeze()
+    gc.set_threshold(*GC_THRESHOLDS)

@@ -117,11 +117,13 @@ async def two_doors(database_url: str, folder: Path) -> AsyncIterator[Doors]:
         Settings(
             database_url=database_url,
             secret_key=b"t" * 32,
-            alipay_gateway="http://127.0.0.1:9/gateway.do",
-            alipay_app_id=APP_ID,
-            alipay_seller_id=SELLER_ID,
-            alipay_private_key_path=str(keys.merchant),
-            alipay_public_key_path=str(keys.channel),
+            adapters={
+                "alipay_gateway": "http://127.0.0.1:9/gateway.do",
+                "alipay_app_id": APP_ID,
+                "alipay_seller_id": SELLER_ID,
+                "alipay_private_key_path": str(keys.merchant),
+                "alipay_public_key_path": str(keys.channel),
+            },
         )
     )
     await desk.set_up_sample_shop()

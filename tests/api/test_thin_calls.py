@@ -149,7 +149,8 @@ async def test_the_thin_way_answers_as_the_framework_does(database_url: str, tmp
             "SELECT standing, count(*) FROM evidence WHERE party = 'alipay' GROUP BY 1"
         )
         assert dict(standings) == {"own": 1, "verified": 3, "forged": 4}
-        assert await doors.desk.pool.fetchval("SELECT count(*) FROM leg") == 2
+        legs = "SELECT count(*) FROM leg WHERE subject = $1"
+        assert await doors.desk.pool.fetchval(legs, one.order_id) == 2
 
 
 async def test_calls_on_one_connection_keep_their_order(database_url: str, tmp_path: Path) -> None:

@@ -10,7 +10,7 @@ from random import Random
 
 from two_doors import Doors, Reply, two_doors
 
-from mingzhang.app.bench.inbound import Bought
+from mingzhang.app.bench.inbound_parties import Bought
 from mingzhang.kit.ids import new_order_id
 
 GOOD = b'{"product_id":"phone-100","quantity":1,"account":"13800138000","contact":"buyer@example.com"}'

@@ -11,7 +11,7 @@ from pathlib import Path
 import uvicorn
 
 from house import free_port
-from mingzhang.app.bench.inbound import APP_ID, SELLER_ID, Keys
+from mingzhang.app.bench.inbound_parties import APP_ID, SELLER_ID, Keys
 from mingzhang.app.desk import Desk, open_desk
 from mingzhang.app.http import create_app
 from mingzhang.app.http_protocol import thin_protocol
@@ -53,6 +53,8 @@ class Door:
         headers = {name.lower(): value for name, value in pairs}
         assert len(headers) == len(pairs), lines
         assert headers.pop("date")
+        if "allow" in headers:  # a set, in whatever order
+            headers["allow"] = ", ".join(sorted(headers["allow"].split(", ")))
         body = await self._reader.readexactly(int(headers["content-length"]))
         return Reply(int(first.split()[1]), headers, body)
 

@@ -2,7 +2,7 @@
 
 import asyncio
 import time
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
 from datetime import timedelta
 
 import asyncpg
@@ -78,8 +78,9 @@ class Pulse:
 class Worker:
     """Claims due rows of every bucket ever used and visits them, at most `AT_ONCE_MAX` at a time."""
 
-    def __init__(self, ctx: Context) -> None:
+    def __init__(self, ctx: Context, rounds: Sequence[tuple[str, str, Visit]] = ROUNDS) -> None:
         self._ctx = ctx
+        self._rounds = rounds
         self._tasks: set[asyncio.Task[None]] = set()
         self._slots = asyncio.Semaphore(AT_ONCE_MAX)
         self._passes_known = False
@@ -100,7 +101,7 @@ class Worker:
                 bucket = record["bucket"]
                 taken += await overdue.hand_over(ctx, bucket)
                 taken += await self._apply_all(await self._claim_facts(conn, bucket))
-                for claim, key, visit in ROUNDS:
+                for claim, key, visit in self._rounds:
                     rows = await self._claim(conn, claim, bucket)
                     taken += len(rows)
                     for row in rows:

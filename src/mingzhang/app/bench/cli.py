@@ -5,6 +5,8 @@ from __future__ import annotations
 import sys
 import tempfile
 from collections.abc import Awaitable, Callable
+from enum import StrEnum
+from functools import partial
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -21,6 +23,15 @@ from mingzhang.app.bench.inbound import run_inbound
 app = typer.Typer(no_args_is_help=True, help="Measure: ratios against plain transactions, side by side.")
 AsJson = Annotated[bool, typer.Option("--json", help="one JSON object")]
 Seconds = Annotated[int, typer.Option(help="of each run; there are several", min=1, max=60)]
+
+
+class Channels(StrEnum):
+    """Whose payments are opened and told of."""
+
+    ALIPAY = "alipay"
+    ALL = "all"
+
+
 Run = Callable[[Path, int, Callable[[str, float], None]], Awaitable[dict[str, Any]]]
 
 
@@ -55,9 +66,13 @@ def core(seconds: Seconds = 4, as_json: AsJson = False) -> None:
 
 
 @app.command()
-def http(seconds: Seconds = 4, as_json: AsJson = False) -> None:
+def http(
+    seconds: Seconds = 4,
+    channels: Annotated[Channels, typer.Option(help="alipay, or all mixed")] = Channels.ALIPAY,
+    as_json: AsJson = False,
+) -> None:
     """The inbound side over HTTP at 64 connections, beside pgbench writing the same rows."""
-    _bench(run_inbound, seconds, as_json)
+    _bench(partial(run_inbound, every_channel=channels is Channels.ALL), seconds, as_json)
 
 
 @app.command()

@@ -61,6 +61,25 @@ class SuspenseRow(msgspec.Struct, frozen=True, kw_only=True):
     deadline_at: datetime | None
 
 
+class ManualRow(msgspec.Struct, frozen=True, kw_only=True):
+    """A task by hand (人工充值). ``approval_id`` and what follows: a report that waits for the second person."""
+
+    attempt_no: str
+    order_id: str
+    product: str
+    quantity: int
+    face_value_fen: int
+    account_mask: str
+    made_at: datetime
+    deadline_at: datetime
+    approval_id: str = ""
+    reference: str = ""
+    note: str = ""
+    reported_by: str = ""
+    may_confirm: bool = False
+    may_withdraw: bool = False
+
+
 class ApprovalRow(msgspec.Struct, frozen=True, kw_only=True):
     """A money decision of two people. ``may_decide``: by the reader, now."""
 

@@ -11,7 +11,7 @@ from mingzhang.kit.vocabulary import Mend, mended_by
 from mingzhang.web import words
 from mingzhang.web.i18n import translations
 from mingzhang.web.model import ShopInfo
-from mingzhang.web.model_staff import ClaimRow, StaffOrder, SuspenseRow
+from mingzhang.web.model_staff import ClaimRow, ManualRow, StaffOrder, SuspenseRow
 from mingzhang.web.pages import BADGE_TONES, render
 from mingzhang.web.views import View, order_names
 
@@ -49,6 +49,36 @@ def claims_page(
     """Every open claim."""
     view = View(lang, shop, translations(lang), now)
     return render("staff_claims.html", lang, shop=shop, view=view, rows=rows, name=name, csrf=csrf)
+
+
+def manual_page(
+    rows: Sequence[ManualRow],
+    shop: ShopInfo,
+    lang: str,
+    name: str,
+    csrf: str = "",
+    now: datetime | None = None,
+    *,
+    notice: str = "",
+    reasons: Sequence[str] = (),
+    may: frozenset[str] = frozenset(),
+    shown: tuple[str, str] = ("", ""),
+) -> str:
+    """Every open task by hand. `shown`: the attempt whose account is shown once, and the account."""
+    view = View(lang, shop, translations(lang), now)
+    return render(
+        "staff_manual.html",
+        lang,
+        shop=shop,
+        view=view,
+        rows=rows,
+        name=name,
+        csrf=csrf,
+        notice=notice,
+        reasons=reasons,
+        may=may,
+        shown=shown,
+    )
 
 
 def suspense_page(

@@ -90,10 +90,9 @@ class Buyers:
         if panel is None:
             self.paid.add(order_id)
             return
-        after_s = AFTER_S.get(row["buyer"]["when"])
-        if after_s is not None:
+        if row["buyer"]["when"] in AFTER_S:
             expires = datetime.fromisoformat(panel["expires_at"])
-            left = (expires - self._clock.now()).total_seconds() + after_s
+            left = (expires - self._clock.now()).total_seconds() + AFTER_S[row["buyer"]["when"]]
             await asyncio.sleep(max(0.0, left) / speed)
         numbers = await self._open_others(row, order_id, panel)
         for step in row["buyer"]["steps"]:

@@ -12,6 +12,7 @@ from typing import Any, Final
 
 import asyncpg
 
+from mingzhang.app.reading import read_codes
 from mingzhang.evidence.store import SQL as EVIDENCE
 from mingzhang.fulfilment import store as fulfilment
 from mingzhang.fulfilment.manual import store as manual
@@ -382,3 +383,18 @@ async def reveal_picture(office: Office, member: Member, claim_id: str, reason: 
         raise Problem("unknown_claim", Kind.NOT_FOUND)
     text = await record.reveal(office, member, claim_id, "claim_picture", sealed, reason)
     return base64.b64decode(text)
+
+
+async def reveal_codes(
+    office: Office, member: Member, order_id: str, reason: str
+) -> tuple[tuple[str, str], ...]:
+    """An order's card codes for a person's eyes, on record before they are opened, in the order's own list, too."""
+    async with office.pool.acquire() as conn:
+        order = await orders.read_order(conn, order_id)
+        now = office.clock.now()
+        await record.look(office, member, Right.VIEW_CARD_CODES, order_id, "card_codes", reason)
+        codes = await read_codes(conn, office.vault, order)
+        if codes:
+            viewer = f"staff:{member.name}"
+            await fulfilment.keep_view(conn, office.rng, now, order_id, viewer, "staff", len(codes))
+    return codes

@@ -27,6 +27,7 @@ from mingzhang.app import (
     http_pages,
     http_staff,
     http_staff_orders,
+    http_staff_stock,
     http_vocabulary,
     metrics,
 )
@@ -165,6 +166,7 @@ def create_app(desk: Desk) -> Litestar:
         *http_staff.HANDLERS,
         *http_manual.HANDLERS,
         *http_staff_orders.HANDLERS,
+        *http_staff_stock.HANDLERS,
         http_api.ROUTER,
         http_vocabulary.ROUTER,
         http_correction.ROUTER,

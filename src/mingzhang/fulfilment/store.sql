@@ -103,6 +103,14 @@ RETURNING attempt_no AS watched_no
 INSERT INTO delivered_card (bucket, order_id, attempt_no, n, card_enc, card_hash, delivered_at)
 VALUES ($1, $2, $3, $4, $5, $6, $7) ON CONFLICT DO NOTHING
 
+-- name: insert_view
+-- The codes of an order are shown to somebody.
+INSERT INTO card_view (bucket, order_id, view_id, viewer, via, cards, seen_at) VALUES ($1, $2, $3, $4, $5, $6, $7)
+
+-- name: list_views
+-- Who saw an order's codes, newest first.
+SELECT viewer, via, cards, seen_at FROM card_view WHERE bucket = $1 AND order_id = $2 ORDER BY seen_at DESC, view_id DESC LIMIT $3
+
 -- name: list_cards
 -- The codes that the order was delivered by.
 SELECT c.n, c.card_enc FROM delivered_card c JOIN supply_attempt a ON a.bucket = $1 AND a.attempt_no = c.attempt_no

@@ -12,6 +12,8 @@ _PATTERNS = {
     "game_id": re.compile(r"[0-9A-Za-z_\-.@]{3,40}"),
     "email": re.compile(r"[^@\s]{1,64}@[^@\s]{1,180}\.[A-Za-z0-9-]{2,24}"),
 }
+_EMAIL = re.compile(r"[^@\s]{1,64}@[^@\s]{1,180}\.[a-z0-9-]{2,24}")
+_PHONE = re.compile(r"\+?\d{5,15}")
 _PLAIN_MOBILE = re.compile(r"1[0-9]{10}")
 
 
@@ -61,9 +63,7 @@ def carrier_of(phone: str, lang: str) -> str:
 def clean_contact(text: str) -> str:
     """E-mail or phone to recognise the buyer by, in one spelling; raises `bad_contact`."""
     text = text.strip().lower()
-    if re.fullmatch(r"[^@\s]{1,64}@[^@\s]{1,180}\.[a-z0-9-]{2,24}", text) or re.fullmatch(
-        r"\+?\d{5,15}", text
-    ):
+    if _EMAIL.fullmatch(text) or _PHONE.fullmatch(text):
         return text
     raise Problem("bad_contact", Kind.INVALID, params={"field": "contact"})
 

@@ -9,6 +9,8 @@ import asyncio
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
+from datetime import UTC, datetime, timedelta
+from functools import lru_cache
 from typing import Any, Final, TypeVar
 
 import asyncpg
@@ -46,6 +48,9 @@ NOT_READY: Final = (
 # What a statement meets when the server goes away under it: wait, the same work can be done later.
 DATABASE_AWAY: Final = (*NOT_READY, asyncpg.PostgresConnectionError, asyncpg.InterfaceError)
 
+_EPOCH: Final = datetime(2000, 1, 1, tzinfo=UTC)  # the server's
+_MICROSECOND: Final = timedelta(microseconds=1)
+
 Result = TypeVar("Result")
 
 
@@ -58,10 +63,23 @@ def _decode_jsonb(data: bytes) -> Any:
     return msgspec.json.decode(memoryview(data)[1:])
 
 
+@lru_cache(maxsize=1024)
+def _encode_time(at: datetime) -> tuple[int]:
+    # A step names the same moment in many rows, and the driver's own way takes three times as long.
+    return ((at - _EPOCH) // _MICROSECOND,)
+
+
+def _decode_time(data: tuple[int]) -> datetime:
+    return _EPOCH + timedelta(microseconds=data[0])
+
+
 async def prepare_connection(connection: asyncpg.Connection) -> None:
-    """Give a connection our codecs: jsonb in and out as Python objects, through msgspec."""
+    """Give a connection our codecs: jsonb through msgspec, and aware UTC times; a naive time is a TypeError."""
     await connection.set_type_codec(
         "jsonb", schema="pg_catalog", encoder=_encode_jsonb, decoder=_decode_jsonb, format="binary"
+    )
+    await connection.set_type_codec(
+        "timestamptz", schema="pg_catalog", encoder=_encode_time, decoder=_decode_time, format="tuple"
     )
 
 

@@ -33,7 +33,7 @@ DONE: Final = "done"
 NOT_PLAIN: Final = "not_plain"
 COMPLETIONS_MAX: Final = 1024
 REMEMBERED_MAX: Final = 4096
-HINT_EVERY_REAL_S: Final = 0.02
+HINT_EVERY_REAL_S: Final = 0.05
 
 Value = TypeVar("Value")
 

@@ -27,6 +27,7 @@ def _serve(pipe: Connection, settings: dict[str, Any], part: Part) -> None:
 
     async def work() -> None:
         desk = await open_desk(Settings(**settings))
+        loop.settle_heap()  # as every process that serves
         try:
             pipe.send("ready")
             while (order := await asyncio.to_thread(pipe.recv)) is not None:

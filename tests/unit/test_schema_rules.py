@@ -56,6 +56,7 @@ OWNERS = {
         "product",
         "product_supplier",
         "rule_version",
+        "pause",
         "category",
         "product_family",
         "product_text",
@@ -64,7 +65,14 @@ OWNERS = {
     },
     "orders": {"orders", "event", "bucket", "order_password"},
     "payments": {"payment", "suspense", "trade_hint", "channel_pass", "channel_health", "claim"},
-    "fulfilment": {"supply_attempt", "delivered_card", "card_view"},
+    "fulfilment": {
+        "supply_attempt",
+        "delivered_card",
+        "card_view",
+        "supplier_health",
+        "supplier_watch",
+        "supplier_figure",
+    },
     "fulfilment.stock": {
         "card_line",
         "card_batch",

@@ -7,7 +7,7 @@ from typing import Any
 
 import asyncpg
 
-from mingzhang.app import desk_staff, reading, sample_shop, wiring, wiring_notices
+from mingzhang.app import desk_staff, desk_supply, reading, sample_shop, wiring, wiring_notices
 from mingzhang.app.settings import Settings
 from mingzhang.catalogue import store as catalogue
 from mingzhang.catalogue.accounts import clean_account, clean_contact
@@ -249,15 +249,17 @@ class Desk:
         """The shop front."""
         await self.ctx.health.refresh(self.pool)
         async with self.pool.acquire() as conn:
-            return [
+            found = [
                 await _card(conn, self._times, product) for product in await catalogue.list_products(conn)
             ]
+        return [await desk_supply.with_closure(self.ctx, card) for card in found]
 
     async def product(self, product_id: str) -> ProductCard:
         """One product; raises `unknown_product`."""
         await self.ctx.health.refresh(self.pool)
         async with self.pool.acquire() as conn:
-            return await _card(conn, self._times, await catalogue.read_product(conn, product_id))
+            card = await _card(conn, self._times, await catalogue.read_product(conn, product_id))
+        return await desk_supply.with_closure(self.ctx, card)
 
     async def rules(self, lang: str) -> tuple[int, str]:
         """Number and text of the rules in force."""

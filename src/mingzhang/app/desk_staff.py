@@ -102,7 +102,7 @@ def _claim_work(claim: Claim) -> WorkItem:
 def _notice_work(notice: Notice) -> WorkItem:
     return WorkItem(
         subject=notice.notice_id,
-        order_id=notice.subject,
+        order_id=notice.subject if is_order_id(notice.subject) else "",
         kind="notice",
         state=notice.state,
         reason="notice_failed",

@@ -106,7 +106,7 @@ async def _authorised(request: AnyRequest, order_id: str) -> str:
         {
             400: ("invalid_request",),
             404: ("unknown_product",),
-            409: ("key_reused",),
+            409: ("key_reused", "sale_paused"),
             413: ("too_large",),
             422: ("invalid_request", "bad_quantity", "bad_account", "bad_password", "bad_contact"),
             503: ("no_rules",),

@@ -219,6 +219,8 @@ def _sentence_code(
             return "choose_refund_or_wait"
         if attempt.waits_for_prefund:
             return "waiting_prefund"
+        if attempt.is_held:
+            return "waiting_supplier"
         return {
             "sending": "sent_to_supplier",
             "ready": "paid_waiting_dispatch",

@@ -44,6 +44,9 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     worker_pid_file: str = ""  # where the supervisor writes its worker's process id, demo only
     call_timeout_s: float = 8.0
     list_every_s: float = 86_400.0  # the shop's seconds between passes over a channel's own list of trades
+    balance_every_s: float = 300.0  # the shop's seconds between questions for our balance at a supplier
+    prefund_alarm_h: float = 24.0  # hours of runway below which somebody is told
+    prefund_stop_h: float = 1.0  # … and below which the supplier's goods are no longer sold
     pool_size: int = 10
 
     def __repr__(self) -> str:
@@ -120,4 +123,6 @@ def _check(settings: Settings) -> None:
         raise _invalid("buckets", "must be at least 1")
     if not 0 < settings.call_timeout_s <= 60:
         raise _invalid("call_timeout_s", "must be above 0 and at most 60 real seconds")
+    if settings.balance_every_s < 10 or not 0 <= settings.prefund_stop_h <= settings.prefund_alarm_h:
+        raise _invalid("prefund_stop_h", "must be between 0 and prefund_alarm_h; balance_every_s at least 10")
     clock_from_spec(settings.clock)

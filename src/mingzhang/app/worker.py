@@ -16,7 +16,7 @@ from mingzhang.fulfilment import store as fulfilment
 from mingzhang.kit.database import DATABASE_AWAY, transaction
 from mingzhang.kit.errors import Problem
 from mingzhang.kit.statistics import keep_fresh
-from mingzhang.orders import ask, claims, notify, passes, pay, supply
+from mingzhang.orders import ask, claims, notify, passes, pay, supply, watch
 from mingzhang.orders import store as orders
 from mingzhang.orders.context import Context
 from mingzhang.payments import claim_store
@@ -30,6 +30,7 @@ AT_ONCE_MAX = 32
 FACTS_AT_ONCE_MAX = 4  # of a pool of connections that visits share
 POLL_REAL_S = 0.1
 RETRY_S = 30
+WATCH_REAL_S = 0.5  # between two looks for suppliers that are due
 
 Visit = Callable[[Context, str], Awaitable[None]]
 
@@ -79,6 +80,7 @@ class Worker:
         self._tasks: set[asyncio.Task[None]] = set()
         self._slots = asyncio.Semaphore(AT_ONCE_MAX)
         self._passes_known = False
+        self._watched_at: float | None = None
 
     async def round(self) -> int:
         """One look at everything that is due; returns how many rows were taken."""
@@ -93,7 +95,7 @@ class Worker:
                 taken += len(rows)
                 for row in rows:
                     await self._start(visit, row[key])
-        return taken + await self._pass_over_lists()
+        return taken + await self._pass_over_lists() + await self._watch_suppliers()
 
     async def _pass_over_lists(self) -> int:
         """Visit the channels whose own list is due."""
@@ -108,6 +110,18 @@ class Worker:
         for row in rows:
             await self._start(passes.pass_over, row["channel"])
         return len(rows)
+
+    async def _watch_suppliers(self) -> int:
+        """Visit the suppliers whose balance and figures are due."""
+        if self._watched_at is None:
+            await watch.ensure_watches(self._ctx)
+        elif time.monotonic() < self._watched_at + WATCH_REAL_S:
+            return 0
+        self._watched_at = time.monotonic()
+        due = await watch.claim_watches(self._ctx)
+        for supplier in due:
+            await self._start(watch.look, supplier)
+        return len(due)
 
     async def _claim(self, statement: str, bucket: int) -> list[asyncpg.Record]:
         ctx = self._ctx

@@ -57,6 +57,15 @@ UPDATE supply_attempt SET state = 'cancelled', code = $3, finished_at = $4, due_
 UPDATE supply_attempt SET due_at = $3, deadline_at = greatest(deadline_at, $3), asked = asked + 1, asked_at = $4,
   lease_until = NULL WHERE bucket = $1 AND attempt_no = $2 AND state = 'ready'
 
+-- name: set_choice
+-- Why this supplier, before anything was sent.
+UPDATE supply_attempt SET choice = $3 WHERE bucket = $1 AND attempt_no = $2 AND state = 'ready' AND sent_at IS NULL
+
+-- name: set_held
+-- Nobody can take it now: why, and when it is looked at again.
+UPDATE supply_attempt SET choice = $3, due_at = $4, deadline_at = greatest(deadline_at, $4), lease_until = NULL
+WHERE bucket = $1 AND attempt_no = $2 AND state = 'ready' AND sent_at IS NULL
+
 -- name: set_watched
 -- Asked again after the last word; when the next time is (null: not by itself).
 UPDATE supply_attempt SET watched = true, asked = asked + 1, asked_at = $3, due_at = $4, deadline_at = greatest(deadline_at, $4),

@@ -34,19 +34,21 @@ async def enqueue(
     key: str,
     facts: Facts,
     buyer: Buyer | None = None,
+    *,
+    bucket: int | None = None,
 ) -> int:
     """Queue a notice for every open route of the template's audiences; returns how many rows were written.
 
     Call it inside the transaction of what the notice tells of: both are committed, or neither. `key` names the
     occasion within the order (say, the event's kind and number): the same key again writes nothing. Makes no
     call, needs no secret and raises nothing of its own. A buyer whose contact is a phone number gets no row:
-    there is no courier for text messages.
+    there is no courier for text messages. `bucket`: where a notice lives that belongs to no order.
     """
     audiences = [audience.value for audience in AUDIENCES[template]]
     reached = buyer if buyer is not None and "@" in buyer.contact_mask else None
     rows = await conn.fetch(
         SQL.enqueue_notice,
-        bucket_of(facts.order_id),
+        bucket_of(facts.order_id) if bucket is None else bucket,
         new_id(now, rng),
         facts.order_id,
         key,

@@ -17,7 +17,7 @@ from mingzhang.notices.couriers.base import Courier
 
 
 class Template(StrEnum):
-    """Which notice. Buyers: all but the last; staff: the last."""
+    """Which notice. Buyers: all but the last two; staff: these."""
 
     PAID = "paid"
     DELIVERED = "delivered"
@@ -25,6 +25,7 @@ class Template(StrEnum):
     REFUNDED = "refunded"
     CHOICE_OPEN = "choice_open"
     NEEDS_PERSON = "needs_person"
+    PREFUND_LOW = "prefund_low"
 
 
 class Audience(StrEnum):

@@ -20,6 +20,7 @@ AUDIENCES: Final[dict[Template, tuple[Audience, ...]]] = {
     Template.REFUNDED: (Audience.BUYER,),
     Template.CHOICE_OPEN: (Audience.BUYER,),
     Template.NEEDS_PERSON: (Audience.STAFF, Audience.SHOP),
+    Template.PREFUND_LOW: (Audience.STAFF, Audience.SHOP),
 }
 
 Words = tuple[str, str]
@@ -91,6 +92,14 @@ SHOP: Final[dict[tuple[Template, str], Words]] = {
     (Template.NEEDS_PERSON, "en"): (
         "Needs a person: {amount}",
         "{order} {title}\nReason: {reason}. The money is at: {place}. By {until} (Beijing time).",
+    ),
+    (Template.PREFUND_LOW, "zh"): (
+        "预存款告警:{title}",
+        "供应商 {title}:{reason}。按近来的用量预计用到 {until}(北京时间)。请尽快充值预存款。",
+    ),
+    (Template.PREFUND_LOW, "en"): (
+        "Prefund alarm: {title}",
+        "Supplier {title}: {reason}. At the recent rate it lasts until {until} (Beijing time). Please top it up.",
     ),
 }
 

@@ -14,7 +14,9 @@ from mingzhang.kit.vault import Vault
 from mingzhang.orders.batch import Snapshot, Step
 from mingzhang.orders.context import Context
 from mingzhang.orders.password import check_password, keep_password
+from mingzhang.orders.sourcing import sale_closure, sale_paused
 from mingzhang.orders.states import PAYMENT_WINDOW_S
+from mingzhang.orders.store import SQL
 
 
 class PlaceRequest(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
@@ -52,11 +54,14 @@ class _Checked(msgspec.Struct, frozen=True):
 
 
 async def check_request(ctx: Context, request: PlaceRequest) -> _Checked:
-    """Ordered refusals: unknown_product, bad_quantity, bad_account, bad_password, bad_contact."""
+    """Ordered refusals: unknown_product, bad_quantity, sale_paused, bad_account, bad_password, bad_contact."""
     product, rules = await ctx.catalogue.product(request.product_id, ctx.now())
     if not product.sells(request.quantity):
         bounds = {"min": product.min_quantity, "max": product.max_quantity, "step": product.step_quantity}
         raise Problem("bad_quantity", Kind.INVALID, params={"field": "quantity", **bounds})
+    closure = await sale_closure(ctx, product, request.quantity)
+    if closure is not None:
+        raise sale_paused(closure)
     values = clean_values(product.account_template, product.fields, request.account, request.fields)
     shown = mask_values(fields_of(product.account_template, product.fields), values)
     if request.query_password:
@@ -85,7 +90,12 @@ async def place_order(ctx: Context, client: str, key: str, request: PlaceRequest
         raise Problem("bad_idempotency_key", Kind.INVALID)
     digest = _digest(ctx.vault, request)
     now, bucket = ctx.now(), ctx.rng.randrange(buckets)
-    checked = await check_request(ctx, request)
+    try:
+        checked = await check_request(ctx, request)
+    except Problem as problem:
+        if problem.code != "sale_paused":
+            raise
+        return await _placed_before(ctx, client, key, digest, problem)
     order_id = new_order_id(bucket, now, ctx.rng)
     placement = (client, key, digest, bucket, order_id, now)
     done = await ctx.batch.submit(_step(ctx.vault, now, order_id, checked, placement))
@@ -106,6 +116,15 @@ async def place_order(ctx: Context, client: str, key: str, request: PlaceRequest
     if request.query_password:
         await keep_password(ctx, order_id, request.query_password)
     return Placed(order_id=order_id, token=ctx.vault.token(order_id), repeated=repeated)
+
+
+async def _placed_before(ctx: Context, client: str, key: str, digest: bytes, refusal: Problem) -> Placed:
+    """A retry of what was placed before the sale was paused gets its order; anything else the refusal."""
+    async with ctx.pool.acquire() as conn:
+        row = await conn.fetchrow(SQL.read_placement, client, key)
+    if row is None or row["request_hash"] != digest or await ctx.reader.order(row["order_id"]) is None:
+        raise refusal
+    return Placed(order_id=row["order_id"], token=ctx.vault.token(row["order_id"]), repeated=True)
 
 
 def _step(

@@ -4,6 +4,10 @@
 SELECT step_key, step_result FROM apply_and_tell($1, $2, $3, $4, $5::place_step[], $6::open_step[], $7::opened_step[],
   $8::paid_step[], $9::send_step[], $10::heard_step[], $11::delivered_step[])
 
+-- name: read_placement
+-- What an earlier request under the same key fixed.
+SELECT order_id, request_hash FROM placement WHERE client = $1 AND key = $2
+
 -- name: ensure_bucket
 -- Have workers look into a bucket in which no order was placed yet.
 INSERT INTO bucket (bucket, opened_at) VALUES ($1, $2) ON CONFLICT (bucket) DO NOTHING

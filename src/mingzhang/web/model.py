@@ -15,7 +15,7 @@ class Sentence(msgspec.Struct, frozen=True, kw_only=True):
     ``code`` (closed): awaiting_payment, confirming_payment, paid_waiting_dispatch, sent_to_supplier,
     supplier_processing, confirming_result, choose_refund_or_wait, delivered, refund_asked, refund_processing,
     refund_arrived, partly_refund_asked, partly_refund_processing, partly_refund_arrived, waiting_prefund,
-    closed_unpaid, needs_person, needs_buyer, money_in_doubt.
+    waiting_supplier, closed_unpaid, needs_person, needs_buyer, money_in_doubt.
     ``place`` is a ledger place (``channel``, ``supplier.reserved`` …), ``party`` the channel's or supplier's
     name.
     """
@@ -194,6 +194,17 @@ class OrderPage(msgspec.Struct, frozen=True, kw_only=True):
     aside: tuple[AsidePanel, ...] = ()
 
 
+class ClosedNote(msgspec.Struct, frozen=True, kw_only=True):
+    """Why a product is not sold, or will not be, and when (R20). ``why``: maintenance, paused, supplier_down, prefund.
+
+    ``note``: the shop's own words. ``until`` None: not known."""
+
+    why: str
+    since: datetime | None = None
+    until: datetime | None = None
+    note: str = ""
+
+
 class ProductCard(msgspec.Struct, frozen=True, kw_only=True):
     """One product on the shop front."""
 
@@ -208,6 +219,8 @@ class ProductCard(msgspec.Struct, frozen=True, kw_only=True):
     promise_s: int
     typical_p50_s: float | None = None
     typical_n: int = 0
+    closed: ClosedNote | None = None  # 暂停销售: no order is taken now
+    planned: ClosedNote | None = None  # a maintenance to come
 
 
 class WorkItem(msgspec.Struct, frozen=True, kw_only=True):

@@ -39,6 +39,7 @@ PROBLEMS: Final[Mapping[str, Advice]] = {
     "unknown_product": Advice(N_("没有这个商品"), N_("它可能已下架。请回到首页另选。")),
     "product_not_found": Advice(N_("没有这个商品"), N_("它可能已下架。请回到首页另选。")),
     "product_inactive": Advice(N_("这个商品已暂停销售"), N_("请回到首页另选，或稍后再来。")),
+    "sale_paused": Advice(N_("这个商品已暂停销售"), N_("没有下单，也没有扣款。请稍后再来，或回到首页另选。")),
     "idempotency_conflict": Advice(
         N_("同一次提交里出现了不同内容"), N_("没有重复下单。请回到商品页重新填写。")
     ),
@@ -88,6 +89,7 @@ FIELD_ERRORS: Final[Mapping[str, str]] = {
     "quantity_invalid": N_("数量超出范围"),
     "method_invalid": N_("请选择付款方式"),
     "product_inactive": N_("这个商品已暂停销售"),
+    "sale_paused": N_("这个商品已暂停销售；没有下单，也没有扣款"),
     "unknown_order": N_("没有找到订单，或核对信息不符"),
     "contact_mismatch": N_("没有找到订单，或核对信息不符"),
     "sign_in_failed": N_("名字、密码或验证码不对"),

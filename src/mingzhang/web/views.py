@@ -31,6 +31,7 @@ TABLES: Final[Mapping[str, tuple[Mapping[str, str], str]]] = {
     "reason": (words.REASONS, words.REASON_GENERAL),
     "responsible": (words.RESPONSIBLE, words.PARTY_GENERAL),
     "next": (words.NEXT, words.GENERAL),
+    "closure": (words.CLOSURES, words.CLOSURE_GENERAL),
     "number": (words.NUMBERS, words.NUMBER_GENERAL),
     "feedback": (words.FEEDBACK, words.FEEDBACK_GENERAL),
     "standing": (words.STANDINGS, words.GENERAL),

@@ -70,6 +70,8 @@ class CardStock:
     `name`: the party in ledger and evidence. `crash_point`: called at the places where a kill must lose nothing.
     """
 
+    prefunded = False  # what lies on the shelf is goods and no money: it has no runway
+
     def __init__(
         self,
         pool: asyncpg.Pool,

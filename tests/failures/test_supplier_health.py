@@ -12,6 +12,7 @@ from house import House, open_house
 from mingzhang.catalogue import pauses
 from mingzhang.catalogue.pauses import NewPause
 from mingzhang.catalogue.store import set_routing
+from notice_sinks import mail_sink
 
 ALL = ("kasushou", "fulu", "dtone")
 
@@ -138,5 +139,65 @@ async def test_an_outage_opens_the_breaker_and_scores_choose_around_it(
         await house.until(await house.buy(), lambda page: page.supply_badge == "arrived")
         # What was under way when it fell silent is unknown: asked about, and never sent elsewhere.
         assert [each.supplier for each in await attempts(house, caught)] == ["fulu"]
+        report = await house.audit()
+        assert report.ok, report.findings
+
+
+async def test_sales_stop_before_the_prefund_runs_out_and_somebody_is_told(
+    database_url: str, tmp_path: Path
+) -> None:
+    path = tmp_path / "notices.toml"
+    async with mail_sink() as sink:
+        path.write_text(
+            f'[email]\nhost = "127.0.0.1"\nport = {sink.port}\nsender = "s@shop.test"\ntls = "none"\n'
+            '[[route]]\naudience = "shop"\nchannel = "email"\naddress = "owner@shop.test"\n',
+            encoding="utf-8",
+        )
+        async with open_house(database_url, tmp_path, balance_every_s=30, notices_path=str(path)) as house:
+            ctx = house.desk.ctx
+            await house.world.tell("PUT", "/fulu/balance", {"fen": 15_000})
+            order_id = await house.buy()  # 98.50 of 150.00: what is left lasts about half an hour
+            await house.until(order_id, lambda page: page.supply_badge == "arrived")
+
+            def standing(wanted: str) -> bool:
+                known = ctx.standing.prefunds.get("fulu")
+                return known is not None and known.standing == wanted
+
+            await house.until(order_id, lambda _: standing("stop"))
+            status, refused = await refusal(house, "phone-100")
+            assert (status, refused["code"], refused["params"]) == (
+                409,
+                "sale_paused",
+                {"reason": "prefund"},
+            )
+            assert "暂停销售" in await shown(house, "/products/phone-100")
+            told = await ctx.pool.fetch("SELECT subject FROM notice WHERE template = 'prefund_low'")
+            assert {row["subject"] for row in told} == {"supplier-fulu"}
+            await house.world.tell("PUT", "/fulu/balance", {"fen": 100_000_000})
+            await house.until(order_id, lambda _: standing("fine"))
+            await house.until(await house.buy(), lambda page: page.supply_badge == "arrived")
+
+
+async def test_a_cost_above_the_price_needs_a_rule(database_url: str, tmp_path: Path) -> None:
+    """Without one: not sent, a person, the money stays. With one: sent, and the loss is the shop's."""
+    async with open_house(database_url, tmp_path) as house:
+        ctx = house.desk.ctx
+        await ctx.pool.execute("UPDATE product SET cost_fen = 10050 WHERE product_id = 'phone-100'")
+        ctx.catalogue.forget()
+        refused = await house.buy()
+        page = await house.until(refused, lambda page: page.sentence.code == "needs_person")
+        assert (page.pay_badge, page.sentence.place) == ("paid", "channel")
+        assert [each.sent_at for each in await attempts(house, refused)] == [None]
+        async with ctx.pool.acquire() as conn:
+            await set_routing(conn, "phone-100", "ordered", 50)
+        ctx.catalogue.forget()
+        sold = await house.buy()
+        await house.until(sold, lambda page: page.supply_badge != "none")
+        loss = await ctx.pool.fetchval(
+            "SELECT sum(amount_fen) FROM leg WHERE subject = $1 AND posting = 'dispatched' AND place = 'spent.loss'",
+            sold,
+        )
+        assert loss == 50
+        await house.until(sold, lambda page: page.final)
         report = await house.audit()
         assert report.ok, report.findings

@@ -25,6 +25,7 @@ from mingzhang.app.check import CHANNELS, Check, Faults, Suppliers, run_check
 from mingzhang.app.cli_adapters import channel_app, supplier_app
 from mingzhang.app.cli_catalogue import catalogue_app
 from mingzhang.app.cli_staff import staff_app
+from mingzhang.app.cli_supply import supply_app
 from mingzhang.app.desk import open_desk
 from mingzhang.app.here import settings_here
 from mingzhang.app.http import create_app
@@ -44,6 +45,7 @@ app.add_typer(catalogue_app, name="catalogue")
 app.add_typer(staff_app, name="staff")
 app.add_typer(channel_app, name="channel")
 app.add_typer(supplier_app, name="supplier")
+app.add_typer(supply_app, name="supply")
 out = Console()
 
 

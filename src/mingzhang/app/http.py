@@ -25,6 +25,7 @@ from mingzhang.app import (
     http_pages,
     http_staff,
     http_staff_orders,
+    http_staff_supply,
     http_vocabulary,
     metrics,
 )
@@ -161,6 +162,7 @@ def create_app(desk: Desk) -> Litestar:
         *http_claims.HANDLERS,
         *http_staff.HANDLERS,
         *http_staff_orders.HANDLERS,
+        *http_staff_supply.HANDLERS,
         http_api.ROUTER,
         http_vocabulary.ROUTER,
         http_docs.docs,

@@ -266,6 +266,15 @@ CLOSURES: Final[Mapping[str, str]] = {
     "supplier_down": N_("供应商系统暂时没有回应"),
     "prefund": N_("本店在供应商的预存款需要补足"),
 }
+# As staff enter and read them.
+PAUSE_CAUSES: Final[Mapping[str, str]] = {"maintenance": N_("维护"), "paused": N_("暂停")}
+ROUTE_MODES: Final[Mapping[str, str]] = {"ordered": N_("按顺序"), "scored": N_("按评分")}
+PREFUNDS: Final[Mapping[str, str]] = {
+    "unknown": N_("未知"),
+    "fine": N_("充足"),
+    "low": N_("不多了"),
+    "stop": N_("已暂停销售"),
+}
 CLOSURE_GENERAL: Final = N_("暂时无法供货")
 
 REASON_GENERAL: Final = N_("其他原因，客服可以为您说明")

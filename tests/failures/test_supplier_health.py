@@ -171,7 +171,7 @@ async def test_sales_stop_before_the_prefund_runs_out_and_somebody_is_told(
                 {"reason": "prefund"},
             )
             assert "暂停销售" in await shown(house, "/products/phone-100")
-            told = await ctx.pool.fetch("SELECT subject FROM notice WHERE template = 'prefund_low'")
+            told = await ctx.pool.fetch("SELECT subject FROM notice WHERE template = 'prefund_stop'")
             assert {row["subject"] for row in told} == {"supplier-fulu"}
             await house.world.tell("PUT", "/fulu/balance", {"fen": 100_000_000})
             await house.until(order_id, lambda _: standing("fine"))

@@ -17,7 +17,7 @@ from mingzhang.notices.couriers.base import Courier
 
 
 class Template(StrEnum):
-    """Which notice. Buyers: all but the last two; staff: these."""
+    """Which notice. Buyers: all but the last three; staff: these."""
 
     PAID = "paid"
     DELIVERED = "delivered"
@@ -26,6 +26,7 @@ class Template(StrEnum):
     CHOICE_OPEN = "choice_open"
     NEEDS_PERSON = "needs_person"
     PREFUND_LOW = "prefund_low"
+    PREFUND_STOP = "prefund_stop"
 
 
 class Audience(StrEnum):

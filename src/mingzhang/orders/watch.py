@@ -147,8 +147,8 @@ async def _alarm(
         order_id=f"supplier-{supplier}",
         title_zh=supplier,
         title_en=supplier,
-        reason=f"prefund_{standing.value}",
         until=now + timedelta(seconds=lasts) if lasts is not None else None,
     )
-    key = f"prefund_{standing.value}:{int(now.timestamp())}"
-    await notices.enqueue(conn, ctx.rng, now, Template.PREFUND_LOW, key, told, bucket=NOWHERE)
+    template = Template.PREFUND_STOP if standing is Standing.STOP else Template.PREFUND_LOW
+    key = f"{template.value}:{int(now.timestamp())}"
+    await notices.enqueue(conn, ctx.rng, now, template, key, told, bucket=NOWHERE)

@@ -256,8 +256,6 @@ REASONS: Final[Mapping[str, str]] = {
     "claim_unknown_order": N_("买家给的付款在渠道有，但不是本店的单号"),
     "notice_failed": N_("通知没有发出去"),
     "resupply_refused": N_("补发被供应商拒绝"),
-    "prefund_low": N_("预存款不多了"),
-    "prefund_stop": N_("预存款即将用完，已暂停销售"),
 }
 # Why a product is not sold now (暂停销售), as the buyer reads it before paying.
 CLOSURES: Final[Mapping[str, str]] = {
@@ -528,6 +526,7 @@ NOTICE_TEMPLATES: Final[Mapping[str, str]] = {
     "choice_open": N_("请买家选择"),
     "needs_person": N_("需要人工"),
     "prefund_low": N_("预存款告警"),
+    "prefund_stop": N_("预存款即将用完"),
 }
 NOTICE_AUDIENCES: Final[Mapping[str, str]] = {
     "buyer": N_("买家"),

@@ -15,6 +15,7 @@ from mingzhang.kit.breaker import Breaker
 from mingzhang.kit.sql import load
 
 SQL = load("mingzhang.fulfilment", "health")
+PAUSE_S: Final = 600  # the shop's seconds; the worker asks a silent supplier far more often
 SILENT: Final = frozenset({SupplyState.UNKNOWN, SupplyState.NOT_SENT})
 
 
@@ -22,7 +23,7 @@ class SupplierHealth(Breaker):
     """As all processes know it, at most half a second old. ``figures``: by supplier and its product."""
 
     def __init__(self) -> None:
-        super().__init__(SQL.set_supplier_down, SQL.set_supplier_up, SQL.list_suppliers_down)
+        super().__init__(SQL.set_supplier_down, SQL.set_supplier_up, SQL.list_suppliers_down, PAUSE_S)
         self.prefunds: dict[str, Prefund] = {}
         self.figures: dict[tuple[str, str], Figure] = {}
 

@@ -20,10 +20,11 @@ class Breaker:
     """What one process has heard, and what all of them know (at most half a second old).
 
     The statements: ``set_down`` (name, now, code), ``set_up`` (name, now), ``list_down`` (its rows begin with the
-    name and have ``checked_at``).
+    name and have ``checked_at``). ``pause_s``: how long it stays open without any further sign, the shop's seconds.
     """
 
-    def __init__(self, set_down: str, set_up: str, list_down: str) -> None:
+    def __init__(self, set_down: str, set_up: str, list_down: str, pause_s: float = PAUSE_S) -> None:
+        self._pause = timedelta(seconds=pause_s)
         self._set_down, self._set_up, self._list_down = set_down, set_up, list_down
         self._silences: dict[str, int] = {}
         self._down: dict[str, datetime] = {}
@@ -72,5 +73,4 @@ class Breaker:
 
     def down(self, now: datetime) -> frozenset[str]:
         """Who is left alone now, by the last reading."""
-        pause = timedelta(seconds=PAUSE_S)
-        return frozenset(name for name, seen in self._down.items() if now < seen + pause)
+        return frozenset(name for name, seen in self._down.items() if now < seen + self._pause)

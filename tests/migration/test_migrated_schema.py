@@ -33,6 +33,8 @@ WANTED: dict[tuple[str, str], Any] = {
     ("product", "route_mode"): "ordered",
     ("pause", "scope"): "product",
     ("pause", "cause"): "maintenance",
+    ("manual_task", "state"): "refused",
+    ("manual_task", "kind"): "direct",
     ("leg", "place"): "channel",
     ("leg", "owner"): "o",
     ("leg", "subject"): "M1",

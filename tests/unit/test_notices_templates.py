@@ -38,7 +38,11 @@ def test_every_notice_has_its_words(template: Template, audience: Audience, lang
         assert FACTS.title_zh in text or FACTS.title_en in text  # of a supplier, and of no order
         return
     assert FACTS.order_id in text
-    assert "100.50" in subject + text or template in {Template.DELIVERED, Template.CHOICE_OPEN}
+    assert "100.50" in subject + text or template in {
+        Template.DELIVERED,
+        Template.CHOICE_OPEN,
+        Template.KEY_ENDS,
+    }
     bare = render(template, audience, language, Facts(order_id=FACTS.order_id), "明账店", words)
     assert all(bare)
 

@@ -64,7 +64,16 @@ OWNERS = {
         "catalogue_change",
     },
     "orders": {"orders", "event", "bucket", "order_password"},
-    "payments": {"payment", "suspense", "trade_hint", "channel_pass", "channel_health", "claim"},
+    "payments": {
+        "payment",
+        "suspense",
+        "trade_hint",
+        "channel_pass",
+        "channel_health",
+        "claim",
+        "key_watch",
+        "key_term",
+    },
     "fulfilment": {
         "supply_attempt",
         "delivered_card",

@@ -23,9 +23,10 @@ from mingzhang.notices.model import Notice
 from mingzhang.orders import claims, resupply
 from mingzhang.orders import store as orders
 from mingzhang.orders.context import Context
-from mingzhang.payments import claim_store
+from mingzhang.payments import claim_store, key_store
 from mingzhang.payments import store as payments
 from mingzhang.payments.claim_store import Claim
+from mingzhang.payments.key_store import Ending
 from mingzhang.refunds import store as refunds
 from mingzhang.staff import approvals, record
 from mingzhang.staff.approvals import Approval, MoneyAction
@@ -41,6 +42,7 @@ STAFF_ACTIONS: Final[Mapping[str, tuple[str, ...]]] = {
     "claim": ("ask_claim",),
     "suspense": (),
     "notice": (),
+    "key": (),
 }
 
 
@@ -53,11 +55,13 @@ async def read_work(ctx: Context) -> list[WorkItem]:
         late = await conn.fetch(refunds.SQL.list_late, now)
         shown = [it for it in await claim_store.list_open(conn) if it.state == "person" or it.flag]
         failed = await notice_store.list_failed(conn)
+        endings = await key_store.list_ending(conn, now)
     items = [_work("order", row["order_id"], row["price_fen"], row) for row in open_orders]
     items += [_work("suspense", row["item_id"], row["amount_fen"], row) for row in suspense]
     items += [_work("refund", row["refund_no"], row["amount_fen"], row) for row in late]
     items += [_claim_work(claim) for claim in shown]
     items += [_notice_work(notice) for notice in failed]
+    items += [_key_work(ending, now) for ending in endings]
     return items
 
 
@@ -111,6 +115,23 @@ def _notice_work(notice: Notice) -> WorkItem:
         next_actor="person",
         due_at=None,
         deadline_at=notice.deadline_at,
+        actions=(),
+    )
+
+
+def _key_work(ending: Ending, now: datetime) -> WorkItem:
+    """A key or certificate that has to be replaced; its end is the deadline."""
+    return WorkItem(
+        subject=ending.name,
+        order_id="",
+        kind="key",
+        state="ended" if ending.ends_at <= now else "ending",
+        reason="key_ends",
+        amount_fen=0,
+        holder="",
+        next_actor="person",
+        due_at=None,
+        deadline_at=ending.ends_at,
         actions=(),
     )
 

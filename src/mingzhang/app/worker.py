@@ -9,6 +9,7 @@ import asyncpg
 import structlog
 
 from mingzhang.app import metrics
+from mingzhang.app.keys import watch_terms
 from mingzhang.app.wiring import APPLY
 from mingzhang.evidence import store as evidence
 from mingzhang.evidence.store import Waiting
@@ -29,6 +30,7 @@ BATCH_MAX = 64
 AT_ONCE_MAX = 32
 FACTS_AT_ONCE_MAX = 4  # of a pool of connections that visits share
 POLL_REAL_S = 0.1
+CHORES_REAL_S = 2.0  # between looks whether a daily chore is due
 RETRY_S = 30
 WATCH_REAL_S = 0.5  # between two looks for suppliers that are due
 
@@ -81,6 +83,7 @@ class Worker:
         self._slots = asyncio.Semaphore(AT_ONCE_MAX)
         self._passes_known = False
         self._watched_at: float | None = None
+        self._chores_looked = -CHORES_REAL_S
 
     async def round(self) -> int:
         """One look at everything that is due; returns how many rows were taken."""
@@ -95,7 +98,14 @@ class Worker:
                 taken += len(rows)
                 for row in rows:
                     await self._start(visit, row[key])
-        return taken + await self._pass_over_lists() + await self._watch_suppliers()
+        return taken + await self._pass_over_lists() + await self._do_chores() + await self._watch_suppliers()
+
+    async def _do_chores(self) -> int:
+        """What is due once a day; the rows say when, this only looks seldom."""
+        if time.monotonic() - self._chores_looked < CHORES_REAL_S:
+            return 0
+        self._chores_looked = time.monotonic()
+        return await watch_terms(self._ctx)
 
     async def _pass_over_lists(self) -> int:
         """Visit the channels whose own list is due."""

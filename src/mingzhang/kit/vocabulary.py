@@ -136,6 +136,7 @@ REASONS: Final[Mapping[str, Entry]] = {
     "refund_refused": Entry(Area.REFUND, Party.CHANNEL, Mend.NONE, Then.PERSON),
     # Telling.
     "notice_failed": Entry(Area.NOTICE, Party.SHOP, Mend.LATER, Then.PERSON),
+    "key_ends": Entry(Area.NOTICE, Party.SHOP, Mend.LATER, Then.PERSON),
 }
 
 

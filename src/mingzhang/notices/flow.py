@@ -14,7 +14,7 @@ from cryptography.exceptions import InvalidTag
 from mingzhang.evidence import store as evidence
 from mingzhang.kit.database import transaction
 from mingzhang.kit.errors import Kind, Problem
-from mingzhang.kit.ids import bucket_of, is_order_id, new_id
+from mingzhang.kit.ids import bucket_of, is_order_id, is_suspense_id, new_id
 from mingzhang.notices import states
 from mingzhang.notices.couriers.base import Delivery, Letter, Outcome
 from mingzhang.notices.model import Audience, Buyer, Facts, Post, Template
@@ -34,21 +34,19 @@ async def enqueue(
     key: str,
     facts: Facts,
     buyer: Buyer | None = None,
-    *,
-    bucket: int | None = None,
 ) -> int:
     """Queue a notice for every open route of the template's audiences; returns how many rows were written.
 
     Call it inside the transaction of what the notice tells of: both are committed, or neither. `key` names the
     occasion within the order (say, the event's kind and number): the same key again writes nothing. Makes no
     call, needs no secret and raises nothing of its own. A buyer whose contact is a phone number gets no row:
-    there is no courier for text messages. `bucket`: where a notice lives that belongs to no order.
+    there is no courier for text messages.
     """
     audiences = [audience.value for audience in AUDIENCES[template]]
     reached = buyer if buyer is not None and "@" in buyer.contact_mask else None
     rows = await conn.fetch(
         SQL.enqueue_notice,
-        bucket_of(facts.order_id) if bucket is None else bucket,
+        _bucket_for(facts.order_id),
         new_id(now, rng),
         facts.order_id,
         key,
@@ -64,6 +62,11 @@ async def enqueue(
         "email" if reached else "",
     )
     return len(rows)
+
+
+def _bucket_for(subject: str) -> int:
+    """The subject's own bucket; what is told of no order is in bucket 0."""
+    return bucket_of(subject) if is_order_id(subject) or is_suspense_id(subject) else 0
 
 
 async def buckets(post: Post) -> list[int]:

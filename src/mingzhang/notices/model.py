@@ -17,7 +17,7 @@ from mingzhang.notices.couriers.base import Courier
 
 
 class Template(StrEnum):
-    """Which notice. Buyers: all but the last three; staff: these."""
+    """Which notice. Buyers: all up to `CHOICE_OPEN`; staff: the others."""
 
     PAID = "paid"
     DELIVERED = "delivered"
@@ -27,6 +27,7 @@ class Template(StrEnum):
     NEEDS_PERSON = "needs_person"
     PREFUND_LOW = "prefund_low"
     PREFUND_STOP = "prefund_stop"
+    KEY_ENDS = "key_ends"
 
 
 class Audience(StrEnum):

@@ -22,6 +22,7 @@ AUDIENCES: Final[dict[Template, tuple[Audience, ...]]] = {
     Template.NEEDS_PERSON: (Audience.STAFF, Audience.SHOP),
     Template.PREFUND_LOW: (Audience.STAFF, Audience.SHOP),
     Template.PREFUND_STOP: (Audience.STAFF, Audience.SHOP),
+    Template.KEY_ENDS: (Audience.STAFF, Audience.SHOP),
 }
 
 Words = tuple[str, str]
@@ -111,6 +112,15 @@ SHOP: Final[dict[tuple[Template, str], Words]] = {
         "Prefund nearly gone, sales stopped: {title}",
         "Our prefund at the supplier {title} is nearly gone; it lasts until {until} (Beijing time). "
         "What nobody else supplies is not sold until it is topped up.",
+    ),
+    (Template.KEY_ENDS, "zh"): (
+        "密钥或证书快到期:{order}",
+        "{order} 的有效期到 {until}(北京时间)为止。\n到期后该渠道的通知和查询将无法验证:请提前更换,新旧可同时有效。",
+    ),
+    (Template.KEY_ENDS, "en"): (
+        "A key or certificate ends soon: {order}",
+        "{order} is valid until {until} (Beijing time).\nAfter that the channel's notifies and answers cannot be "
+        "verified: replace it in time; old and new may be in force together.",
     ),
 }
 

@@ -30,7 +30,6 @@ from mingzhang.orders.context import Context
 from mingzhang.orders.store import SQL as ORDERS
 
 PER_BUCKET_MIN: Final = 50
-NOWHERE: Final = 0  # a supplier's alarm belongs to no order; its notice needs a bucket all the same
 ALARM: Final = frozenset({Standing.LOW, Standing.STOP})
 
 
@@ -151,4 +150,4 @@ async def _alarm(
     )
     template = Template.PREFUND_STOP if standing is Standing.STOP else Template.PREFUND_LOW
     key = f"{template.value}:{int(now.timestamp())}"
-    await notices.enqueue(conn, ctx.rng, now, template, key, told, bucket=NOWHERE)
+    await notices.enqueue(conn, ctx.rng, now, template, key, told)

@@ -255,6 +255,7 @@ REASONS: Final[Mapping[str, str]] = {
     "claim_other_order": N_("买家给的单号属于另一张订单"),
     "claim_unknown_order": N_("买家给的付款在渠道有，但不是本店的单号"),
     "notice_failed": N_("通知没有发出去"),
+    "key_ends": N_("密钥或证书快到期"),
     "resupply_refused": N_("补发被供应商拒绝"),
 }
 # Why a product is not sold now (暂停销售), as the buyer reads it before paying.
@@ -507,6 +508,7 @@ WORK_KINDS: Final[Mapping[str, str]] = {
     "conflict": N_("说法冲突"),
     "claim": N_("付款凭证"),
     "notice": N_("没发出去的通知"),
+    "key": N_("密钥与证书"),
 }
 WORK_ACTIONS: Final[Mapping[str, str]] = {
     "ask_channel": N_("补发回调（再问渠道）"),
@@ -527,6 +529,7 @@ NOTICE_TEMPLATES: Final[Mapping[str, str]] = {
     "needs_person": N_("需要人工"),
     "prefund_low": N_("预存款告警"),
     "prefund_stop": N_("预存款即将用完"),
+    "key_ends": N_("密钥或证书快到期"),
 }
 NOTICE_AUDIENCES: Final[Mapping[str, str]] = {
     "buyer": N_("买家"),

@@ -17,6 +17,7 @@ from urllib.parse import urlencode
 import msgspec
 
 from mingzhang.evidence.messages import Direction, HttpMessage, Message, Reply, Standing
+from mingzhang.kit.adapter import KeyTerm
 from mingzhang.kit.beijing import read_beijing, write_beijing
 from mingzhang.kit.clock import Clock
 from mingzhang.kit.errors import Kind, Problem
@@ -247,6 +248,12 @@ class Alipay:
     def acknowledge(self, accepted: bool) -> Reply:
         """Literally ``success``; anything else makes Alipay send it again."""
         return Reply(status=200, body=b"success" if accepted else b"fail", content_type="text/plain")
+
+    def key_terms(self) -> tuple[KeyTerm, ...]:
+        """When the certificates end; bare keys have no end."""
+        if self._certs is None:
+            return ()
+        return tuple(KeyTerm(key=name, ends_at=at) for name, at in self._certs.expiries().items())
 
     async def aclose(self) -> None:
         """End the threads that sign."""

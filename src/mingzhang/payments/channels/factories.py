@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from cryptography.hazmat.primitives.serialization import load_pem_private_key
+from cryptography.x509 import Certificate, load_pem_x509_certificate
+
 from mingzhang.kit.adapter import AdapterSettings, Given
 from mingzhang.payments.channels.alipay import Alipay, AlipaySettings
 from mingzhang.payments.channels.alipay_cert import AlipayCertificates
@@ -42,10 +45,11 @@ def make_wechat(given: Given) -> Channel | None:
     if not gateway:
         return None
     pairs = [pair.partition("=") for pair in settings.texts("public_keys")]
+    own = _merchant_cert(settings)
     made = WechatSettings(
         mchid=settings.text("mchid"),
         app_id=settings.text("app_id"),
-        merchant_serial=settings.text("merchant_serial"),
+        merchant_serial=settings.text("merchant_serial") or (f"{own.serial_number:X}" if own else ""),
         merchant_private_key=settings.need("private_key"),
         api_v3_keys=settings.texts("api_v3_keys", "api_v3_key", "previous_api_v3_key"),
         gateway=gateway,
@@ -55,6 +59,7 @@ def make_wechat(given: Given) -> Channel | None:
         certificates=not pairs,
         refund_notify_url=given.hook_url,
         timeout_s=given.timeout_s,
+        merchant_cert_ends=own.not_valid_after_utc if own else None,
     )
     return Wechat(made, given.http, given.clock)
 
@@ -80,3 +85,21 @@ def make_epay(given: Given) -> Channel | None:
 def _joined(settings: AdapterSettings, key: str) -> str:
     """A PEM text, and the previous one behind it while the other side changes its own."""
     return "\n".join(text for text in (settings.need(key), settings.text(f"previous_{key}")) if text)
+
+
+def _merchant_cert(settings: AdapterSettings) -> Certificate | None:
+    """Our certificate at WeChat (apiclient_cert.pem), if given: its number and its end. It must be the key's.
+
+    While both files are being replaced they do not fit together; then the adapter stays as it is.
+    """
+    pem = settings.text("merchant_cert")
+    if not pem:
+        return None
+    try:
+        cert = load_pem_x509_certificate(pem.encode())
+        key = load_pem_private_key(settings.need("private_key").encode(), None)
+    except (ValueError, TypeError):
+        raise settings.wrong("merchant_cert", "or its private key cannot be read") from None
+    if cert.public_key() != key.public_key():
+        raise settings.wrong("merchant_cert", "is not the private key's")
+    return cert

@@ -9,13 +9,14 @@ from __future__ import annotations
 import re
 import secrets
 from collections.abc import Callable
-from datetime import date, timedelta
+from datetime import date, datetime, timedelta
 from typing import Final
 from urllib.parse import quote
 
 import msgspec
 
 from mingzhang.evidence.messages import HttpMessage, Reply
+from mingzhang.kit.adapter import KeyTerm
 from mingzhang.kit.beijing import BEIJING
 from mingzhang.kit.clock import Clock
 from mingzhang.kit.errors import Kind, Problem
@@ -79,7 +80,8 @@ class WechatSettings(msgspec.Struct, frozen=True, kw_only=True):
     certificate mode it may be empty and ``certificates`` true: they are then fetched, and fetched again.
     ``api_v3_keys``: 32 characters each, two while ours is being changed. ``reply_serial``: the public key's id
     if answers are to be signed with it. ``refund_notify_url``: where refunds are told, usually the payments'
-    address. ``timeout_s``: real seconds for a call; ``fresh_s``: the shop's seconds that a message stays fresh.
+    address. ``merchant_cert_ends``: when our own certificate ends, if that is known. ``timeout_s``: real seconds
+    for a call; ``fresh_s``: the shop's seconds that a message stays fresh.
     """
 
     mchid: str
@@ -94,6 +96,7 @@ class WechatSettings(msgspec.Struct, frozen=True, kw_only=True):
     refund_notify_url: str = ""
     timeout_s: float = 8.0
     fresh_s: float = 300.0
+    merchant_cert_ends: datetime | None = None
 
     def __repr__(self) -> str:
         return f"WechatSettings(gateway={self.gateway!r}, mchid={self.mchid!r}, keys hidden)"
@@ -283,6 +286,14 @@ class Wechat:
     def key_facts(self) -> tuple[KeyFacts, ...]:
         """WeChat's keys in force with their terms, so that their expiry can be watched."""
         return self._keys.facts()
+
+    def key_terms(self) -> tuple[KeyTerm, ...]:
+        """When the last platform certificate ends, which WeChat replaces, and our own, which we do."""
+        ends = [fact.not_after for fact in self._keys.facts() if fact.not_after is not None]
+        terms = [KeyTerm(key="platform", ends_at=max(ends))] if ends else []
+        if self._settings.merchant_cert_ends is not None:
+            terms.append(KeyTerm(key="merchant", ends_at=self._settings.merchant_cert_ends))
+        return tuple(terms)
 
     async def aclose(self) -> None:
         """End the threads that sign."""

@@ -104,6 +104,7 @@ async def live_through_everything(house: House) -> None:
     unknown = await house.buy(("fulu", "unknown_9999"))
     refused = await house.buy(("fulu", "account_banned"), ("alipay", "refund_unknown_then_success"))
     lost = await house.buy(("alipay", "notify_lost"))
+    mistyped = await house.buy(("fulu", "wrong_account"))
     silent = await house.buy(("fulu", "silent"))
     patient = await house.buy(("fulu", "silent"))
     doubted = await house.place()
@@ -112,6 +113,8 @@ async def live_through_everything(house: House) -> None:
     await house.open(doubted)
     for order_id in (arrived, unknown, lost):
         await house.until(order_id, lambda page: page.supply_badge == "arrived")
+    await house.until(mistyped, lambda page: page.supply_badge == "needs_you")
+    await house.desk.refuse_correction(mistyped)
     await house.until(refused, lambda page: page.pay_badge == "refunded")
     await house.until(doubted, lambda page: page.sentence.code == "money_in_doubt")
     await house.until(unpaid, lambda page: page.pay_badge == "closed")

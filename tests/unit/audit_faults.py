@@ -22,7 +22,7 @@ PLANTED: list[tuple[int, str, str, str, tuple[str, ...]]] = [
     (1, "not_zero", "delivered", "bucket=0 seq=4 owner=o 1", (
         "UPDATE leg SET amount_fen = amount_fen + 1 "
         "WHERE subject = '{delivered}' AND posting = 'paid' AND place = 'channel'",)),
-    (1, "float_not_zero", "delivered", "bucket=0 seq=5 owner=F+L", (
+    (1, "float_not_zero", "delivered", "owner=F+L -1", (
         "UPDATE leg SET amount_fen = amount_fen - 1 "
         "WHERE subject = '{delivered}' AND posting = 'dispatched' AND owner = 'F'",)),
     (2, "not_permitted", "delivered", "account=operator/alipay/o", (

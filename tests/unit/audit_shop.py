@@ -89,6 +89,7 @@ async def fill(dsn: str, folder: Path) -> tuple[str, dict[str, str]]:
             "refunded": await house.buy(("fulu", "account_banned")),
             "silent": await house.buy(("fulu", "silent")),
             "unpaid": await house.place(),
+            "mistyped": await house.buy(("fulu", "wrong_account")),
             "rerouted": await house.buy(("kasushou", "stock_out"), product="phone-30"),
             "reversed": await house.buy(("kasushou", "success_then_reversed"), product="phone-30"),
             "late": await house.buy(
@@ -103,6 +104,7 @@ async def fill(dsn: str, folder: Path) -> tuple[str, dict[str, str]]:
         for name in ("delivered", "card", "twice"):
             await house.until(orders[name], lambda page: page.final)
         await house.until(orders["refunded"], lambda page: page.pay_badge == "refunded")
+        await house.until(orders["mistyped"], lambda page: page.supply_badge == "needs_you")
         await house.until(orders["rerouted"], lambda page: page.final)
         await house.until(orders["reversed"], lambda page: page.pay_badge == "refunded")
         await house.until(orders["late"], lambda page: _happened(page, "late_success"))

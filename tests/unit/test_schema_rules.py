@@ -29,6 +29,7 @@ APPEND_ONLY = (
     "card_claim",
     "card_claim_item",
     "catalogue_change",
+    "account_correction",
 )
 ORDER_OWNED = (
     "orders",
@@ -47,6 +48,7 @@ ORDER_OWNED = (
     "claim",
     "approval",
     "order_password",
+    "account_correction",
 )
 # Who may write which table: a slice writes its own and no other.
 OWNERS = {
@@ -63,7 +65,7 @@ OWNERS = {
         "picture",
         "catalogue_change",
     },
-    "orders": {"orders", "event", "bucket", "order_password"},
+    "orders": {"orders", "event", "bucket", "order_password", "account_correction"},
     "payments": {
         "payment",
         "suspense",

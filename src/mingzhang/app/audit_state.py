@@ -34,9 +34,12 @@ from mingzhang.ledger.places import (
 
 CANONICAL: Final = msgspec.json.Encoder(order="sorted")
 BELIEVED: Final = frozenset({Standing.VERIFIED.value, Standing.ANSWER.value, Standing.OWN.value})
-PAID_STATES: Final = frozenset({"paid", "supplying", "needs_person", "delivered", "refunding", "refunded"})
+PAID_STATES: Final = frozenset(
+    {"paid", "supplying", "needs_buyer", "needs_person", "delivered", "refunding", "refunded"}
+)
 CAME: Final = frozenset({"paid", "contradicted"})  # payments whose money came, doubted or not
 SENT: Final = frozenset({"sending", "processing", "unknown"})
+IDLE: Final = frozenset({"refused", "cancelled"})  # while the buyer is to correct the account (R19)
 REFUND_PLACE: Final = {
     "sending": REFUNDING,
     "unknown": REFUNDING,
@@ -278,6 +281,8 @@ def _payments(file: Dossier) -> Iterator[Finding]:
 def _attempts(file: Dossier, order: OrderRow) -> Iterator[Finding]:
     """A final attempt has its fact; one that was sent has its cost reserved, one that succeeded has it spent."""
     for row in file.attempts:
+        if order.state == "needs_buyer" and row.state not in IDLE:
+            yield _wrong(file, "needs_buyer_but_sent", f"attempt={row.attempt_no} state={row.state}")
         party = attempt_party(row.supplier, row.n)
         if row.state not in OPEN and row.state != "cancelled":
             said = {row.state, "refused"} if row.state == "reversed" else {row.state}

@@ -18,6 +18,10 @@ PAUSE_S: Final = 0.25  # real seconds between tries
 AFTER_EXPIRY_S: Final = 5.0  # virtual seconds past the payment window
 PAID_BADGES: Final = ("paid", "refunding", "refunded")
 PLACED_MAX: Final = 3
+ACCOUNT_FAULTS: Final = frozenset(
+    {"wrong_account", "region_refused"}
+)  # the buyer is asked to correct the account
+TAKE_BACK_S: Final = 120.0  # real seconds until the supplier has refused, whatever is killed meanwhile
 # By the plan's list of suppliers, where it names one.
 ROUTED: Final = {
     ("mobile", "fulu"): "phone-100",
@@ -97,6 +101,25 @@ class Buyers:
                 raise BuyerError(f"order {order_id}: the buyer could not pay: {told['result']}")
         if row["expected"] != "closed":
             self.paid.add(order_id)
+        if row["expected"] == "refunded" and ACCOUNT_FAULTS & {fault["name"] for fault in row["faults"]}:
+            await self._take_back(order_id)
+
+    async def _take_back(self, order_id: str) -> None:
+        """待您处理: this buyer has no other account and takes the money back (R19)."""
+        url = f"{self._base_url}/api/v1/orders/{order_id}"
+        headers = {"Authorization": f"Bearer {self._tokens[order_id]}"}
+        give_up = time.monotonic() + TAKE_BACK_S
+        while time.monotonic() < give_up:
+            state = (await self._call(f"{url}/status", None, headers))["state"]
+            if state == "needs_buyer":
+                try:
+                    await self._call(f"{url}/correction", {"refund": True}, headers)
+                except BuyerError as error:
+                    if "correction_not_open" not in str(error):
+                        raise  # else it was done, and only the answer was lost
+            if state in ("needs_buyer", "refunding", "refunded"):
+                return
+            await asyncio.sleep(PAUSE_S)
 
     async def _open_others(
         self, row: Mapping[str, Any], order_id: str, panel: Mapping[str, Any]

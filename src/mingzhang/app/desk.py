@@ -11,6 +11,7 @@ from mingzhang.app import desk_staff, desk_supply, reading, sample_shop, wiring,
 from mingzhang.app.settings import Settings
 from mingzhang.catalogue import store as catalogue
 from mingzhang.catalogue.accounts import clean_account, clean_contact
+from mingzhang.catalogue.fields import AccountField, fields_of
 from mingzhang.catalogue.number_check import NumberCheck, require_in_use
 from mingzhang.catalogue.store import Product
 from mingzhang.evidence import store as evidence
@@ -29,7 +30,7 @@ from mingzhang.kit.outbound import Outbound
 from mingzhang.ledger import postings
 from mingzhang.ledger import store as ledger
 from mingzhang.ledger.places import FREE
-from mingzhang.orders import claims, notify, pay, supply
+from mingzhang.orders import claims, correct, notify, pay, supply
 from mingzhang.orders import store as orders
 from mingzhang.orders.context import Context
 from mingzhang.orders.password import password_fits
@@ -236,6 +237,21 @@ class Desk:
     async def choose(self, order_id: str, choice: str) -> None:
         """The buyer's choice while the supplier is silent: refund or wait."""
         await supply.choose(self.ctx, order_id, choice)
+
+    async def correct(self, order_id: str, account: str, fields: Mapping[str, str]) -> None:
+        """待您处理: the buyer's correction (R19); see `correct.correct` for what it raises."""
+        await correct.correct(self.ctx, order_id, account, fields)
+
+    async def refuse_correction(self, order_id: str) -> None:
+        """待您处理: the buyer takes the money back; raises `correction_not_open`."""
+        await correct.refuse_correction(self.ctx, order_id)
+
+    async def correction_fields(self, order_id: str) -> tuple[AccountField, ...]:
+        """What the order's product asks for; raises `unknown_order`."""
+        async with self.pool.acquire() as conn:
+            order = await orders.read_order(conn, order_id)
+            product = await catalogue.read_any_product(conn, order.product_id)
+        return fields_of(product.account_template, product.fields)
 
     async def check_payment(self, order_id: str) -> None:
         """已付款,订单未更新: ask the channel now."""

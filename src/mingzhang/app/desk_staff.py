@@ -20,7 +20,7 @@ from mingzhang.kit.ids import bucket_of, is_order_id, is_suspense_id, order_of_n
 from mingzhang.notices import flow as notices
 from mingzhang.notices import store as notice_store
 from mingzhang.notices.model import Notice
-from mingzhang.orders import claims, resupply
+from mingzhang.orders import claims, correct, resupply
 from mingzhang.orders import store as orders
 from mingzhang.orders.context import Context
 from mingzhang.payments import claim_store, key_store
@@ -213,6 +213,7 @@ async def read_staff_order(ctx: Context, member: Member, page: OrderPage) -> Sta
         may_resupply=member.may(Right.PROPOSE_MONEY)
         and resupply.is_open(order, attempts)
         and not any(approval.state == "proposed" and approval.expires_at > now for approval in decided),
+        may_ask_buyer=member.may(Right.ANSWER_BUYERS) and correct.may_ask(order, attempts),
         may=frozenset(right.value for right in member.rights),
     )
 
@@ -231,6 +232,18 @@ def _approval_row(approval: Approval, member: Member, now: datetime) -> Approval
 def _terms(order: orders.Order, n: int) -> dict[str, Any]:
     """What exactly two people agree to: this supplier's goods as this attempt of the order, and no other."""
     return {"supplier": order.supplier, "supplier_product": order.supplier_product, "attempt": n}
+
+
+async def ask_buyer(ctx: Context, member: Member, order_id: str, reason: str) -> None:
+    """待您处理: staff found the account wrong or incomplete; the order waits for its buyer (R19), on record.
+
+    Raises `unknown_reason`, `cannot_stop`.
+    """
+    async with transaction(ctx.pool) as conn:
+        turn = await orders.open_turn(conn, order_id, ctx.now(), ctx.rng)
+        await correct.stop_in(turn, reason)
+        await turn.finish()
+        await record.write(conn, ctx.rng, turn.now, member, "ask_buyer", order_id, reason=reason)
 
 
 async def propose_resupply(ctx: Context, member: Member, order_id: str, reason: str) -> str:

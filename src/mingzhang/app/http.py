@@ -19,6 +19,7 @@ from mingzhang import web
 from mingzhang.app import (
     http_api,
     http_claims,
+    http_correction,
     http_docs,
     http_hooks,
     http_orders,
@@ -160,11 +161,13 @@ def create_app(desk: Desk) -> Litestar:
         *http_pages.HANDLERS,
         *http_orders.HANDLERS,
         *http_claims.HANDLERS,
+        *http_correction.HANDLERS,
         *http_staff.HANDLERS,
         *http_staff_orders.HANDLERS,
         *http_staff_supply.HANDLERS,
         http_api.ROUTER,
         http_vocabulary.ROUTER,
+        http_correction.ROUTER,
         http_docs.docs,
         create_static_files_router(
             path="/static", directories=[static], cache_control=CacheControlHeader(max_age=300, public=True)

@@ -183,6 +183,21 @@ async def decide(request: AnyRequest, order_id: FromPath[str], approval_id: From
     return see_other(f"/staff/orders/{order_id}?done=1#money")
 
 
+@post("/staff/orders/{order_id:str}/ask-buyer", include_in_schema=False)
+async def ask_buyer(request: AnyRequest, order_id: FromPath[str]) -> Response[Any]:
+    """待您处理: the account is wrong or incomplete, its buyer is asked to correct it."""
+    member, form = await _form(request)
+    if member is None:
+        return see_other(SIGN_IN)
+    known_order_id(order_id)
+    await record.require(office_of(request), member, Right.ANSWER_BUYERS, order_id)
+    try:
+        await desk_staff.ask_buyer(desk_of(request).ctx, member, order_id, form.get("reason", ""))
+    except Problem as problem:
+        return await _refused(request, member, order_id, problem)
+    return see_other(f"/staff/orders/{order_id}?done=1")
+
+
 async def _refused(request: AnyRequest, member: Member, order_id: str, problem: Problem) -> HtmlResponse:
     """The order's page with the refusal in words; what nobody expected goes on."""
     if problem.kind in (Kind.INTERNAL, Kind.NOT_FOUND, Kind.UNAVAILABLE):
@@ -191,4 +206,14 @@ async def _refused(request: AnyRequest, member: Member, order_id: str, problem: 
     return await _order_page(request, member, order_id, problem.code, status)
 
 
-HANDLERS: Final = (order, claims, suspense, send_again, answer_claim, picture, propose_resupply, decide)
+HANDLERS: Final = (
+    order,
+    claims,
+    suspense,
+    send_again,
+    answer_claim,
+    picture,
+    ask_buyer,
+    propose_resupply,
+    decide,
+)

@@ -6,6 +6,7 @@ import asyncpg
 import msgspec
 
 from mingzhang.evidence.store import SQL as EVIDENCE
+from mingzhang.fulfilment.routing import CORRECTED
 from mingzhang.fulfilment.store import SQL as FULFILMENT
 from mingzhang.fulfilment.store import Attempt, list_attempts
 from mingzhang.kit.ids import bucket_of
@@ -14,7 +15,7 @@ from mingzhang.kit.vocabulary import REASONS, Then
 from mingzhang.ledger.postings import buyer_parts
 from mingzhang.ledger.store import SQL as LEDGER
 from mingzhang.ledger.store import read_balances
-from mingzhang.orders.states import FINAL
+from mingzhang.orders.states import CORRECTIONS_MAX, FINAL
 from mingzhang.orders.store import SQL as ORDERS
 from mingzhang.orders.store import Order, read_order
 from mingzhang.orders.supply import may_choose
@@ -25,6 +26,7 @@ from mingzhang.refunds.store import Refund, list_refunds
 from mingzhang.web.model import (
     AsidePanel,
     ClaimPanel,
+    CorrectionPanel,
     MoneyPart,
     OrderPage,
     PaymentPanel,
@@ -39,7 +41,7 @@ LAST_WORDS = frozenset(
     {"delivered", "partly_delivered", "supplier_refused", "supplier_reversed", "late_success"}
 )
 PARTLY = frozenset({"refund_asked", "refund_processing", "refund_arrived"})
-PARAMS = frozenset({"channel", "supplier", "reason", "amount_fen"})
+PARAMS = frozenset({"channel", "supplier", "reason", "amount_fen", "account"})
 
 
 async def read_page(
@@ -58,7 +60,7 @@ async def read_page(
     typical = await times.of(conn, order.product_id)
     unsure = _uncertainty(order, payment, attempt)
     claims = await list_claims(conn, order_id)
-    reason = _reason(attempt)
+    reason = order.reason if order.state == "needs_buyer" else _reason(attempt)
     page = OrderPage(
         order_id=order.order_id,
         title_zh=order.title_zh,
@@ -98,9 +100,18 @@ async def read_page(
         seq=order.seq,
         now=now,
         aside=_aside(aside),
+        correction=_correction(order, attempts),
     )
     claimed = next((claim for claim in claims if claim.finished_at is None), None)
     return page if claimed is None or order.paid_at is not None else _confirming(page, claimed)
+
+
+def _correction(order: Order, attempts: list[Attempt]) -> CorrectionPanel | None:
+    if order.state != "needs_buyer":
+        return None
+    used = sum(attempt.choice.get("why") == CORRECTED for attempt in attempts)
+    left = max(CORRECTIONS_MAX - used, 1)
+    return CorrectionPanel(reason=order.reason, deadline_at=order.deadline_at, tries_left=left)
 
 
 def _confirming(page: OrderPage, claim: Claim) -> OrderPage:
@@ -195,6 +206,8 @@ def _supply_badge(order: Order, attempt: Attempt | None) -> str:
     """What the supplier's applied word came to: an answer that still waits to be applied shows nothing yet."""
     if attempt is not None and attempt.state == "succeeded" and attempt.units is not None:
         return "partly_arrived"
+    if order.state == "needs_buyer":
+        return "needs_you"
     if order.state == "delivered":
         return "arrived"
     if attempt is None or attempt.state in {"ready", "cancelled"}:
@@ -237,6 +250,7 @@ def _sentence_code(
         "refunded": "refund_arrived",
         "closed": "closed_unpaid",
         "needs_person": "needs_person",
+        "needs_buyer": "needs_buyer",
     }.get(order.state, "needs_person")
 
 
@@ -459,4 +473,6 @@ def _actions(order: Order, payment: Payment | None) -> tuple[str, ...]:
         return ("check_payment",)
     if may_choose(order):
         return ("choose_refund", "keep_waiting")
+    if order.state == "needs_buyer":
+        return ("change_account", "choose_refund")
     return ()

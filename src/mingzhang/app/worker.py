@@ -17,7 +17,7 @@ from mingzhang.fulfilment import store as fulfilment
 from mingzhang.kit.database import DATABASE_AWAY, transaction
 from mingzhang.kit.errors import Problem
 from mingzhang.kit.statistics import keep_fresh
-from mingzhang.orders import ask, claims, notify, passes, pay, supply, watch
+from mingzhang.orders import ask, claims, correct, notify, passes, pay, supply, watch
 from mingzhang.orders import store as orders
 from mingzhang.orders.context import Context
 from mingzhang.payments import claim_store
@@ -38,9 +38,10 @@ Visit = Callable[[Context, str], Awaitable[None]]
 
 
 async def _ring(ctx: Context, order_id: str) -> None:
-    """An order's own clock rang: unpaid ones expire, silent suppliers open the buyer's choice."""
+    """An order's own clock rang: unpaid ones expire, silent suppliers open the buyer's choice, unmended ones go back."""
     await pay.expire(ctx, order_id)
     await supply.ring(ctx, order_id)
+    await correct.ring(ctx, order_id)
 
 
 # What is claimed, by which statement, the key it returns, and who visits it. What is paid comes before what may

@@ -45,6 +45,14 @@ async def read_product(conn: asyncpg.Connection, product_id: str) -> Product:
     return read_row(row)
 
 
+async def read_any_product(conn: asyncpg.Connection, product_id: str) -> Product:
+    """One product, on sale or not; raises `unknown_product`."""
+    row = await conn.fetchrow(SQL.read_any_product, product_id)
+    if row is None:
+        raise Problem("unknown_product", Kind.NOT_FOUND)
+    return read_row(row)
+
+
 async def add_product(conn: asyncpg.Connection, product: Product) -> None:
     """Put a product on sale; one that exists stays as it is. Raises Problem `listing_refused` (R30)."""
     require_honest(product, {})

@@ -6,6 +6,10 @@ SELECT * FROM product WHERE active ORDER BY position, product_id LIMIT 5000
 -- One product on sale.
 SELECT * FROM product WHERE product_id = $1 AND active
 
+-- name: read_any_product
+-- One product, on sale or not: an order that was placed for it goes on.
+SELECT * FROM product WHERE product_id = $1
+
 -- name: insert_product
 -- Put a product on sale; one that exists stays as it is.
 INSERT INTO product (product_id, kind, title_zh, title_en, face_value_fen, price_fen, cost_fen, max_quantity, supplier,

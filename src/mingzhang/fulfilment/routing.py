@@ -15,6 +15,7 @@ from mingzhang.fulfilment.suppliers.base import Reason
 from mingzhang.kit.vocabulary import Mend, mended_by
 
 ATTEMPTS_MAX: Final = 20
+CORRECTED: Final = "corrected"  # why an attempt was made: its buyer corrected the account (R19)
 MENDABLE: Final = mended_by(Mend.FAILOVER) | {Reason.PREFUND_SHORT}
 """Reasons that lie with the supplier or with us there, and not with the buyer's account."""
 
@@ -84,6 +85,12 @@ def choose(
     found = score(fit)
     best = max(range(len(fit)), key=lambda at: (found[at]["total"], -at))
     return Choice(option=fit[best], passed=tuple(passed), scores=tuple(found))
+
+
+def since_correction(before: Sequence[Attempt]) -> list[Attempt]:
+    """The attempts with the present account: what refused another one may take this."""
+    begun = max((attempt.n for attempt in before if attempt.choice.get("why") == CORRECTED), default=0)
+    return [attempt for attempt in before if attempt.n >= begun]
 
 
 def short_of_prefund(before: Sequence[Attempt]) -> Attempt | None:

@@ -24,6 +24,7 @@ class Template(StrEnum):
     REFUSED = "refused"
     REFUNDED = "refunded"
     CHOICE_OPEN = "choice_open"
+    NEEDS_BUYER = "needs_buyer"
     NEEDS_PERSON = "needs_person"
     PREFUND_LOW = "prefund_low"
     PREFUND_STOP = "prefund_stop"

@@ -19,6 +19,7 @@ AUDIENCES: Final[dict[Template, tuple[Audience, ...]]] = {
     Template.REFUSED: (Audience.BUYER, Audience.SHOP),
     Template.REFUNDED: (Audience.BUYER,),
     Template.CHOICE_OPEN: (Audience.BUYER,),
+    Template.NEEDS_BUYER: (Audience.BUYER,),
     Template.NEEDS_PERSON: (Audience.STAFF, Audience.SHOP),
     Template.PREFUND_LOW: (Audience.STAFF, Audience.SHOP),
     Template.PREFUND_STOP: (Audience.STAFF, Audience.SHOP),
@@ -76,6 +77,18 @@ BUYER: Final[dict[tuple[Template, str], Words]] = {
         "Your order {order} ({title}) is past its promised time and the supplier has given no result.\n"
         "Open the order's page and choose a refund or to wait on. Without a choice by {until} (Beijing time) "
         "our staff take over.",
+    ),
+    (Template.NEEDS_BUYER, "zh"): (
+        "【{shop}】请修改充值账号,{amount} 还没有花出去",
+        "您的订单 {order}({title})停在充值之前,原因:{reason}。\n"
+        "请打开订单页修改充值账号,订单随即继续;也可以选择退款。"
+        "到 {until}(北京时间)没有修改,{amount} 全额原路退回。",
+    ),
+    (Template.NEEDS_BUYER, "en"): (
+        "[{shop}] Please correct the account; {amount} is not spent",
+        "Your order {order} ({title}) stopped before the top-up. Reason: {reason}.\n"
+        "Open the order's page and correct the account, and the order goes on; or choose a refund there. "
+        "Without a correction by {until} (Beijing time) all of {amount} goes back the way you paid.",
     ),
 }
 

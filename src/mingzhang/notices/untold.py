@@ -23,6 +23,7 @@ OCCASIONS: Final[dict[str, Template]] = {
     "waiting_prefund": Template.NEEDS_PERSON,  # the alarm: money at the supplier mends it (F10)
     "refund_arrived": Template.REFUNDED,
     "choice_open": Template.CHOICE_OPEN,
+    "correction_asked": Template.NEEDS_BUYER,
     "needs_person": Template.NEEDS_PERSON,
     "claim_needs_person": Template.NEEDS_PERSON,
     "refund_refused": Template.NEEDS_PERSON,

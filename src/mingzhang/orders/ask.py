@@ -140,7 +140,7 @@ async def _contradict(turn: Turn, payment: Payment, evidence_id: str) -> None:
     await _stop_dispatch(turn, evidence_id)
     balances = await turn.balances()
     await turn.post(postings.bill_lacks(turn.order.order_id, balances, channel=payment.channel), evidence_id)
-    if turn.order.state in {"paid", "supplying", "delivered", "needs_person"}:
+    if turn.order.state in {"paid", "supplying", "needs_buyer", "delivered", "needs_person"}:
         deadline = turn.now + timedelta(seconds=PERSON_MAX_S)
         turn.move(
             "needs_person",

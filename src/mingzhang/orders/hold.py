@@ -6,14 +6,13 @@ with a clock: its money goes back when the promised time is over.
 """
 
 from datetime import datetime, timedelta
-from typing import Any
 
 import msgspec
 
 from mingzhang.catalogue.cache import Sources
 from mingzhang.fulfilment import store as fulfilment
 from mingzhang.fulfilment.closures import AS_REASON, Closure, Outlook, closed_to_sending
-from mingzhang.fulfilment.routing import Choice, Option, told
+from mingzhang.fulfilment.routing import Choice, Option, since_correction, told
 from mingzhang.fulfilment.schedule import next_look
 from mingzhang.fulfilment.store import Attempt, list_attempts
 from mingzhang.kit.database import transaction
@@ -60,7 +59,9 @@ async def _choose_again(
             each.state in fulfilment.OPEN for each in others
         ):
             return None
-        choice = sourcing.decide(ctx, turn.order, sources, look, others)
+        tried = since_correction([each for each in every if each is not fresh])
+        tried = [each for each in tried if each.state != "cancelled"]
+        choice = sourcing.decide(ctx, turn.order, sources, look, tried)
         if choice.option is None and closure is None:
             return fresh  # too dear, and nobody else: what follows says so
         if choice.option is None:
@@ -92,13 +93,9 @@ async def _hold(turn: Turn, attempt: Attempt, closure: Closure, choice: Choice) 
         turn.event("waiting_supplier", supplier=attempt.supplier, reason=reason)
         turn.move("supplying", holder=order.holder, next_actor="shop", due_at=give_up, deadline_at=give_up)
         order.reason = reason
-    why: dict[str, Any] = {
-        "why": "held",
-        "reason": reason,
-        "until": _iso(closure.until),
-        "passed": list(choice.passed),
-    }
+    held = {"reason": reason, "until": _iso(closure.until), "passed": list(choice.passed)}
     due = next_look(closure.until, turn.now)
+    why = {**attempt.choice, "held": held}
     await turn.conn.execute(fulfilment.SQL.set_held, attempt.bucket, attempt.attempt_no, why, due)
 
 

@@ -9,7 +9,16 @@ from typing import Any
 
 from mingzhang.evidence import store as evidence
 from mingzhang.fulfilment import store as fulfilment
-from mingzhang.fulfilment.routing import ATTEMPTS_MAX, MENDABLE, Option, short_of_prefund, told
+from mingzhang.fulfilment.closures import AS_REASON
+from mingzhang.fulfilment.routing import (
+    ATTEMPTS_MAX,
+    CORRECTED,
+    MENDABLE,
+    Option,
+    short_of_prefund,
+    since_correction,
+    told,
+)
 from mingzhang.fulfilment.schedule import next_prefund
 from mingzhang.fulfilment.store import Attempt, find_attempt, list_attempts
 from mingzhang.fulfilment.suppliers.base import Reason
@@ -40,17 +49,36 @@ async def go_on(ctx: Context, turn: Turn, refused: Attempt, reason: str, evidenc
     if reason in MENDABLE and len(before) < ATTEMPTS_MAX:
         sources = await ctx.catalogue.sources(order.product_id, turn.now)
         look = await sourcing.outlook(ctx, sources)
-        tried = [attempt for attempt in before if attempt.state != "cancelled"]
+        tried = [attempt for attempt in since_correction(before) if attempt.state != "cancelled"]
         choice = sourcing.decide(ctx, order, sources, look, tried)
         if choice.option is not None and in_time:
             await plan(turn, choice.option, before, told("refused", refused, reason, choice))
             return
-        short = short_of_prefund(before)
+        short = short_of_prefund(tried)
         if short is not None and await _wait_for_prefund(
             turn, short, before, told("prefund", refused, reason, choice)
         ):
             return
     await ctx.start_refund(turn, reason, evidence_id)
+
+
+async def begin_again(ctx: Context, turn: Turn, before: Sequence[Attempt]) -> bool:
+    """With a corrected account (R19) every supplier may be asked again, the first first; false when none is left.
+
+    One that is closed for now is planned all the same: it is waited for.
+    """
+    order = turn.order
+    sources = await ctx.catalogue.sources(order.product_id, turn.now)
+    choice = sourcing.decide(ctx, order, sources, await sourcing.outlook(ctx, sources), ())
+    waits = any(each["why"] in AS_REASON for each in choice.passed)
+    option = choice.option or (sourcing.own_option(order) if waits else None)
+    if option is None or len(before) >= ATTEMPTS_MAX:
+        return False
+    deadline = turn.now + timedelta(seconds=min(DISPATCH_MAX_S, order.promise_s))
+    why = told(CORRECTED, None, order.reason, choice)
+    await _insert(turn, option, before, why, due=turn.now, deadline=deadline)
+    turn.move("supplying", holder=order.holder, next_actor="shop", deadline_at=deadline, reason="")
+    return True
 
 
 async def plan(turn: Turn, option: Option, before: Sequence[Attempt], choice: dict[str, Any]) -> None:
@@ -118,7 +146,7 @@ async def give_up(ctx: Context, turn: Turn) -> None:
     reason = Reason.PREFUND_SHORT.value
     for attempt in await list_attempts(turn.conn, turn.order.order_id):
         if attempt.state == "ready":
-            reason = str(attempt.choice.get("reason") or reason) if attempt.is_held else reason
+            reason = str(attempt.choice["held"]["reason"]) if attempt.is_held else reason
             await cancel(turn, attempt, reason)
     cited = await turn.conn.fetchval(SQL.read_last_evidence, turn.order.bucket, turn.order.order_id)
     await ctx.start_refund(turn, reason, cited)

@@ -6,9 +6,11 @@ from mingzhang.kit.errors import Kind, Problem
 TRANSITIONS: dict[str, frozenset[str]] = {
     "awaiting_payment": frozenset({"paid", "closed"}),
     "closed": frozenset({"paid"}),  # money may still come after expiry (F1, F17)
-    "paid": frozenset({"supplying", "refunding", "needs_person"}),
-    "supplying": frozenset({"delivered", "refunding", "needs_person"}),
-    "needs_person": frozenset({"delivered", "refunding", "supplying"}),
+    "paid": frozenset({"supplying", "refunding", "needs_person", "needs_buyer"}),
+    "supplying": frozenset({"delivered", "refunding", "needs_person", "needs_buyer"}),
+    # 待您处理 (R19): corrected, given back, or overtaken by a late success or a doubt about its money
+    "needs_buyer": frozenset({"supplying", "refunding", "delivered", "needs_person"}),
+    "needs_person": frozenset({"delivered", "refunding", "supplying", "needs_buyer"}),
     # reversed by the supplier (F19), or once more at the shop's cost
     "delivered": frozenset({"refunding", "needs_person", "supplying"}),
     "refunding": frozenset({"refunded", "needs_person"}),
@@ -20,8 +22,11 @@ FINAL = frozenset({"delivered", "refunded", "closed"})
 PAYMENT_WINDOW_S = 15 * 60
 DISPATCH_MAX_S = 10 * 60
 CHOICE_MAX_S = 72 * 3600
+CORRECTION_MAX_S = 24 * 3600
 PERSON_MAX_S = 24 * 3600
 REFUND_MAX_S = 3 * 24 * 3600
+# How often a buyer may correct the account of one order.
+CORRECTIONS_MAX = 3
 
 # The longest an order may stay so, by whose turn it is: `due_at ≤ deadline_at ≤ entry + maximum`. None: the
 # product's promised time, as snapshotted into the order. Final states have no clock.
@@ -29,6 +34,7 @@ MAXIMUM_S: dict[str, dict[str, int | None]] = {
     "awaiting_payment": {"buyer": PAYMENT_WINDOW_S},
     "paid": {"shop": DISPATCH_MAX_S},
     "supplying": {"supplier": None, "shop": None, "buyer": CHOICE_MAX_S, "person": PERSON_MAX_S},
+    "needs_buyer": {"buyer": CORRECTION_MAX_S},
     "needs_person": {"person": PERSON_MAX_S},
     "refunding": {"shop": REFUND_MAX_S, "channel": REFUND_MAX_S},
 }
@@ -37,6 +43,7 @@ MEANING: dict[str, str] = {
     "closed": "the payment window ended; money that comes later is still taken in",
     "paid": "the money is booked, the supplier not yet asked",
     "supplying": "asked of the supplier; after the promised time the buyer may choose",
+    "needs_buyer": "the account is wrong or incomplete: its buyer corrects it, or takes the money back",
     "needs_person": "no rule decides any more: a person must",
     "delivered": "the supplier's word that it arrived",
     "refunding": "the money is on its way back",

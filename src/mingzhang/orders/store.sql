@@ -96,3 +96,12 @@ INSERT INTO order_password (bucket, order_id, hash, set_at) VALUES ($1, $2, $3, 
 -- name: read_password
 -- The hash of an order's query password.
 SELECT hash FROM order_password WHERE bucket = $1 AND order_id = $2
+
+-- name: insert_correction
+-- A buyer's correction, the old account beside the new; numbered within the order, whose lock is held.
+INSERT INTO account_correction (bucket, order_id, n, seq, reason, old_mask, old_enc, old_hash, new_mask, new_enc, new_hash, at)
+SELECT $1, $2, count(*) + 1, $3, $4, $5, $6, $7, $8, $9, $10, $11 FROM account_correction WHERE bucket = $1 AND order_id = $2
+
+-- name: set_account
+-- The account that the next attempt goes out with; the lock is held.
+UPDATE orders SET account_mask = $3, account_enc = $4, account_hash = $5 WHERE bucket = $1 AND order_id = $2

@@ -23,7 +23,7 @@ from mingzhang.kit.ids import new_id, order_of_number
 from mingzhang.ledger import postings
 from mingzhang.ledger.moves import Refused
 from mingzhang.ledger.places import LOSS, RESERVED
-from mingzhang.orders import route, sourcing
+from mingzhang.orders import correct, route, sourcing
 from mingzhang.orders.batch import DONE, Step, fact_parts, message_rows
 from mingzhang.orders.context import Context
 from mingzhang.orders.hold import before_sending
@@ -62,6 +62,8 @@ async def _dispatch(ctx: Context, attempt: Attempt) -> None:
         await route.withdraw(ctx, attempt)
         return
     if attempt.waits_for_prefund and not await route.prefund_suffices(ctx, attempt):
+        return
+    if await correct.stop_at_dispatch(ctx, order, attempt):
         return
     fit = await before_sending(ctx, order, attempt)
     sending = await begin_supply(ctx, order, fit) if fit is not None else None
@@ -401,6 +403,10 @@ async def choose(ctx: Context, order_id: str, choice: str) -> None:
         raise Problem("unknown_choice", Kind.INVALID)
     async with transaction(ctx.pool) as conn:
         turn = await open_turn(conn, order_id, ctx.now(), ctx.rng)
+        if turn.order.state == "needs_buyer" and choice == "refund":
+            await correct.choose_refund(ctx, turn)
+            await turn.finish()
+            return
         if not may_choose(turn.order):
             raise Problem("no_choice_open", Kind.CONFLICT)
         attempts = await list_attempts(conn, order_id)

@@ -12,7 +12,7 @@ from mingzhang.kit.errors import Kind, Problem
 from mingzhang.ledger import postings
 from mingzhang.ledger.moves import Refused
 from mingzhang.ledger.places import RESERVED, SETTLED
-from mingzhang.orders import route
+from mingzhang.orders import correct, route
 from mingzhang.orders.context import Context
 from mingzhang.orders.route import held
 from mingzhang.orders.states import PERSON_MAX_S
@@ -76,7 +76,8 @@ async def _close_attempt(turn: Turn, attempt: Attempt, content: dict[str, Any], 
 def _open_for_success(turn: Turn) -> bool:
     """Whether a success ends this order. Money in doubt (row 24) keeps its person, whatever the supplier does."""
     order = turn.order
-    return order.state == "supplying" or (order.state == "needs_person" and order.reason != DOUBTED)
+    waits = order.state in {"supplying", "needs_buyer"}
+    return waits or (order.state == "needs_person" and order.reason != DOUBTED)
 
 
 async def _succeed(ctx: Context, turn: Turn, attempt: Attempt, waiting: Waiting) -> None:
@@ -143,6 +144,8 @@ async def _refuse(ctx: Context, turn: Turn, attempt: Attempt, waiting: Waiting) 
         _needs_person(turn, "resupply_refused", waiting.evidence_id)
     elif kept_part:
         await ctx.start_refund(turn, reason, waiting.evidence_id)
+    elif correct.mends(order, await list_attempts(turn.conn, order.order_id), reason):
+        correct.ask_buyer(turn, reason, waiting.evidence_id)
     else:
         await route.go_on(ctx, turn, attempt, reason, waiting.evidence_id)
 
@@ -221,7 +224,7 @@ async def _book_credit(turn: Turn, attempt: Attempt, waiting: Waiting) -> bool:
 def _needs_person(turn: Turn, reason: str, evidence_id: str) -> None:
     turn.event("needs_person", evidence_id, reason=reason)
     deadline = turn.now + timedelta(seconds=PERSON_MAX_S)
-    if turn.order.state in {"supplying", "delivered", "paid", "refunding"}:
+    if turn.order.state in {"supplying", "needs_buyer", "delivered", "paid", "refunding"}:
         turn.move(
             "needs_person", holder=turn.order.holder, next_actor="person", deadline_at=deadline, reason=reason
         )

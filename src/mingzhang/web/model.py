@@ -50,7 +50,7 @@ class MoneyPart(msgspec.Struct, frozen=True, kw_only=True):
 
 class TimelineItem(msgspec.Struct, frozen=True, kw_only=True):
     """One line of the timeline; ``kind`` is an event kind of the vocabulary, ``params`` its allow-listed
-    values: channel, supplier, amount_fen, reason."""
+    values: channel, supplier, amount_fen, reason, account (masked)."""
 
     seq: int
     kind: str
@@ -137,6 +137,17 @@ class ClaimPanel(msgspec.Struct, frozen=True, kw_only=True):
     answer: str
 
 
+class CorrectionPanel(msgspec.Struct, frozen=True, kw_only=True):
+    """待您处理 (R19): the account is wrong or incomplete, and its buyer may correct it until ``deadline_at``.
+
+    ``tries_left``: how many corrections are left, this one included.
+    """
+
+    reason: str
+    deadline_at: datetime | None
+    tries_left: int
+
+
 class AsidePanel(msgspec.Struct, frozen=True, kw_only=True):
     """Money that came beside the order's price and was put aside (待核实款项). ``cause``: a reason code."""
 
@@ -182,7 +193,9 @@ class OrderPage(msgspec.Struct, frozen=True, kw_only=True):
     serial: str  # 运营商流水号
     cards: tuple[tuple[str, str], ...]
     claims: tuple[ClaimPanel, ...] = ()  # newest first
-    actions: tuple[str, ...]  # pay, cancel?, check_payment (已付款,订单未更新), choose_refund, keep_waiting
+    actions: tuple[
+        str, ...
+    ]  # pay, cancel?, check_payment (已付款,订单未更新), choose_refund, keep_waiting, change_account
     promise_s: int
     typical_p50_s: float | None
     typical_p90_s: float | None
@@ -192,6 +205,7 @@ class OrderPage(msgspec.Struct, frozen=True, kw_only=True):
     seq: int
     now: datetime
     aside: tuple[AsidePanel, ...] = ()
+    correction: CorrectionPanel | None = None
 
 
 class ClosedNote(msgspec.Struct, frozen=True, kw_only=True):

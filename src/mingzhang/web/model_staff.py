@@ -78,7 +78,10 @@ class ApprovalRow(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class StaffOrder(msgspec.Struct, frozen=True, kw_only=True):
-    """One order as staff see it. ``may``: rights of the reader; ``may_resupply``: 商家承担补发 is open."""
+    """One order as staff see it. ``may``: rights of the reader; ``may_resupply``: 商家承担补发 is open.
+
+    ``may_ask_buyer``: nothing is at a supplier, so that the account can be handed back to its buyer (待您处理).
+    """
 
     page: OrderPage
     state: str
@@ -91,6 +94,7 @@ class StaffOrder(msgspec.Struct, frozen=True, kw_only=True):
     approvals: tuple[ApprovalRow, ...]
     may: frozenset[str]
     may_resupply: bool = False
+    may_ask_buyer: bool = False
 
 
 class SupplierRow(msgspec.Struct, frozen=True, kw_only=True):

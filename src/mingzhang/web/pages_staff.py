@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 from datetime import datetime
 
+from mingzhang.kit.vocabulary import Mend, mended_by
 from mingzhang.web import words
 from mingzhang.web.i18n import translations
 from mingzhang.web.model import ShopInfo
@@ -32,6 +33,7 @@ def staff_order_page(
         csrf=csrf,
         notice=notice,
         answers=tuple(words.CLAIM_ANSWERS),
+        correctable=sorted(mended_by(Mend.CORRECTION)),
         badge_tones=BADGE_TONES,
     )
 

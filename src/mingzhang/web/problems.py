@@ -49,6 +49,13 @@ PROBLEMS: Final[Mapping[str, Advice]] = {
     "action_not_allowed": Advice(
         N_("订单现在不能做这一步"), N_("它的状态可能刚刚变了。请回到订单页看最新情况。")
     ),
+    "correction_not_open": Advice(
+        N_("现在不能修改充值账号"),
+        N_("只有订单显示“待您处理”时才能修改；发给供应商以后不能再改，以免充两次。请看订单页。"),
+    ),
+    "cannot_stop": Advice(
+        N_("现在不能退回给买家修改"), N_("指令可能已在供应商处，或款项有疑问。请先查询供应商的结果。")
+    ),
     "order_expired": Advice(
         N_("订单已过付款时间"), N_("没有扣款。请重新下单；若您已付款，请回到订单页点“已付款，订单未更新”。")
     ),
@@ -76,6 +83,8 @@ PROBLEMS: Final[Mapping[str, Advice]] = {
 
 FIELD_ERRORS: Final[Mapping[str, str]] = {
     "required": N_("请填写"),
+    "account_unchanged": N_("和原来的账号一样，请改成正确的账号"),
+    "account_differs": N_("两次输入的账号不一样，请检查"),
     "account_required": N_("请填写充值账号"),
     "account_invalid": N_("账号格式不对，请检查"),
     "phone_invalid": N_("不是有效的中国大陆手机号，请检查"),
@@ -104,6 +113,8 @@ FIELD_ERRORS: Final[Mapping[str, str]] = {
     "resupply_refused": N_("现在不能补发：订单要已到账或在等人处理，而且没有还在等结果的供应商指令"),
     "reason_missing": N_("请写明原因（至少 4 个字）"),
     "notice_not_failed": N_("这条通知不在失败状态，不用重发"),
+    "cannot_stop": N_("现在不能退回给买家修改：指令可能已在供应商处，或款项有疑问"),
+    "unknown_reason": N_("请选择原因"),
     "claim_closed": N_("这件凭证已经了结"),
     "unknown_answer": N_("请选择一种答复"),
     "approval_own": N_("不能批准自己提出的，需要另一个人"),

@@ -12,6 +12,7 @@ import segno
 from babel.support import Translations
 from markupsafe import Markup, escape
 
+from mingzhang.catalogue.fields import ACCOUNT, AccountField
 from mingzhang.kit.beijing import BEIJING
 from mingzhang.web import words
 from mingzhang.web.icons import ICONS
@@ -63,7 +64,7 @@ TABLES: Final[Mapping[str, tuple[Mapping[str, str], str]]] = {
     "outcome": (words.OUTCOMES, words.GENERAL),
     "field_error": (FIELD_ERRORS, FIELD_OTHER),
 }
-NEEDS: Final = ("shop", "channel", "supplier", "amount", "party")
+NEEDS: Final = ("shop", "channel", "supplier", "amount", "party", "account")
 DAY_S: Final = 86_400
 
 
@@ -175,6 +176,7 @@ class View:
         for key, label in (("channel", self.channel), ("supplier", self.supplier)):
             if item.params.get(key):
                 names[key] = label(item.params[key])
+        names["account"] = item.params.get("account", "")
         amount = item.params.get("amount_fen", "")
         if amount.isascii() and amount.isdigit():
             names["amount"] = yuan(int(amount))
@@ -230,6 +232,12 @@ class View:
         """The product title of an order or a product card in the page's language."""
         return str(getattr(thing, "title_en" if self.lang == "en" else "title_zh"))
 
+    def field(self, field: AccountField) -> str:
+        """The label of something to fill in that has none of its own."""
+        if field.name == ACCOUNT:
+            return self.w("template", field.kind)
+        return self.t(word(words.FIELD_NAMES, field.name, words.FIELD_GENERAL))
+
     def script_words(self) -> str:
         """The few words our script needs, as JSON for a data attribute."""
         return json.dumps(
@@ -255,6 +263,7 @@ class View:
             "supplier": self.t(words.SUPPLIER_GENERAL),
             "party": self.party(party),
             "amount": "",
+            "account": "",
         }
         names.update(self.defaults)
         if party:

@@ -68,7 +68,7 @@ SENTENCES: Final[Mapping[str, str]] = {
     "partly_refund_arrived": N_("%(supplier)s只到账一部分；未到账的部分%(channel)s已退款。"),
     "closed_unpaid": N_("订单已关闭，没有收取任何款项。"),
     "needs_person": N_("需要人工核实，【%(shop)s】的客服正在处理。"),
-    "needs_buyer": N_("需要您来处理，请看下方说明。"),
+    "needs_buyer": N_("请您修改充值账号，或选择退款。"),
     "money_in_doubt": N_("%(channel)s前后说法不一致，【%(shop)s】正在核实，暂停后续步骤。"),
 }
 SENTENCE_GENERAL: Final = N_("【%(shop)s】正在处理。")
@@ -304,6 +304,7 @@ ORDER_STATES: Final[Mapping[str, str]] = {
     "closed": N_("已关闭"),
     "paid": N_("已支付"),
     "supplying": N_("充值中"),
+    "needs_buyer": N_("待您处理"),
     "needs_person": N_("待客服处理"),
     "delivered": N_("到账成功"),
     "refunding": N_("退款中"),
@@ -360,6 +361,9 @@ EVENTS: Final[Mapping[str, str]] = {
     "buyer_chose_refund": N_("您选择了退款"),
     "buyer_chose_wait": N_("您选择了继续等待"),
     "needs_person": N_("转交人工客服处理"),
+    "correction_asked": N_("请您修改充值账号，订单随即继续"),
+    "account_corrected": N_("您把充值账号改为 %(account)s"),
+    "correction_expired": N_("到期没有修改充值账号，款项原路退回"),
     "excess_money": N_("收到多付或重复的付款 %(amount)s，单独登记，将退还"),
     "excess_refund_asked": N_("已把多付或重复的 %(amount)s 向%(channel)s申请原路退回"),
     "excess_refunded": N_("多付或重复的 %(amount)s 已由%(channel)s退回"),
@@ -449,6 +453,9 @@ TEMPLATE_HINTS: Final[Mapping[str, str]] = {
     "game_id": N_("请在游戏内“个人资料”里复制"),
 }
 TEMPLATE_GENERAL: Final = N_("充值账号")
+# Fields beside the account, where the product gives them no label of its own.
+FIELD_NAMES: Final[Mapping[str, str]] = {"region": N_("区"), "server": N_("服务器")}
+FIELD_GENERAL: Final = N_("补充信息")
 
 REFUND_STATES: Final[Mapping[str, str]] = {
     "ready": N_("准备退款"),
@@ -526,6 +533,7 @@ NOTICE_TEMPLATES: Final[Mapping[str, str]] = {
     "refused": N_("充值失败，退款中"),
     "refunded": N_("渠道已退款"),
     "choice_open": N_("请买家选择"),
+    "needs_buyer": N_("请买家修改账号"),
     "needs_person": N_("需要人工"),
     "prefund_low": N_("预存款告警"),
     "prefund_stop": N_("预存款即将用完"),

@@ -1,5 +1,7 @@
 # make run    the whole platform with simulated outside parties, on http://127.0.0.1
 # make test   everything that must hold: format, lint, types, import contracts, tests
+# make test-long     what takes minutes: whole platforms with seeded plans, every crash point, full sizes
+# make test-screens  every browser journey in both languages and widths; writes docs/screens/
 # make setup  only what `make run` needs: .venv, locked packages, files for the pages
 # make docs   docs/states.md anew from the tables in the code
 # make lock   compile the locks anew from pyproject.toml and package.json (needs uv and the registries)
@@ -11,7 +13,11 @@ SOURCES := src tests tools $(wildcard bench)
 COMPILE := UV_SYSTEM_CERTS=1 uv pip compile --quiet --universal --python-version 3.11 --generate-hashes \
 	--no-header --no-annotate --no-emit-index-url --no-emit-find-links
 
-.PHONY: run test test-screens check format docs setup setup-test lock clean
+# Compiled once, wherever the environment says not to: a start of the command takes a third of the time.
+unexport PYTHONDONTWRITEBYTECODE
+export PYTHONPYCACHEPREFIX := $(CURDIR)/.build/bytecode
+
+.PHONY: run test test-long test-screens check format docs setup setup-test lock clean
 
 run: setup
 	@exec $(BIN)/mingzhang demo
@@ -25,13 +31,15 @@ setup-test:
 test: check
 	$(BIN)/python -m pytest -n $(WORKERS) --dist worksteal
 
+test-long: setup-test
+	$(BIN)/python -m pytest -n $(WORKERS) --dist worksteal -m "long and not browser"
+
 check: setup-test
 	$(BIN)/ruff check $(SOURCES)
 	$(BIN)/ruff format --check $(SOURCES)
 	$(BIN)/mypy
 	$(BIN)/lint-imports
 
-# Browser journeys alone; they also write the screenshots of docs/screens/.
 test-screens: setup-test
 	REQUIRE_BROWSER=1 UPDATE_SCREENS=1 $(BIN)/python -m pytest -m browser
 

@@ -27,7 +27,7 @@ from mingzhang.app.embedded import EmbeddedPostgres
 from mingzhang.kit.database import open_pool
 from mingzhang.kit.migrations import migrate
 
-WORKERS_MAX = 4
+WORKERS_MAX = 6
 
 # Fewer syncs: tests kill processes, never the machine, and what the kernel has survives that.
 # No autovacuum: its worker, a superuser's, must not stand in the way of dropping a test's database.
@@ -41,8 +41,9 @@ _numbers = itertools.count(1)
 
 @pytest.hookimpl(optionalhook=True)
 def pytest_xdist_auto_num_workers() -> int:
-    """`-n auto` means the machine's cores, at most four: each worker has a database server of its own."""
-    return min(os.cpu_count() or 1, WORKERS_MAX)
+    """`-n auto`: two for each core (half the time a test waits), at most six; each has a database server of its own."""
+    cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+    return min(2 * cores, WORKERS_MAX)
 
 
 def _refuse_outside(event: str, arguments: tuple[Any, ...]) -> None:

@@ -6,6 +6,7 @@ Everything goes over loopback HTTP; time runs fast and alike on both sides.
 from __future__ import annotations
 
 import asyncio
+import functools
 import socket
 import time
 from collections.abc import AsyncIterator, Callable, Mapping
@@ -42,9 +43,15 @@ def free_port() -> int:
         return int(probe.getsockname()[1])
 
 
+@functools.cache
+def _merchant_key() -> rsa.RSAPrivateKey:
+    """One for the session: making one takes a tenth of a second."""
+    return rsa.generate_private_key(public_exponent=65537, key_size=2048)
+
+
 def make_keys(folder: Path) -> tuple[Path, Path]:
     """The merchant's key pair: private and public PEM files."""
-    key = rsa.generate_private_key(public_exponent=65537, key_size=2048)
+    key = _merchant_key()
     private, public = folder / "merchant.pem", folder / "merchant.pub.pem"
     private.write_bytes(
         key.private_bytes(

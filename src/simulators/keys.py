@@ -26,7 +26,10 @@ def own_key(folder: Path | None, name: str) -> PrivateKey:
         return rsa.generate_private_key(public_exponent=65537, key_size=2048)
     path = folder / f"{name}.pem"
     if path.exists():
-        key = serialization.load_pem_private_key(path.read_bytes(), password=None)
+        # Its arithmetic is not checked again (a tenth of a second): it was made here.
+        key = serialization.load_pem_private_key(
+            path.read_bytes(), password=None, unsafe_skip_rsa_key_validation=True
+        )
         if not isinstance(key, rsa.RSAPrivateKey):
             raise ValueError(f"{path} holds no RSA key")
         return key

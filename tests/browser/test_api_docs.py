@@ -23,7 +23,9 @@ async def test_an_order_is_placed_from_the_description_and_no_other_host_is_aske
         page = visitor.page
         await visitor.visit("/api/schema/docs")
         calls = page.locator(".opblock")
-        await expect(calls).to_have_count(7, timeout=WAIT_MS)
+        async with house.http.get(f"{house.url}/api/schema/openapi.json") as answer:
+            described = sum(len(path) for path in (await answer.json())["paths"].values())
+        await expect(calls).to_have_count(described, timeout=WAIT_MS)
         await page.click(".opblock-summary-control:has-text('/api/v1/orders'):has-text('Place an order')")
         await page.click(".try-out__btn")
         await page.fill("[placeholder='Idempotency-Key']", "placed-by-hand-1")

@@ -25,7 +25,12 @@ from notice_sinks import mail_sink
 
 pytestmark = [pytest.mark.browser]
 
-EVERYWHERE = [("zh", 390), ("en", 390), ("zh", 1440), ("en", 1440)]
+EVERYWHERE = [
+    ("zh", 390),
+    ("en", 1440),
+    pytest.param("en", 390, marks=pytest.mark.long),
+    pytest.param("zh", 1440, marks=pytest.mark.long),
+]
 NOBODYS = "2026112322001400000000000001"
 PASSWORD = "correct horse 电池"
 WORDS: dict[str, dict[str, str]] = {

@@ -23,20 +23,21 @@ from mingzhang.kit.migrations import migrate
 pytestmark = pytest.mark.crash
 
 REFUSED = ("fulu", "account_banned")
+LONG = pytest.mark.long  # each named point is in the short run once, its other occurrences are not
 NORMAL_POINTS = (
     "intent_to_call:1",
-    "call_to_outcome:1",
+    pytest.param("call_to_outcome:1", marks=LONG),
     "call_to_outcome:2",
     "commit_to_reply:1",
     "fact_to_apply:1",
-    "fact_to_apply:2",
+    pytest.param("fact_to_apply:2", marks=LONG),
 )
 REFUSED_POINTS = (
-    "intent_to_call:3",
-    "call_to_outcome:2",
+    pytest.param("intent_to_call:3", marks=LONG),
+    pytest.param("call_to_outcome:2", marks=LONG),
     "call_to_outcome:3",
-    "commit_to_reply:1",
-    "fact_to_apply:2",
+    pytest.param("commit_to_reply:1", marks=LONG),
+    pytest.param("fact_to_apply:2", marks=LONG),
     "fact_to_apply:3",
 )
 
@@ -113,7 +114,7 @@ async def test_a_refund_survives_a_crash(database_url: str, tmp_path: Path, poin
         await sound(house)
 
 
-@pytest.mark.parametrize("faults", [(), (REFUSED,)], ids=["normal", "refused"])
+@pytest.mark.parametrize("faults", [(), pytest.param((REFUSED,), marks=LONG)], ids=["normal", "refused"])
 async def test_a_crash_before_sending_stays_unknown(
     database_url: str, tmp_path: Path, faults: tuple[tuple[str, str], ...]
 ) -> None:

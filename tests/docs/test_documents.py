@@ -103,7 +103,6 @@ def run(command: str, folder: Path, environ: dict[str, str]) -> None:
     assert process.returncode == 0, f"{command}\n{said}"
 
 
-@pytest.mark.slow
 @pytest.mark.parametrize("name", RUNNABLE)
 @pytest.mark.timeout(400)
 def test_what_the_document_says_to_type_runs(name: str, empty_database_url: str, tmp_path: Path) -> None:

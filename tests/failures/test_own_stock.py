@@ -80,7 +80,7 @@ async def buy_all(house: House, names: list[str], count: int, *faults: tuple[str
     return [order_id for orders in bought for order_id in orders]
 
 
-@pytest.mark.slow
+@pytest.mark.long
 async def test_f07_eight_clients_eight_products_four_hundred_orders(
     database_url: str, tmp_path: Path
 ) -> None:
@@ -90,7 +90,6 @@ async def test_f07_eight_clients_eight_products_four_hundred_orders(
         await exactly_one_card_each(house, await buy_all(house, names, 400))
 
 
-@pytest.mark.slow
 async def test_f07_six_notifies_at_once_for_forty_orders(database_url: str, tmp_path: Path) -> None:
     names = [f"own-{n}" for n in range(PRODUCTS)]
     async with open_house(database_url, tmp_path) as house:

@@ -29,17 +29,16 @@ def check(code: int, told: dict[str, Any], said: str, orders: int) -> None:
     assert (told["lost_fen"], told["double_topups"], told["audit"], code) == (0, 0, "ok", 0), told
 
 
-@pytest.mark.slow
 def test_twenty_orders_with_the_usual_faults() -> None:
     check(*run("demo", "--check", "20", "--faults", "default", "--seed", "7"), 20)
 
 
-@pytest.mark.slow
+@pytest.mark.long
 def test_twenty_orders_spread_over_eight_buckets() -> None:
     check(*run("simulate", "--seed", "7", "--orders", "20", "--buckets", "8"), 20)
 
 
-@pytest.mark.slow
+@pytest.mark.long
 @pytest.mark.crash
 def test_eighty_orders_while_everything_is_killed_in_turn() -> None:
     """kill -9 of worker, web and PostgreSQL at ten seeded moments: nothing lost, doubled or left behind."""
@@ -52,7 +51,7 @@ def test_eighty_orders_while_everything_is_killed_in_turn() -> None:
     assert told["never_sent"] <= killed["worker"] + killed["postgresql"]
 
 
-@pytest.mark.slow
+@pytest.mark.long
 def test_eighty_orders_over_all_suppliers() -> None:
     """Refused, silent, taken back, too late, in part: by every supplier, and no buyer loses a fen."""
     check(*run("simulate", "--seed", "4", "--orders", "80", "--suppliers", "all", "--faults", "supply"), 80)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
+from functools import cached_property
 
 from simulators.alipay.certs import Authority
 from simulators.faults import number_of
@@ -80,7 +81,6 @@ class AlipayParty:
         self.world = world
         self.key = key or own_key(None, "alipay")
         self.public_key_pem = public_pem(self.key)
-        self.forger = own_key(None, "forger")
         self.merchant_key: PublicKey | None = None
         self._authority: Authority | None = None
         self.app_id = "20210" + str(int(world.digest("app_id")[:12], 16))[:11].rjust(11, "7")
@@ -118,6 +118,11 @@ class AlipayParty:
         self.offers[token] = offer
         self.offer_of.setdefault(out_trade_no, []).append(offer)
         return offer
+
+    @cached_property
+    def forger(self) -> PrivateKey:
+        """A key that is nobody's."""
+        return own_key(None, "forger")
 
     def authority(self) -> Authority:
         """For certificate mode; made when first needed, because its keys take a moment."""

@@ -13,7 +13,7 @@ import time
 from http.client import HTTPConnection
 from pathlib import Path
 from types import TracebackType
-from typing import Any, Final, Self
+from typing import Any, Final, Protocol, Self
 from urllib.parse import urlsplit
 
 from mingzhang.kit.errors import Kind, Problem
@@ -62,6 +62,16 @@ class ControlledWorld:
         return await self.tell("GET", "/books")
 
 
+class Process(Protocol):
+    """What is needed of a `Popen`."""
+
+    @property
+    def pid(self) -> int: ...
+    def poll(self) -> int | None: ...
+    def wait(self, timeout: float = ...) -> int: ...
+    def kill(self) -> None: ...
+
+
 class SimulatorProcess(ControlledWorld):
     """One run of ``python -m simulators serve``. `ready`: its ready-file, with addresses, keys, ids."""
 
@@ -70,7 +80,7 @@ class SimulatorProcess(ControlledWorld):
         self.ready = {}
         self._flags = flags
         self._folder = tempfile.TemporaryDirectory(prefix="mingzhang-simulators-")
-        self._process: subprocess.Popen[bytes] | None = None
+        self._process: Process | None = None
 
     def __enter__(self) -> Self:
         return self.start()
@@ -87,14 +97,18 @@ class SimulatorProcess(ControlledWorld):
         assert self._process is not None
         return self._process.pid
 
+    def spawn(self, arguments: list[str], log: Path) -> Process:
+        """A process of the simulators' command line, its words going to `log`."""
+        command = [sys.executable, "-m", "simulators", *arguments]
+        with log.open("ab") as output:
+            return subprocess.Popen(command, stdout=output, stderr=subprocess.STDOUT)  # noqa: S603
+
     def start(self) -> Self:
         """Start on free ports and wait until everything answers."""
         folder = Path(self._folder.name)
         ready, log = folder / "ready.json", folder / "log.txt"
         ready.unlink(missing_ok=True)
-        command = [sys.executable, "-m", "simulators", "serve", "--ready-file", str(ready), *self._flags]
-        with log.open("ab") as output:
-            self._process = subprocess.Popen(command, stdout=output, stderr=subprocess.STDOUT)  # noqa: S603
+        self._process = self.spawn(["serve", "--ready-file", str(ready), *self._flags], log)
         deadline = time.monotonic() + READY_SECONDS
         while not ready.exists():
             if self._process.poll() is not None or time.monotonic() > deadline:

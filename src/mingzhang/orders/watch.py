@@ -30,6 +30,7 @@ from mingzhang.orders.context import Context
 from mingzhang.orders.store import SQL as ORDERS
 
 PER_BUCKET_MIN: Final = 50
+REAL_S_MIN: Final = 2.0  # real seconds: a fast clock must not make the chore the worker's only work
 ALARM: Final = frozenset({Standing.LOW, Standing.STOP})
 
 
@@ -116,6 +117,7 @@ async def _write_watch(
     if answer is not None and known and free_fen != before["free_fen"]:
         evidence_id = await evidence.keep_all(conn, ctx.rng, now, answer.messages)
     wait = ctx.balance_every_s if answer is None or known else DOWN_ASK_S
+    wait = max(wait, REAL_S_MIN * ctx.clock.speed)
     await conn.execute(
         SQL.set_watch,
         supplier,

@@ -10,6 +10,7 @@ import sys
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 
+from mingzhang.app import clocks as table_of_clocks
 from mingzhang.catalogue import listing
 from mingzhang.catalogue.model import SLOW_FROM_S
 from mingzhang.fulfilment import schedule as supply_schedule
@@ -70,14 +71,36 @@ def states(table: Table, meaning: Mapping[str, str], shown: Mapping[str, str] | 
         yield f"| `{state}` | {meaning[state]} | {turns} |{said}"
 
 
+ENTRIES: Mapping[str, str] = {
+    "handed_over": "since the row came so, or its last deadline passed",
+    "expiry": "the payment window's end",
+    "asked_again": "somebody had it asked again",
+    "payment": "the payment",
+    "planned": "the row was planned",
+    "sent": "it was sent",
+    "last_word": "the supplier's last word",
+    "told": "it was told of, last",
+    "made": "it was made",
+    "known": "it became known",
+}
+
+
 def clocks() -> Iterator[str]:
-    """The longest an order may stay in a state."""
-    yield "| State | Whose turn | Longest |"
-    yield "| --- | --- | --- |"
-    for state, actors in orders.MAXIMUM_S.items():
-        for actor, seconds in actors.items():
-            longest = "the product's promised time (`promise_s`)" if seconds is None else span(seconds)
-            yield f"| `{state}` | {actor} | {longest} |"
+    """The longest any row may stay as it is."""
+    yield "| Row | State | Whose turn | Longest | Counted from |"
+    yield "| --- | --- | --- | --- | --- |"
+    for clock in table_of_clocks.CLOCKS:
+        longest = " + ".join(
+            ([span(clock.max_s)] if clock.max_s else [])
+            + (["the promised time (`promise_s`)"] if clock.promise else [])
+        )
+        states = ", ".join(f"`{state}`" for state in clock.states)
+        if clock.kind == "order":
+            entry = "the newest event " + ", ".join(f"`{kind}`" for kind in clock.entry)
+        else:
+            entry = " or ".join(ENTRIES[name] for name in clock.entry)
+        row = table_of_clocks.ROWS[clock.kind]
+        yield f"| `{row}` | {states} | {clock.actor} | {longest} | {entry} |"
 
 
 def reasons() -> Iterator[str]:
@@ -138,6 +161,17 @@ def described() -> str:
         "does not list; the other tables are held by their statements and by a test that watches running houses.",
         "Every row that waits says who acts next and by when: `due_at ≤ deadline_at ≤ entry + the longest time`.",
         "",
+        "## The longest waits – `app/clocks.py`",
+        "",
+        *clocks(),
+        "",
+        "The database refuses later deadlines (CHECKs of migration 0030; for `supplying` and `refunding` the writer does),",
+        "and the outside auditor of `simulate` holds every row against this table. When a deadline passes, the breach is",
+        "on record (`breach`, append-only), a person is next for 24 h, and the row is asked about once more at the end of",
+        "that time; each further day is a breach of its own. Before a person come: the buyer, when the supplier missed the",
+        f"promised time (`choice_open`; the attempt is asked on every {span(supply_schedule.SLOW_POLL_S)} meanwhile),",
+        "and the closing of an order nobody paid. What is handed on goes on: news is taken in at any time.",
+        "",
         "## Order – `orders/states.py`",
         "",
         *states(orders.TRANSITIONS, orders.MEANING, words.ORDER_STATES),
@@ -145,11 +179,6 @@ def described() -> str:
         f"Settled until news comes: {', '.join(f'`{state}`' for state in sorted(orders.FINAL))}.",
         "",
         *diagram(orders.TRANSITIONS, "awaiting_payment"),
-        "",
-        *clocks(),
-        "",
-        "Asking goes on after a longest time is over: that time says when a person or the buyer is next, not when the",
-        "matter is dropped.",
         "",
         "## Payment – `payments/states.py`",
         "",
@@ -160,14 +189,14 @@ def described() -> str:
         f"The channel is asked {spans(pay_schedule.BEFORE_EXPIRY_S)} after the opening and after each question, and at",
         f"expiry; after it at +{spans(pay_schedule.AFTER_EXPIRY_S).replace(', ', ', +')}. From expiry on, an `intent` or",
         "`open` payment is closed at the channel before it is asked about; no answer: again after",
-        f"{span(pay_schedule.UNANSWERED_S)}, however long it takes. Money that a notify told of is confirmed by",
-        f"a question after {span(pay_schedule.CONFIRM_S[0])}, without an answer again after",
-        f"{spans(pay_schedule.CONFIRM_S[1:])}.",
+        f"{span(pay_schedule.UNANSWERED_S)}, for {span(pay_schedule.ASK_MAX_S)} at most. Money that a notify told of is",
+        f"confirmed by a question after {span(pay_schedule.CONFIRM_S[0])}, without an answer again after",
+        f"{spans(pay_schedule.CONFIRM_S[1:])}, then at that pace.",
         "",
         "A notify that anybody with the shop's own key could have written (易支付), or that names no payment of ours, is a",
         "hint: the row `trade_hint` has the channel asked about that very trade at once, again after",
         f"{spans(pay_schedule.HINT_S)}; {pay_schedule.HINT_DENIALS_MAX} denials or",
-        f"{span(pay_schedule.HINT_MAX_S)} end it until it is told again.",
+        f"{span(pay_schedule.HINT_MAX_S)} end it until it is told again. Without any answer until then a person is next.",
         "",
         *states(payments.HINTS, payments.HINT_MEANING),
         "",
@@ -203,8 +232,9 @@ def described() -> str:
         *diagram(attempts.TRANSITIONS, "ready"),
         "",
         f"The supplier is asked after {spans(supply_schedule.POLL_S)}, then at that pace until the promised time; after",
-        f"it every {span(supply_schedule.SLOW_POLL_S)}, without end. Proved not sent: the same number goes out again",
-        f"after {span(NOT_SENT_RETRY_S)}.",
+        f"it every {span(supply_schedule.SLOW_POLL_S)} for {span(supply_schedule.LATE_MAX_S)},",
+        "then a person is next. Proved not sent: the same",
+        f"number goes out again after {span(NOT_SENT_RETRY_S)}.",
         "",
         "## Refund – `refunds/states.py`",
         "",

@@ -1,4 +1,8 @@
-"""``AUDITOR_DATABASE_URL=… python -m auditor < books.json``: one JSON report; exit 1 when money is missing."""
+"""``AUDITOR_DATABASE_URL=… python -m auditor < input.json``: one JSON report; exit 1 when anything is wrong.
+
+The input: ``{"books": …, "clocks": {"table": […], "at": ISO time, "grace_s": seconds}}``; without ``clocks`` the
+waits are not judged.
+"""
 
 from __future__ import annotations
 
@@ -6,10 +10,14 @@ import asyncio
 import json
 import os
 import sys
+from collections.abc import Mapping
+from datetime import datetime
+from typing import Any
 
 import asyncpg
 
 from auditor.books import Row, audit
+from auditor.clocks import clock_findings, read_clocks
 
 READ_ROWS = """
 SELECT subject, place, party, owner, sum(amount_fen)::bigint AS amount
@@ -26,12 +34,25 @@ async def read_rows(dsn: str) -> list[Row]:
         await connection.close()
 
 
+async def judge_clocks(dsn: str, clocks: Mapping[str, Any]) -> list[str]:
+    """Every wait against the table; see `clock_findings`."""
+    connection = await asyncpg.connect(dsn)
+    try:
+        waits, took = await read_clocks(connection)
+    finally:
+        await connection.close()
+    at = datetime.fromisoformat(clocks["at"])
+    return clock_findings(waits, took, clocks["table"], at, float(clocks["grace_s"]))
+
+
 def main() -> int:
-    """Books from standard input, the report to standard output."""
-    books = json.load(sys.stdin)
-    report = audit(books, asyncio.run(read_rows(os.environ["AUDITOR_DATABASE_URL"])))
-    sys.stdout.write(json.dumps(report.as_json()) + "\n")
-    return 1 if report.differences or report.double_topups else 0
+    """The input from standard input, the report to standard output."""
+    given = json.load(sys.stdin)
+    dsn = os.environ["AUDITOR_DATABASE_URL"]
+    report = audit(given["books"], asyncio.run(read_rows(dsn)))
+    clocks = asyncio.run(judge_clocks(dsn, given["clocks"])) if "clocks" in given else []
+    sys.stdout.write(json.dumps({**report.as_json(), "clocks": clocks}) + "\n")
+    return 1 if report.differences or report.double_topups or clocks else 0
 
 
 if __name__ == "__main__":

@@ -143,7 +143,7 @@ async def test_the_work_list_filters_and_finds_any_number(database_url: str, tmp
         page = await house.until(order_id, lambda page: page.pay_badge == "refunded")
         await make_claim(house.desk.ctx, order_id, NUMBER)
         await house.desk.pool.execute(
-            "UPDATE claim SET state = 'person', due_at = NULL, next_actor = 'person'"
+            "UPDATE claim SET state = 'person', due_at = NULL, next_actor = 'person', since = made_at"
         )
         me = await sign_in_strong(house, "lin", Role.SUPPORT)
         async with me.session:

@@ -149,7 +149,7 @@ async def test_not_found_is_asked_again_and_ends_with_a_person(database_url: str
         assert panel.next_ask_at is None
         assert panel.deadline_at is not None
         assert panel.deadline_at > panel.made_at
-        assert page.timeline[-1].kind in {"claim_needs_person", "expired"}
+        assert page.timeline[-1].kind in {"claim_needs_person", "expired", "deadline_missed"}
         assert (await house.audit()).ok
 
 

@@ -92,6 +92,8 @@ class Model:
     @property
     def longest_s(self) -> int:
         """How long the present wait may last at most."""
+        if self.actor == "person":
+            return PERSON_MAX_S
         if self.state == "supplying":
             by_actor = {"buyer": CHOICE_MAX_S, "person": PERSON_MAX_S}
             return by_actor.get(self.actor, self.promise_s)
@@ -137,7 +139,7 @@ class Model:
             self.become("needs_person", "missing", "person", now)
             self.reason = DOUBTED
         elif self.state == "refunding" and self.holder == "channel":
-            self.holder = "missing"
+            self.holder, self.actor, self.since = "missing", "person", now
 
     def expire(self, now: datetime) -> None:
         if self.state == "awaiting_payment":
@@ -177,9 +179,9 @@ class Model:
         """The order's own clock."""
         if self.state == "awaiting_payment":
             self.expire(now)
-        elif self.state == "supplying" and self.actor != "person":
-            self.actor = "person" if self.actor == "buyer" else "buyer"
-            self.since = now
+        elif self.state in {"supplying", "needs_person", "refunding"}:
+            first = self.state == "supplying" and self.actor == "supplier"
+            self.actor, self.since = ("buyer" if first else "person"), now
 
     def may_choose(self) -> bool:
         waits = self.state == "supplying" and self.actor in {"buyer", "person"}

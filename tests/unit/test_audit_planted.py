@@ -174,7 +174,8 @@ async def test_what_disagrees_is_asked_about_again(books: str, shop: Shop) -> No
     unpaid, silent = shop.orders["unpaid"], shop.orders["silent"]
     statements = (
         "UPDATE orders SET state = 'delivered' WHERE order_id IN ('{silent}', '{unpaid}')",
-        "UPDATE supply_attempt SET due_at = '2100-01-01', deadline_at = '2100-01-01' WHERE order_id = '{silent}'",
+        "UPDATE supply_attempt SET due_at = sent_at + interval '70 hours', deadline_at = sent_at + interval '70 hours' "
+        "WHERE order_id = '{silent}'",
         "INSERT INTO payment (bucket, payment_no, order_id, n, channel, method, amount_fen, state, holder, next_actor, "
         "opened_at, expires_at) SELECT bucket, order_id || 'P1', order_id, 1, 'alipay', 'qr', 1, 'closed', 'payer', "
         "'buyer', placed_at, expires_at FROM orders WHERE order_id = '{unpaid}'",
@@ -183,7 +184,7 @@ async def test_what_disagrees_is_asked_about_again(books: str, shop: Shop) -> No
     async with auditing(books, shop) as (clock, audit):
         quiet = await audit()
         assert (quiet.ok, quiet.asked) == (False, [])
-        assert (await _due(books))[f"{silent}T1"].year == 2100
+        assert (await _due(books))[f"{silent}T1"] > clock.now() + timedelta(hours=24)
         loud = await audit(ask=True)
         assert (loud.ok, loud.asked) == (False, sorted([silent, unpaid]))
         due = await _due(books)

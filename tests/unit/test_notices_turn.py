@@ -120,7 +120,7 @@ async def test_staff_read_the_reason_and_the_place_in_words(post: Post) -> None:
     order = await place(post, 1, contact="13900139000")
     async with post.pool.acquire() as conn, conn.transaction():
         turn = await open_turn(conn, order.order_id, START, post.rng)
-        turn.order.reason, turn.order.holder = "account_banned", "channel"
+        turn.order.state, turn.order.reason, turn.order.holder = "needs_person", "account_banned", "channel"
         turn.order.deadline_at = START + timedelta(hours=24)
         assert await tell(turn, Template.NEEDS_PERSON, "needs_person", turn.event("needs_person")) == 1
         await turn.finish()

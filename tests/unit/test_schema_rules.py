@@ -29,6 +29,7 @@ APPEND_ONLY = (
     "card_claim",
     "card_claim_item",
     "catalogue_change",
+    "breach",
     "account_correction",
 )
 ORDER_OWNED = (
@@ -48,6 +49,7 @@ ORDER_OWNED = (
     "claim",
     "approval",
     "order_password",
+    "breach",
     "account_correction",
 )
 # Who may write which table: a slice writes its own and no other.
@@ -65,7 +67,7 @@ OWNERS = {
         "picture",
         "catalogue_change",
     },
-    "orders": {"orders", "event", "bucket", "order_password", "account_correction"},
+    "orders": {"orders", "event", "bucket", "order_password", "account_correction", "breach"},
     "payments": {
         "payment",
         "suspense",

@@ -25,6 +25,7 @@ from rich.console import Console
 from mingzhang.app.audit import run_audit
 from mingzhang.app.check_buyers import Buyers
 from mingzhang.app.check_kills import Intent, Kill, Killer, heard_numbers, plan_kills
+from mingzhang.app.clocks import exported
 from mingzhang.app.demo import SPEED, Demo
 from mingzhang.app.desk import open_desk
 from mingzhang.app.settings import Settings
@@ -46,6 +47,7 @@ PREFUND_MIN_FEN: Final = 100_000_000
 KILLS_WITHIN_S: Final = 15.0  # real; most of what an order does lies in it
 PACE_S: Final = 1 / 15  # real; between two buyers
 SPREAD_S: Final = 10.0  # real; with kills the buyers come one after the other, so that every step is hit
+GRACE_REAL_S: Final = 10.0  # so late may the worker's look at a row be when everything stops
 LIST_EVERY_S: Final = 480.0  # the shop's seconds between passes over a channel's own list
 LISTED: Final = frozenset({"epay"})  # whose list shows a trade at once; WeChat's bill is ready the next day
 DATABASE_DOWN: Final = (*DATABASE_AWAY, asyncpg.PostgresError)
@@ -87,12 +89,14 @@ class Found(msgspec.Struct, frozen=True, kw_only=True):
     """How often payments came to be known in one way, and how long after the buyer paid, the shop's seconds."""
 
     count: int
-    median_s: float
-    longest_s: float
+    p50_s: float
+    p99_s: float
+    max_s: float
 
 
 class Verdict(msgspec.Struct, frozen=True, kw_only=True):
-    """How it ended. Amounts in fen, ``seconds`` real; ``audit`` is "ok" or what is wrong, line by line.
+    """How it ended. Amounts in fen, ``seconds`` real; ``audit`` is "ok" or what is wrong, line by line;
+    ``clocks`` likewise: rows that waited longer than the printed table allows, or whose end is not on record.
 
     ``predicted`` is the scenario's, but that an order of ``never_sent`` (a kill came between the intent and the
     call to the supplier) waits for a person instead. ``lapsed``: orders that could not be paid in their window
@@ -109,6 +113,7 @@ class Verdict(msgspec.Struct, frozen=True, kw_only=True):
     lost_fen: int
     double_topups: int
     audit: str | list[str]
+    clocks: str | list[str]
     predicted: dict[str, int]
     kills: list[Kill]
     never_sent: int
@@ -122,9 +127,8 @@ class Verdict(msgspec.Struct, frozen=True, kw_only=True):
     def ok(self) -> bool:
         """Every count as predicted, nothing lost, nothing topped up twice, no finding."""
         counts = {end: getattr(self, end) for end in ENDS}
-        return (
-            counts == self.predicted and not self.lost_fen and not self.double_topups and self.audit == "ok"
-        )
+        sound = not self.lost_fen and not self.double_topups
+        return counts == self.predicted and sound and self.audit == "ok" and self.clocks == "ok"
 
 
 def run_check(check: Check, as_json: bool) -> int:
@@ -175,9 +179,11 @@ async def drive_and_audit(demo: Demo, check: Check, at_end: Callable[[], None] =
         killer = Killer(demo, clock, plan_kills(check.seed, check.kills, KILLS_WITHIN_S))
         ends, findings = await _drive(demo, check, plan["orders"], buyers, killer)
         at_end()
+        looked_at = clock.now()
         await demo.stop_product()
         books = await _get(http, f"{settings.control_url}/books")
-    told = await _outside_audit(settings.database_url, books)
+    clocks = {"table": exported(), "at": looked_at.isoformat(), "grace_s": GRACE_REAL_S * SPEED}
+    told = await _outside_audit(settings.database_url, {"books": books, "clocks": clocks})
     findings += [f"not accounted for: {json.dumps(each)}" for each in told["differences"]]
     unsent = killer.never_sent(await _unanswered(settings.database_url), heard_numbers(books))
     expected = _expect(plan["orders"], buyers.ids, unsent)
@@ -193,6 +199,7 @@ async def drive_and_audit(demo: Demo, check: Check, at_end: Callable[[], None] =
         lost_fen=told["lost_fen"],
         double_topups=told["double_topups"],
         audit=findings or "ok",
+        clocks=told["clocks"] or "ok",
         predicted={end: predicted[end] for end in ENDS},
         kills=killer.done,
         lapsed=len(buyers.lapsed),
@@ -250,12 +257,17 @@ def _how_found(books: dict[str, Any], facts: list[Any]) -> dict[str, Found]:
         at = paid_at.get((fact["party"], fact["external_id"]))
         if at is not None:
             took[fact["way"]].append(max(0.0, (fact["known_at"] - at).total_seconds()))
-    return {
-        way: Found(
-            count=len(waits), median_s=round(statistics.median(waits), 1), longest_s=round(max(waits), 1)
-        )
-        for way, waits in sorted(took.items())
-    }
+    return {way: _found(sorted(waits)) for way, waits in sorted(took.items())}
+
+
+def _found(waits: list[float]) -> Found:
+    p99 = waits[min(len(waits) - 1, len(waits) * 99 // 100)]
+    return Found(
+        count=len(waits),
+        p50_s=round(statistics.median(waits), 1),
+        p99_s=round(p99, 1),
+        max_s=round(waits[-1], 1),
+    )
 
 
 async def _get(http: aiohttp.ClientSession, url: str, query: dict[str, str] | None = None) -> dict[str, Any]:
@@ -375,7 +387,7 @@ def _surprises(
     return found
 
 
-async def _outside_audit(dsn: str, books: dict[str, Any]) -> dict[str, Any]:
+async def _outside_audit(dsn: str, given: dict[str, Any]) -> dict[str, Any]:
     """The auditor is a program of its own that shares no code with us."""
     process = await asyncio.create_subprocess_exec(
         sys.executable,
@@ -385,7 +397,7 @@ async def _outside_audit(dsn: str, books: dict[str, Any]) -> dict[str, Any]:
         stdout=asyncio.subprocess.PIPE,
         env={**os.environ, "AUDITOR_DATABASE_URL": dsn},
     )
-    answer, _ = await process.communicate(json.dumps(books).encode())
+    answer, _ = await process.communicate(json.dumps(given).encode())
     told: dict[str, Any] = json.loads(answer)
     return told
 

@@ -22,6 +22,7 @@ from mingzhang.notices import store as notice_store
 from mingzhang.notices.model import Notice
 from mingzhang.orders import claims, correct, resupply
 from mingzhang.orders import store as orders
+from mingzhang.orders.breaches import SQL as BREACHES
 from mingzhang.orders.context import Context
 from mingzhang.payments import claim_store, key_store
 from mingzhang.payments import store as payments
@@ -42,6 +43,10 @@ STAFF_ACTIONS: Final[Mapping[str, tuple[str, ...]]] = {
     "claim": ("ask_claim",),
     "suspense": (),
     "notice": (),
+    "payment": ("ask_channel",),
+    "supply": ("ask_supplier",),
+    "hint": (),
+    "fact": (),
     "key": (),
 }
 
@@ -55,14 +60,34 @@ async def read_work(ctx: Context) -> list[WorkItem]:
         late = await conn.fetch(refunds.SQL.list_late, now)
         shown = [it for it in await claim_store.list_open(conn) if it.state == "person" or it.flag]
         failed = await notice_store.list_failed(conn)
+        handed = await conn.fetch(BREACHES.list_late_rows)
         endings = await key_store.list_ending(conn, now)
     items = [_work("order", row["order_id"], row["price_fen"], row) for row in open_orders]
     items += [_work("suspense", row["item_id"], row["amount_fen"], row) for row in suspense]
     items += [_work("refund", row["refund_no"], row["amount_fen"], row) for row in late]
     items += [_claim_work(claim) for claim in shown]
     items += [_notice_work(notice) for notice in failed]
+    items += [_handed_work(row) for row in handed]
     items += [_key_work(ending, now) for ending in endings]
     return items
+
+
+def _handed_work(row: asyncpg.Record) -> WorkItem:
+    """A payment, attempt, trade or fact that went past its time: its order is where one acts."""
+    subject = row["subject"] or row["key"]
+    return WorkItem(
+        subject=subject,
+        order_id=subject if is_order_id(subject) else "",
+        kind=row["kind"],
+        state=row["state"],
+        reason="deadline_missed",
+        amount_fen=row["amount_fen"],
+        holder=row["holder"],
+        next_actor="person",
+        due_at=row["due_at"],
+        deadline_at=row["deadline_at"],
+        actions=STAFF_ACTIONS[row["kind"]],
+    )
 
 
 def _work(kind: str, subject: str, amount_fen: int, row: asyncpg.Record) -> WorkItem:

@@ -23,6 +23,7 @@ from mingzhang.orders.context import Context
 from mingzhang.payments import claim_store
 from mingzhang.payments import store as payments
 from mingzhang.refunds import flow as refunds
+from mingzhang.refunds import overdue
 from mingzhang.refunds import store as refund_store
 
 log = structlog.get_logger()
@@ -30,8 +31,8 @@ BATCH_MAX = 64
 AT_ONCE_MAX = 32
 FACTS_AT_ONCE_MAX = 4  # of a pool of connections that visits share
 POLL_REAL_S = 0.1
+RETRY_S = (30, 60, 120, 300, 600)  # a fact that could not be applied is tried again, ever more slowly
 CHORES_REAL_S = 2.0  # between looks whether a daily chore is due
-RETRY_S = 30
 WATCH_REAL_S = 0.5  # between two looks for suppliers that are due
 
 Visit = Callable[[Context, str], Awaitable[None]]
@@ -93,6 +94,7 @@ class Worker:
             buckets = [row["bucket"] for row in await conn.fetch(orders.SQL.list_buckets)]
         taken = 0
         for bucket in buckets:
+            taken += await overdue.hand_over(ctx, bucket)
             taken += await self.apply_facts(bucket)
             for claim, key, visit in ROUNDS:
                 rows = await self._claim(claim, bucket)
@@ -171,7 +173,7 @@ class Worker:
             raise
         except Exception as error:
             log.exception("fact_not_applied", kind=fact.kind, subject=fact.subject)
-            again = ctx.now() + timedelta(seconds=RETRY_S)
+            again = ctx.now() + timedelta(seconds=RETRY_S[min(fact.asked, len(RETRY_S)) - 1])
             async with transaction(ctx.pool) as conn:
                 await evidence.postpone(conn, fact, again, type(error).__name__)
 

@@ -15,6 +15,7 @@ from mingzhang.kit.sql import load
 SQL = load("mingzhang.evidence", "store")
 _CANONICAL = msgspec.json.Encoder(order="sorted")
 BODY_MAX_BYTES = 256 * 1024
+APPLY_MAX_S = 600  # a fact may wait so long to be applied; then a person is told
 
 
 class Fact(msgspec.Struct, frozen=True, kw_only=True):

@@ -4,6 +4,10 @@ from datetime import datetime, timedelta
 
 POLL_S = (3, 5, 10, 15, 30, 60)
 SLOW_POLL_S = 600
+LATE_MAX_S = (
+    96 * 3600
+)  # after the promised time: the buyer's choice and a person's day; then a person is next
+WATCH_MAX_S = 72 * 3600
 # After the last word a success may be taken back and a refusal may be none (F19): when we ask again by ourselves.
 WATCH_S = (600, 3600, 6 * 3600, 24 * 3600, 72 * 3600)
 # While our balance at a supplier is short (F10): how long between two looks at it.
@@ -14,12 +18,14 @@ HELD_LOOK_S = 60
 DOWN_ASK_S = 30
 
 
-def next_poll(asked: int, deadline_at: datetime, now: datetime) -> datetime:
-    """The next question: backing off to a minute, every ten minutes once the promised time is over."""
-    if now >= deadline_at:
-        return now + timedelta(seconds=SLOW_POLL_S)
-    wait = timedelta(seconds=POLL_S[min(asked, len(POLL_S) - 1)])
-    return min(now + wait, deadline_at)
+def next_poll(asked: int, deadline_at: datetime, now: datetime, actor: str = "supplier") -> datetime:
+    """The next question, never after the deadline: backing off to a minute while it is the supplier's turn, every
+    ten minutes while it is the shop's (the promised time is over), once at the end of a person's time.
+    """
+    if actor == "person":
+        return deadline_at
+    wait_s = POLL_S[min(asked, len(POLL_S) - 1)] if actor == "supplier" else SLOW_POLL_S
+    return min(now + timedelta(seconds=wait_s), deadline_at)
 
 
 def next_watch(finished_at: datetime, now: datetime) -> datetime | None:

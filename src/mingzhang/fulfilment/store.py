@@ -51,6 +51,8 @@ class Attempt(msgspec.Struct, frozen=True, kw_only=True):
     choice: dict[str, Any] = {}
     units: int | None = None
     extra: bool = False
+    next_actor: str = "supplier"
+    since: datetime | None = None
 
     @property
     def waits_for_prefund(self) -> bool:

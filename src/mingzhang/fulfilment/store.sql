@@ -14,13 +14,13 @@ VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, 'ready', 'channel', 'shop', $10, $11
 -- An order's attempts, newest first.
 SELECT bucket, attempt_no, order_id, n, supplier, supplier_product, kind, quantity, cost_fen, state, reason, code,
   supplier_order_id, serial, feedback, asked, asked_at, answered_at, due_at, deadline_at, planned_at, sent_at, finished_at,
-  choice, units, extra
+  choice, units, extra, next_actor, since
 FROM supply_attempt WHERE bucket = $1 AND order_id = $2 ORDER BY n DESC LIMIT 50
 
 -- name: set_sending
 -- The intent is on record; a crash from here on makes the outcome unknown.
 UPDATE supply_attempt SET state = 'sending', sent_at = $3, due_at = $4, deadline_at = $5, holder = supplier,
-  next_actor = 'supplier', lease_until = $6
+  next_actor = 'supplier', since = NULL, lease_until = $6
 WHERE bucket = $1 AND attempt_no = $2 AND state = 'ready' RETURNING attempt_no
 
 -- name: set_waiting
@@ -54,7 +54,7 @@ UPDATE supply_attempt SET state = 'cancelled', code = $3, finished_at = $4, due_
 
 -- name: set_postponed
 -- Not sent yet: looked at again then.
-UPDATE supply_attempt SET due_at = $3, deadline_at = greatest(deadline_at, $3), asked = asked + 1, asked_at = $4,
+UPDATE supply_attempt SET due_at = least(deadline_at, $3), asked = asked + 1, asked_at = $4,
   lease_until = NULL WHERE bucket = $1 AND attempt_no = $2 AND state = 'ready'
 
 -- name: set_choice
@@ -68,8 +68,8 @@ WHERE bucket = $1 AND attempt_no = $2 AND state = 'ready' AND sent_at IS NULL
 
 -- name: set_watched
 -- Asked again after the last word; when the next time is (null: not by itself).
-UPDATE supply_attempt SET watched = true, asked = asked + 1, asked_at = $3, due_at = $4, deadline_at = greatest(deadline_at, $4),
-  lease_until = NULL WHERE bucket = $1 AND attempt_no = $2 AND state IN ('succeeded', 'refused', 'reversed')
+UPDATE supply_attempt SET watched = true, asked = asked + 1, asked_at = $3, due_at = least(deadline_at, $4),
+  next_actor = CASE WHEN $4::timestamptz IS NULL THEN '' ELSE next_actor END, lease_until = NULL WHERE bucket = $1 AND attempt_no = $2 AND state IN ('succeeded', 'refused', 'reversed')
 
 -- name: count_question
 -- The question whose answer was the last word.
@@ -77,9 +77,16 @@ UPDATE supply_attempt SET asked = asked + 1, asked_at = $3 WHERE bucket = $1 AND
 
 -- name: set_asked_now
 -- Ask now: a callback hinted at news, or somebody wants to know. Also after the last word: it may have been none.
-UPDATE supply_attempt SET due_at = $3, deadline_at = greatest(deadline_at, $3), lease_until = NULL
+UPDATE supply_attempt SET due_at = $3, lease_until = NULL, since = CASE WHEN finished_at IS NULL THEN since ELSE $3 END,
+  deadline_at = CASE WHEN finished_at IS NULL THEN deadline_at ELSE $3::timestamptz + interval '72 hours' END,
+  next_actor = CASE WHEN finished_at IS NULL THEN next_actor ELSE 'supplier' END
 WHERE bucket = $1 AND attempt_no = $2 AND (state IN ('sending', 'processing', 'unknown') AND due_at > $3
   OR state IN ('succeeded', 'refused', 'reversed') AND coalesce(due_at > $3, true))
+
+-- name: hand_attempt_over
+-- Its deadline passed: who is next. What is due stays due.
+UPDATE supply_attempt SET next_actor = $4, since = $5, deadline_at = $6, lease_until = NULL
+WHERE bucket = $1 AND attempt_no = $2 AND deadline_at = $3 AND due_at IS NOT NULL RETURNING attempt_no
 
 -- name: claim_attempts
 -- Take attempts that are due to be sent or asked about.
@@ -91,7 +98,8 @@ RETURNING attempt_no, order_id, state
 
 -- name: claim_watches
 -- Take attempts to be asked about for the first time since their last word, ten minutes after it (schedule.WATCH_S).
-UPDATE supply_attempt SET watched = true, due_at = $2, deadline_at = greatest(deadline_at, $2), lease_owner = $4,
+UPDATE supply_attempt SET watched = true, due_at = least($2, finished_at + interval '72 hours'),
+  deadline_at = finished_at + interval '72 hours', next_actor = 'supplier', since = NULL, lease_owner = $4,
   lease_generation = lease_generation + 1, lease_until = $5
 WHERE bucket = $1 AND attempt_no = ANY (ARRAY (
   SELECT attempt_no FROM supply_attempt WHERE bucket = $1 AND finished_at <= $2::timestamptz - interval '10 minutes' AND NOT watched

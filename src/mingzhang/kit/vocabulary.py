@@ -135,6 +135,7 @@ REASONS: Final[Mapping[str, Entry]] = {
     "float_short": Entry(Area.REFUND, Party.SHOP, Mend.LATER, Then.WAIT_FLOAT),
     "refund_refused": Entry(Area.REFUND, Party.CHANNEL, Mend.NONE, Then.PERSON),
     # Telling.
+    "deadline_missed": Entry(Area.NOTICE, Party.SHOP, Mend.NONE, Then.PERSON),
     "notice_failed": Entry(Area.NOTICE, Party.SHOP, Mend.LATER, Then.PERSON),
     "key_ends": Entry(Area.NOTICE, Party.SHOP, Mend.LATER, Then.PERSON),
 }

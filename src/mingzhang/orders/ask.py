@@ -15,10 +15,9 @@ from mingzhang.orders.suspense import open_item
 from mingzhang.payments import store as payments
 from mingzhang.payments.channels.base import AsksByTransaction, Channel, TradeAnswer, TradeState
 from mingzhang.payments.policy import Case
-from mingzhang.payments.schedule import CONFIRM_S, UNANSWERED_S, next_question
+from mingzhang.payments.schedule import ASK_MAX_S, CONFIRM_MAX_S, CONFIRM_S, UNANSWERED_S, next_question
 from mingzhang.payments.store import Item, Payment, list_items, read_payment
 
-CONFIRM_MAX = 12
 CAME = frozenset({"paid", "contradicted"})
 
 
@@ -85,6 +84,13 @@ async def _heard(turn: Turn, payment: Payment, answer: TradeAnswer, evidence_id:
         # No answer ends nothing: the schedule after expiry counts answers, and an outage gives none.
         again = now + timedelta(seconds=UNANSWERED_S)
         due = again if due is None else min(due, again)
+    latest = payment.expires_at
+    if due is not None and due > latest:
+        latest = (payment.since or latest) + timedelta(seconds=ASK_MAX_S)
+        if payment.next_actor == "person":
+            latest = payment.deadline_at or latest
+            due = latest  # asked once more at the end of a person's time
+        due = min(due, latest)
     if state == "closed" and payment.state != "closed":
         turn.event("payment_closed", evidence_id, channel=payment.channel)
     await turn.conn.execute(
@@ -94,7 +100,7 @@ async def _heard(turn: Turn, payment: Payment, answer: TradeAnswer, evidence_id:
         state,
         now,
         due,
-        max(due, payment.expires_at) if due else None,
+        latest if due else None,
         answer.code,
         payment.state,
     )
@@ -103,13 +109,17 @@ async def _heard(turn: Turn, payment: Payment, answer: TradeAnswer, evidence_id:
 async def _confirm(turn: Turn, payment: Payment, answer: TradeAnswer, evidence_id: str) -> None:
     """A notify said paid; the channel is asked once more. A denial moves the money to doubt (F4, row 24)."""
     due: datetime | None = None
+    latest: datetime | None = None
     state = payment.state
     if answer.state in {TradeState.PENDING, TradeState.NOT_FOUND, TradeState.CLOSED}:
         if state == "paid":
             state = "contradicted"
             await _contradict(turn, payment, evidence_id)
-    elif answer.state is TradeState.UNKNOWN and payment.asked < CONFIRM_MAX:
-        due = turn.now + timedelta(seconds=CONFIRM_S[min(payment.asked, len(CONFIRM_S) - 1)])
+    elif answer.state is TradeState.UNKNOWN:
+        latest = (payment.paid_at or turn.now) + timedelta(seconds=CONFIRM_MAX_S)
+        due = min(turn.now + timedelta(seconds=CONFIRM_S[min(payment.asked, len(CONFIRM_S) - 1)]), latest)
+        if payment.next_actor == "person":
+            due = latest = payment.deadline_at or latest
     elif answer.state is TradeState.PAID and state == "paid":
         turn.event("paid_confirmed", evidence_id, channel=payment.channel)
     await turn.conn.execute(
@@ -119,7 +129,7 @@ async def _confirm(turn: Turn, payment: Payment, answer: TradeAnswer, evidence_i
         state,
         turn.now,
         due,
-        due,
+        latest,
         answer.code,
         payment.state,
     )
@@ -150,7 +160,13 @@ async def _contradict(turn: Turn, payment: Payment, evidence_id: str) -> None:
             reason="payment_contradicted",
         )
     elif turn.order.state == "refunding" and turn.order.holder == CHANNEL:
-        turn.order.holder = "missing"  # its refund waits, visibly, for money that is there
+        # Its refund waits, visibly, for money that is there; whether that will ever be, a person must find out.
+        turn.move(
+            "refunding",
+            holder="missing",
+            next_actor="person",
+            deadline_at=turn.now + timedelta(seconds=PERSON_MAX_S),
+        )
 
 
 async def _is_booked(turn: Turn, payment: Payment) -> bool:

@@ -189,17 +189,19 @@ async def _conclude(ctx: Context, turn: Turn, claim: Claim, heard: _Heard) -> No
     settled = order.paid_at is not None and (claim.unpaid or await _is_known(turn, claim.number))
     due = now + timedelta(seconds=states.SEEN_S) if said == "paid" else states.next_ask(claim.made_at, now)
     deadline = claim.deadline_at or now
-    state, actor, finished = "waiting", "channel", None
+    state, actor, finished, since = "waiting", "channel", None, claim.since
     if settled:
         state, actor, due, finished, said = "found", "", None, now, "paid"
         turn.event("claim_found")
     elif due is None or due > deadline:
         state, actor, due = "person", "person", None
         if claim.state != "person":
-            deadline = now + timedelta(seconds=states.PERSON_MAX_S)
+            deadline, since = now + timedelta(seconds=states.PERSON_MAX_S), now
             turn.event("claim_needs_person", reason="claim_not_found")
     else:
         turn.event("payment_asked", **_channel_of(heard))
+        if claim.state == "person":  # asked again, but it stays with the person
+            state = actor = "person"
     await turn.conn.execute(
         SQL.set_asked,
         claim.bucket,
@@ -212,6 +214,7 @@ async def _conclude(ctx: Context, turn: Turn, claim: Claim, heard: _Heard) -> No
         due,
         deadline,
         finished,
+        since,
     )
 
 

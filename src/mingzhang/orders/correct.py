@@ -29,6 +29,7 @@ from mingzhang.kit.errors import Kind, Problem
 from mingzhang.kit.vocabulary import Mend, mended_by
 from mingzhang.ledger.places import RESERVED
 from mingzhang.orders import route
+from mingzhang.orders.breaches import Late, note_breach
 from mingzhang.orders.context import Context
 from mingzhang.orders.states import CORRECTION_MAX_S, CORRECTIONS_MAX
 from mingzhang.orders.store import SQL, Order, Turn, open_turn
@@ -210,8 +211,12 @@ async def ring(ctx: Context, order_id: str) -> None:
         order = turn.order
         if order.state != "needs_buyer" or order.due_at is None or order.due_at > turn.now:
             return
+        late = Late(
+            "order", order_id, order_id, order.state, order.next_actor, order.deadline_at or order.due_at
+        )
         turn.event("correction_expired", reason=order.reason)
         await _give_back(ctx, turn)
+        await note_breach(conn, late, order.next_actor, turn.now)
         await turn.finish()
 
 

@@ -88,7 +88,7 @@ async def _hold(turn: Turn, attempt: Attempt, closure: Closure, choice: Choice) 
     """Wait, visibly and with a clock, until somebody can take it."""
     order = turn.order
     reason = AS_REASON[closure.why].value
-    if order.due_at is None:
+    if not attempt.is_held:
         give_up = turn.now + timedelta(seconds=order.promise_s)
         turn.event("waiting_supplier", supplier=attempt.supplier, reason=reason)
         turn.move("supplying", holder=order.holder, next_actor="shop", due_at=give_up, deadline_at=give_up)

@@ -150,9 +150,14 @@ def _judge(hint: Hint, answer: TradeAnswer, now: datetime) -> tuple[str, datetim
     if answer.state is TradeState.PAID and answer.transaction_id:
         return "found", None
     wait = timedelta(seconds=HINT_S[min(hint.asked, len(HINT_S) - 1)])
-    over = hint.deadline_at is not None and now + wait > hint.deadline_at
-    denied = answer.state is not TradeState.UNKNOWN and hint.asked + 1 >= HINT_DENIALS_MAX
-    return ("denied", None) if over or denied else ("waiting", now + wait)
+    silent = answer.state is TradeState.UNKNOWN
+    latest = hint.deadline_at or now
+    if not silent and (
+        hint.asked + 1 >= HINT_DENIALS_MAX or now + wait > latest or hint.next_actor == "person"
+    ):
+        return "denied", None
+    # No answer is no denial: at its deadline a person is next, and it is asked once more at the end of that time.
+    return "waiting", latest if hint.next_actor == "person" else min(now + wait, latest)
 
 
 def foreign_fact(ctx: Context, channel: str, answer: TradeAnswer, number: str) -> Fact:

@@ -32,11 +32,29 @@ CORRECTIONS_MAX = 3
 # product's promised time, as snapshotted into the order. Final states have no clock.
 MAXIMUM_S: dict[str, dict[str, int | None]] = {
     "awaiting_payment": {"buyer": PAYMENT_WINDOW_S},
-    "paid": {"shop": DISPATCH_MAX_S},
+    "paid": {"shop": DISPATCH_MAX_S, "person": PERSON_MAX_S},
     "supplying": {"supplier": None, "shop": None, "buyer": CHOICE_MAX_S, "person": PERSON_MAX_S},
     "needs_buyer": {"buyer": CORRECTION_MAX_S},
     "needs_person": {"person": PERSON_MAX_S},
-    "refunding": {"shop": REFUND_MAX_S, "channel": REFUND_MAX_S},
+    "refunding": {"shop": REFUND_MAX_S, "channel": REFUND_MAX_S, "person": PERSON_MAX_S},
+}
+# The events with which an order comes so: the newest of them is the entry that the maximum counts from.
+ENTRY: dict[str, dict[str, tuple[str, ...]]] = {
+    "awaiting_payment": {"buyer": ("placed",)},
+    "paid": {"shop": ("paid", "paid_late"), "person": ("deadline_missed",)},
+    "supplying": {
+        "supplier": ("sent", "buyer_chose_wait", "resupply_started"),
+        "shop": ("rerouted", "waiting_prefund", "supplier_refused", "account_corrected"),
+        "buyer": ("choice_open",),
+        "person": ("needs_person", "deadline_missed"),
+    },
+    "needs_buyer": {"buyer": ("correction_asked",)},
+    "needs_person": {"person": ("needs_person", "payment_contradicted", "refund_refused", "deadline_missed")},
+    "refunding": {
+        "shop": ("refund_asked",),
+        "channel": ("refund_asked", "refund_sent", "refund_accepted"),
+        "person": ("payment_contradicted", "deadline_missed"),
+    },
 }
 MEANING: dict[str, str] = {
     "awaiting_payment": "placed; the money is still the buyer's",
@@ -49,6 +67,12 @@ MEANING: dict[str, str] = {
     "refunding": "the money is on its way back",
     "refunded": "the channel has given the money back",
 }
+
+
+def longest_s(state: str, actor: str, promise_s: int) -> int:
+    """Seconds an order may stay so; raises KeyError for an actor who is never next in that state."""
+    longest = MAXIMUM_S[state][actor]
+    return promise_s if longest is None else longest
 
 
 def check_move(old: str, new: str) -> None:

@@ -1,6 +1,6 @@
 """Orders and their events: the only SQL that writes them. A `Turn` is one change of one order under its lock."""
 
-from datetime import datetime
+from datetime import datetime, timedelta
 from random import Random
 from typing import Any
 
@@ -14,7 +14,7 @@ from mingzhang.ledger import store as ledger
 from mingzhang.ledger.moves import Posting
 from mingzhang.ledger.places import Account
 from mingzhang.notices import untold
-from mingzhang.orders.states import check_move
+from mingzhang.orders.states import FINAL, PERSON_MAX_S, check_move, longest_s
 
 SQL = load("mingzhang.orders", "store")
 
@@ -118,13 +118,32 @@ class Turn:
         deadline_at: datetime | None = None,
         reason: str | None = None,
     ) -> None:
-        """Change state by the table of transitions, with who holds the money, who acts next and by when."""
-        check_move(self.order.state, state)
-        self.order.state = state
-        self.order.holder, self.order.next_actor = holder, next_actor
-        self.order.due_at, self.order.deadline_at = due_at, deadline_at
+        """Change state by the table of transitions, with who holds the money, who acts next and by when.
+
+        No deadline lies beyond the state's maximum. A wait that no other row's clock ends rings at its deadline.
+        """
+        order = self.order
+        check_move(order.state, state)
+        order.state = state
+        order.holder, order.next_actor = holder, next_actor
+        order.due_at, order.deadline_at = due_at, deadline_at
+        if state not in FINAL:
+            latest = self.now + timedelta(seconds=longest_s(state, next_actor, order.promise_s))
+            order.deadline_at = latest if deadline_at is None else min(deadline_at, latest)
+            rings = next_actor == "person" or state == "refunding"
+            order.due_at = order.deadline_at if rings else due_at and min(due_at, order.deadline_at)
         if reason is not None:
-            self.order.reason = reason
+            order.reason = reason
+
+    def to_person(self) -> None:
+        """As it stands, but a person is next, by a clock of its own."""
+        order = self.order
+        self.move(
+            order.state,
+            holder=order.holder,
+            next_actor="person",
+            deadline_at=self.now + timedelta(seconds=PERSON_MAX_S),
+        )
 
     async def finish(self) -> None:
         """Write order and events, and hint to live pages."""

@@ -64,7 +64,7 @@ SELECT pg_notify('mz_order', $1)
 SELECT order_id, state, reason, price_fen, holder, next_actor, due_at, deadline_at FROM orders
 WHERE state = 'needs_person' OR (state = 'supplying' AND (next_actor IN ('person', 'buyer')
     OR (next_actor = 'shop' AND due_at IS NOT NULL))) OR
-  (due_at IS NOT NULL AND deadline_at < $1) ORDER BY deadline_at LIMIT 200
+  next_actor = 'person' OR (due_at IS NOT NULL AND deadline_at < $1) ORDER BY deadline_at LIMIT 200
 
 -- name: read_typical
 -- How long delivery took lately for a product: median, 90th percentile, sample size.

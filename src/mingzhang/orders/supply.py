@@ -25,13 +25,15 @@ from mingzhang.ledger.moves import Refused
 from mingzhang.ledger.places import LOSS, RESERVED
 from mingzhang.orders import correct, route, sourcing
 from mingzhang.orders.batch import DONE, Step, fact_parts, message_rows
+from mingzhang.orders.breaches import Late, note_breach
 from mingzhang.orders.context import Context
 from mingzhang.orders.hold import before_sending
-from mingzhang.orders.states import CHOICE_MAX_S, PERSON_MAX_S
+from mingzhang.orders.states import CHOICE_MAX_S, MAXIMUM_S, PERSON_MAX_S
 from mingzhang.orders.store import SQL, Order, Turn, open_turn
 from mingzhang.orders.supply_apply import PARTIAL_CREDIT, TURNED
 
 NOT_SENT_RETRY_S = 15
+RUNG = MAXIMUM_S.keys() - {"awaiting_payment", "needs_buyer"}  # those two have rings of their own
 ENDED_OTHERWISE = {"delivered", "refunding", "refunded"}
 LAST_WORDS = {SupplyState.SUCCEEDED, SupplyState.REFUSED, SupplyState.REVERSED}
 
@@ -107,7 +109,9 @@ async def intend_supply(ctx: Context, order: Order, attempt: Attempt) -> Attempt
     )
     if order.state != "paid" or (await ctx.batch.submit(step)).result != DONE:
         return None
-    return msgspec.structs.replace(attempt, state="sending", deadline_at=deadline)
+    return msgspec.structs.replace(
+        attempt, state="sending", deadline_at=deadline, next_actor="supplier", since=None
+    )
 
 
 async def _intend_again(ctx: Context, product_id: str, attempt: Attempt) -> Attempt | None:
@@ -142,7 +146,9 @@ async def _intend_again(ctx: Context, product_id: str, attempt: Attempt) -> Atte
             deadline_at=deadline,
         )
         await turn.finish()
-    return msgspec.structs.replace(attempt, state="sending", deadline_at=deadline)
+    return msgspec.structs.replace(
+        attempt, state="sending", deadline_at=deadline, next_actor="supplier", since=None
+    )
 
 
 async def _reserve(turn: Turn, attempt: Attempt, loss_fen: int) -> bool:
@@ -225,7 +231,7 @@ async def hear(ctx: Context, attempt: Attempt, answer: SupplyAnswer) -> str | No
     """The plain case by the batch: None when that was all, else the id of the evidence that it kept."""
     now = ctx.now()
     evidence_ids = [new_id(now, ctx.rng) for _ in answer.messages]
-    due = next_poll(attempt.asked, attempt.deadline_at or now, now)
+    due = next_poll(attempt.asked, attempt.deadline_at or now, now, attempt.next_actor)
     step = Step(
         kind="heard",
         key=f"heard:{evidence_ids[-1]}",
@@ -328,10 +334,12 @@ async def _state_last_word(
 async def _wait_on(turn: Turn, attempt: Attempt, answer: SupplyAnswer, evidence_id: str) -> None:
     now = turn.now
     deadline = attempt.deadline_at or now
-    due = next_poll(attempt.asked, deadline, now)
+    due = next_poll(attempt.asked, deadline, now, attempt.next_actor)
     state = attempt.state
     if answer.state is SupplyState.NOT_SENT and attempt.state in {"ready", "sending"}:
-        state, due = "ready", now + timedelta(seconds=NOT_SENT_RETRY_S)
+        state = "ready"
+        if attempt.next_actor != "person":
+            due = min(now + timedelta(seconds=NOT_SENT_RETRY_S), deadline)
         turn.order.due_at = turn.order.deadline_at
     elif answer.state is SupplyState.PROCESSING:
         state = "processing"
@@ -349,7 +357,7 @@ async def _wait_on(turn: Turn, attempt: Attempt, answer: SupplyAnswer, evidence_
         answer.code,
         now,
         due,
-        max(due, deadline),
+        deadline,
         now if answer.state is SupplyState.PROCESSING else None,
         answer.feedback,
         answer.supplier_order_id,
@@ -373,22 +381,28 @@ async def receive_callback(ctx: Context, supplier: str, http: HttpMessage) -> Re
 
 
 async def ring(ctx: Context, order_id: str) -> None:
-    """The promised time is over and the supplier has not spoken: the buyer may choose, later a person must act."""
+    """An order's own clock rang. The promised time is over: the buyer may choose, later a person must act, and every
+    day that the person lets go by is on record too (R34).
+    """
     async with transaction(ctx.pool) as conn:
         turn = await open_turn(conn, order_id, ctx.now(), ctx.rng)
         order = turn.order
-        if order.state != "supplying" or order.due_at is None or order.due_at > turn.now:
+        if order.state not in RUNG or order.due_at is None or order.due_at > turn.now:
             return
-        if order.next_actor == "shop":
+        was = (order.state, order.next_actor, order.deadline_at or order.due_at)
+        if was[:2] == ("supplying", "shop"):
             await route.give_up(ctx, turn)
-        elif order.next_actor == "buyer":
+        elif was[:2] == ("supplying", "buyer"):
             turn.event("needs_person", reason="no_choice_made")
-            order.next_actor, order.due_at = "person", None
-            order.deadline_at = turn.now + timedelta(seconds=PERSON_MAX_S)
-        else:
+            turn.to_person()
+        elif was[:2] == ("supplying", "supplier"):
             turn.event("choice_open", supplier=order.supplier)
-            order.next_actor = "buyer"
-            order.due_at = order.deadline_at = turn.now + timedelta(seconds=CHOICE_MAX_S)
+            until = turn.now + timedelta(seconds=CHOICE_MAX_S)
+            turn.move("supplying", holder=order.holder, next_actor="buyer", due_at=until, deadline_at=until)
+        else:
+            turn.event("deadline_missed", row="order")
+            turn.to_person()
+        await note_breach(turn.conn, Late("order", order_id, order_id, *was), order.next_actor, turn.now)
         await turn.finish()
 
 
@@ -416,8 +430,14 @@ async def choose(ctx: Context, order_id: str, choice: str) -> None:
             raise Problem("no_choice_open", Kind.CONFLICT)  # the answer is here and about to be applied
         if choice == "wait":
             turn.event("buyer_chose_wait")
-            turn.order.next_actor = "supplier"
-            turn.order.due_at = turn.order.deadline_at = turn.now + timedelta(seconds=turn.order.promise_s)
+            until = turn.now + timedelta(seconds=turn.order.promise_s)
+            turn.move(
+                "supplying",
+                holder=turn.order.holder,
+                next_actor="supplier",
+                due_at=until,
+                deadline_at=until,
+            )
         else:
             seq = turn.event("buyer_chose_refund")
             await ctx.start_refund(turn, "no_answer", f"{order_id}#{seq}")

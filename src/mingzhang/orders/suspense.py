@@ -95,6 +95,8 @@ class ItemTurn:
         item = self.item
         if state != item.state and state not in SUSPENSE[item.state]:
             raise Problem("state_refused", Kind.CONFLICT, f"{item.state} -> {state}")
+        if (state, next_actor) != (item.state, item.next_actor) or deadline_at is not None:
+            item.since = self.now
         item.state, item.holder, item.next_actor = state, holder, next_actor
         item.due_at, item.deadline_at = due_at, deadline_at
         if reason is not None:
@@ -124,6 +126,7 @@ class ItemTurn:
             item.next_actor,
             item.due_at,
             item.deadline_at,
+            item.since,
         )
         await _insert_events(self.conn, item.bucket, item.item_id, self.now, self._events)
         if self.order_turn is not None and self._finishes_order:

@@ -43,6 +43,7 @@ class Claim(msgspec.Struct, frozen=True, kw_only=True):
     finished_at: datetime | None
     answer: str
     answered_by: str
+    since: datetime | None
 
 
 def claim_number(order_id: str, n: int) -> str:

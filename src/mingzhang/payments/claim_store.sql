@@ -7,13 +7,13 @@ VALUES ($1, $2, $3, $4, 'asking', $5, $6, $7, $8, $9, 'shop', 'shop', $10, $11, 
 -- name: list_claims
 -- An order's claims, newest first.
 SELECT bucket, claim_id, order_id, n, state, number, unpaid, flag, said, evidence_id, picture_id, asked, asked_at,
-  holder, next_actor, due_at, deadline_at, made_at, finished_at, answer, answered_by
+  holder, next_actor, due_at, deadline_at, made_at, finished_at, answer, answered_by, since
 FROM claim WHERE bucket = $1 AND order_id = $2 ORDER BY n DESC LIMIT 50
 
 -- name: read_claim
 -- One claim.
 SELECT bucket, claim_id, order_id, n, state, number, unpaid, flag, said, evidence_id, picture_id, asked, asked_at,
-  holder, next_actor, due_at, deadline_at, made_at, finished_at, answer, answered_by
+  holder, next_actor, due_at, deadline_at, made_at, finished_at, answer, answered_by, since
 FROM claim WHERE bucket = $1 AND claim_id = $2
 
 -- name: claim_claims
@@ -29,14 +29,19 @@ RETURNING claim_id
 -- name: set_asked
 -- What the channels said, and what comes next. A final state stays.
 UPDATE claim SET state = $3, said = $4, flag = CASE WHEN $5 = '' THEN flag ELSE $5 END, asked = asked + 1, asked_at = $6,
-  next_actor = $7, due_at = $8, deadline_at = $9, finished_at = $10, lease_until = NULL
+  next_actor = $7, due_at = $8, deadline_at = $9, finished_at = $10, since = $11, lease_until = NULL
 WHERE bucket = $1 AND claim_id = $2 AND finished_at IS NULL RETURNING claim_id
 
 -- name: ask_claim_now
 -- The same claim again, or a member of staff: ask now. What came with it is added.
-UPDATE claim SET due_at = $3, deadline_at = greatest(deadline_at, $3), lease_until = NULL,
+UPDATE claim SET due_at = least(deadline_at, $3), lease_until = NULL,
   picture_id = CASE WHEN $4 = '' THEN picture_id ELSE $4 END
 WHERE bucket = $1 AND claim_id = $2 AND finished_at IS NULL RETURNING claim_id
+
+-- name: hand_claim_over
+-- Its deadline passed: a person is next, or is late.
+UPDATE claim SET state = 'person', next_actor = $4, since = $5, deadline_at = $6, due_at = NULL, lease_until = NULL
+WHERE bucket = $1 AND claim_id = $2 AND deadline_at = $3 AND finished_at IS NULL RETURNING claim_id
 
 -- name: set_answered
 -- A person's answer, by name.
@@ -47,6 +52,6 @@ WHERE bucket = $1 AND claim_id = $2 AND finished_at IS NULL RETURNING claim_id
 -- name: list_open_claims
 -- Claims in which a person must act or that carry a mark, then the others that are open; soonest deadline first.
 SELECT bucket, claim_id, order_id, n, state, number, unpaid, flag, said, evidence_id, picture_id, asked, asked_at,
-  holder, next_actor, due_at, deadline_at, made_at, finished_at, answer, answered_by
+  holder, next_actor, due_at, deadline_at, made_at, finished_at, answer, answered_by, since
 FROM claim WHERE finished_at IS NULL
 ORDER BY state <> 'person' AND flag = '', deadline_at LIMIT $1

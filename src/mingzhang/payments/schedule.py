@@ -7,7 +7,9 @@ BEFORE_EXPIRY_S = (5, 10, 15, 30, 60, 120)
 # … and on after it ended, because a buyer can still pay a closed trade.
 AFTER_EXPIRY_S = (30, 120, 600, 3600, 6 * 3600, 24 * 3600)
 UNANSWERED_S = 300  # after expiry, when the channel gave no answer
+ASK_MAX_S = 72 * 3600  # after expiry, or after somebody had it asked again: then a person is next
 CONFIRM_S = (15, 30, 60, 300, 900)
+CONFIRM_MAX_S = 24 * 3600  # after the payment: then a person is next
 
 
 def next_question(asked: int, expires_at: datetime, now: datetime) -> datetime | None:

@@ -33,6 +33,8 @@ class Payment(msgspec.Struct, frozen=True, kw_only=True):
     opened_at: datetime
     expires_at: datetime
     paid_at: datetime | None
+    next_actor: str = "channel"
+    since: datetime | None = None
 
 
 class Item(msgspec.Struct, kw_only=True):
@@ -56,6 +58,7 @@ class Item(msgspec.Struct, kw_only=True):
     due_at: datetime | None
     deadline_at: datetime | None
     known_at: datetime
+    since: datetime
 
 
 class Hint(msgspec.Struct, frozen=True, kw_only=True):
@@ -70,6 +73,7 @@ class Hint(msgspec.Struct, frozen=True, kw_only=True):
     asked: int
     known_at: datetime
     deadline_at: datetime | None
+    next_actor: str
 
 
 async def list_payments(conn: asyncpg.Connection, order_id: str) -> list[Payment]:

@@ -7,19 +7,19 @@ VALUES ($1, $2, $3, $4, $5, $6, $7, 'intent', 'payer', 'channel', $8, $10, $9, $
 -- name: list_payments
 -- An order's payment attempts, newest first.
 SELECT bucket, payment_no, order_id, n, channel, method, amount_fen, state, url, transaction_id, paid_fen, buyer_mask,
-  asked, asked_at, due_at, deadline_at, opened_at, expires_at, paid_at
+  asked, asked_at, due_at, deadline_at, opened_at, expires_at, paid_at, next_actor, since
 FROM payment WHERE bucket = $1 AND order_id = $2 ORDER BY n DESC LIMIT 50
 
 -- name: read_payment
 -- One payment attempt by our number.
 SELECT bucket, payment_no, order_id, n, channel, method, amount_fen, state, url, transaction_id, paid_fen, buyer_mask,
-  asked, asked_at, due_at, deadline_at, opened_at, expires_at, paid_at
+  asked, asked_at, due_at, deadline_at, opened_at, expires_at, paid_at, next_actor, since
 FROM payment WHERE bucket = $1 AND payment_no = $2
 
 -- name: read_payments
 -- Some payment attempts of one bucket by our numbers.
 SELECT bucket, payment_no, order_id, n, channel, method, amount_fen, state, url, transaction_id, paid_fen, buyer_mask,
-  asked, asked_at, due_at, deadline_at, opened_at, expires_at, paid_at
+  asked, asked_at, due_at, deadline_at, opened_at, expires_at, paid_at, next_actor, since
 FROM payment WHERE bucket = $1 AND payment_no = ANY ($2::text[])
 
 -- name: set_chosen
@@ -44,9 +44,17 @@ UPDATE payment SET state = $3, asked = asked + 1, asked_at = $4, due_at = $5, de
   lease_until = NULL WHERE bucket = $1 AND payment_no = $2 AND state = $8
 
 -- name: set_due
--- Ask now: somebody wants to know.
-UPDATE payment SET due_at = $3, deadline_at = greatest(deadline_at, $3), lease_until = NULL
+-- Ask now: somebody wants to know. A deadline stays; what was at rest comes under a clock again.
+UPDATE payment SET due_at = CASE WHEN due_at IS NULL THEN $3 ELSE least(deadline_at, $3) END,
+  since = CASE WHEN due_at IS NULL THEN $3 ELSE since END,
+  next_actor = CASE WHEN due_at IS NULL THEN 'channel' ELSE next_actor END,
+  deadline_at = CASE WHEN due_at IS NULL THEN $3::timestamptz + interval '72 hours' ELSE deadline_at END, lease_until = NULL
 WHERE bucket = $1 AND order_id = $2 AND state IN ('intent', 'open', 'closed')
+
+-- name: hand_payment_over
+-- Its deadline passed: a person is next. What is due stays due.
+UPDATE payment SET next_actor = $4, since = $5, deadline_at = $6, lease_until = NULL
+WHERE bucket = $1 AND payment_no = $2 AND deadline_at = $3 AND due_at IS NOT NULL RETURNING payment_no
 
 -- name: claim_payments
 -- Take payments that are due to be asked about.
@@ -59,31 +67,31 @@ RETURNING payment_no
 -- name: insert_suspense
 -- Money with no order gets a name and a clock.
 INSERT INTO suspense (bucket, item_id, seq, state, cause, channel, transaction_id, payment_no, order_id, amount_fen,
-  trade_fen, holder, next_actor, due_at, deadline_at, known_at)
-VALUES ($1, $2, 2, 'open', $3, $4, $5, $6, $7, $8, $9, 'channel', $10, $11, $12, $13)
+  trade_fen, holder, next_actor, due_at, deadline_at, known_at, since)
+VALUES ($1, $2, 2, 'open', $3, $4, $5, $6, $7, $8, $9, 'channel', $10, $11, $12, $13, $13)
 
 -- name: lock_suspense
 -- Take an item's lock, after its order's where it has one.
 SELECT bucket, item_id, seq, state, cause, reason, channel, transaction_id, payment_no, order_id, amount_fen, trade_fen,
-  asked, holder, next_actor, due_at, deadline_at, known_at
+  asked, holder, next_actor, due_at, deadline_at, known_at, since
 FROM suspense WHERE bucket = $1 AND item_id = $2 FOR UPDATE
 
 -- name: read_suspense
 -- One item.
 SELECT bucket, item_id, seq, state, cause, reason, channel, transaction_id, payment_no, order_id, amount_fen, trade_fen,
-  asked, holder, next_actor, due_at, deadline_at, known_at
+  asked, holder, next_actor, due_at, deadline_at, known_at, since
 FROM suspense WHERE bucket = $1 AND item_id = $2
 
 -- name: list_suspense_of
 -- What was put aside beside an order, oldest first.
 SELECT bucket, item_id, seq, state, cause, reason, channel, transaction_id, payment_no, order_id, amount_fen, trade_fen,
-  asked, holder, next_actor, due_at, deadline_at, known_at
+  asked, holder, next_actor, due_at, deadline_at, known_at, since
 FROM suspense WHERE bucket = $1 AND order_id = $2 ORDER BY known_at, item_id LIMIT 50
 
 -- name: update_suspense
 -- Write what a turn changed; the lock is held.
 UPDATE suspense SET state = $3, reason = $4, seq = $5, asked = $6, holder = $7, next_actor = $8, due_at = $9,
-  deadline_at = $10, lease_until = NULL WHERE bucket = $1 AND item_id = $2
+  deadline_at = $10, since = $11, lease_until = NULL WHERE bucket = $1 AND item_id = $2
 
 -- name: claim_suspense
 -- Take items that are about to go back.
@@ -104,17 +112,27 @@ INSERT INTO trade_hint (bucket, hint_id, channel, transaction_id, payment_no, st
   deadline_at, evidence_id, known_at)
 VALUES ($1, $2, $3, $4, $5, 'waiting', $3, 'shop', $6, $7, $8, $6)
 ON CONFLICT (bucket, channel, transaction_id, payment_no) DO UPDATE SET state = 'waiting', due_at = excluded.due_at,
-  deadline_at = excluded.deadline_at, lease_until = NULL WHERE trade_hint.state <> 'found'
+  deadline_at = excluded.deadline_at, since = excluded.known_at, next_actor = excluded.next_actor, lease_until = NULL WHERE trade_hint.state <> 'found'
 
 -- name: read_hint
 -- One trade that was told of.
-SELECT bucket, hint_id, channel, transaction_id, payment_no, state, asked, known_at, deadline_at
+SELECT bucket, hint_id, channel, transaction_id, payment_no, state, asked, known_at, deadline_at, next_actor
 FROM trade_hint WHERE bucket = $1 AND hint_id = $2
 
 -- name: set_hint
 -- The channel was asked about it: what it said, and when it is asked again (null: not by itself).
 UPDATE trade_hint SET state = $3, code = $4, asked = asked + 1, asked_at = $5, due_at = $6, lease_until = NULL
 WHERE bucket = $1 AND hint_id = $2 AND state <> 'found'
+
+-- name: hand_hint_over
+-- Its deadline passed without an answer: a person is next. What is due stays due.
+UPDATE trade_hint SET next_actor = $4, since = $5, deadline_at = $6, lease_until = NULL
+WHERE bucket = $1 AND hint_id = $2 AND deadline_at = $3 AND due_at IS NOT NULL RETURNING hint_id
+
+-- name: set_hint_due
+-- A member of staff wants to know: ask at the worker's next look.
+UPDATE trade_hint SET due_at = least(deadline_at, $3), lease_until = NULL
+WHERE bucket = $1 AND hint_id = $2 AND due_at IS NOT NULL
 
 -- name: claim_hints
 -- Take trades that are due to be asked about. The key names the bucket, because the id does not.

@@ -36,6 +36,7 @@ class Refund(msgspec.Struct, frozen=True, kw_only=True):
     planned_at: datetime
     accepted_at: datetime | None
     arrived_at: datetime | None
+    next_actor: str
 
 
 async def list_refunds(conn: asyncpg.Connection, order_id: str) -> list[Refund]:

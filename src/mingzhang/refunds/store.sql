@@ -7,17 +7,18 @@ VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, 'ready', $7, 'shop', $11, $12, 
 -- name: list_refunds
 -- An order's refunds, newest first.
 SELECT bucket, refund_no, order_id, n, payment_no, transaction_id, channel, amount_fen, total_fen, cause, state, code,
-  destination, reference, asked, asked_at, due_at, deadline_at, promised_at, planned_at, accepted_at, arrived_at
+  destination, reference, asked, asked_at, due_at, deadline_at, promised_at, planned_at, accepted_at, arrived_at, next_actor
 FROM refund WHERE bucket = $1 AND order_id = $2 ORDER BY n DESC LIMIT 50
 
 -- name: set_sending
 -- The money is gathered and the intent on record: from here on a missing answer is unknown.
-UPDATE refund SET state = 'sending', due_at = $3, deadline_at = greatest(deadline_at, $3), lease_until = $4
+UPDATE refund SET state = 'sending', due_at = least(deadline_at, $3), lease_until = $4
 WHERE bucket = $1 AND refund_no = $2 AND state IN ('ready', 'waiting_float') RETURNING refund_no
 
 -- name: set_state
 -- Where the refund stands and when it is asked for next (null: final).
-UPDATE refund SET state = $3, code = $4, asked = asked + 1, asked_at = $5, due_at = $6, deadline_at = greatest(deadline_at, $6),
+UPDATE refund SET state = $3, code = $4, asked = asked + 1, asked_at = $5,
+  due_at = CASE WHEN $6::timestamptz IS NULL THEN NULL WHEN next_actor = 'person' THEN deadline_at ELSE least(deadline_at, $6) END,
   accepted_at = coalesce(accepted_at, $7), arrived_at = coalesce(arrived_at, $8),
   destination = CASE WHEN $9 = '' THEN destination ELSE $9 END, reference = CASE WHEN $10 = '' THEN reference ELSE $10 END,
   lease_until = NULL WHERE bucket = $1 AND refund_no = $2 AND state NOT IN ('arrived', 'refused')
@@ -25,6 +26,11 @@ UPDATE refund SET state = $3, code = $4, asked = asked + 1, asked_at = $5, due_a
 -- name: set_asked_now
 -- A member of staff wants to know: ask for it (or gather for it again) at the worker's next look.
 UPDATE refund SET due_at = $3 WHERE bucket = $1 AND refund_no = $2 AND state NOT IN ('arrived', 'refused') AND due_at > $3
+
+-- name: hand_refund_over
+-- Its deadline passed: a person is next. What is due stays due.
+UPDATE refund SET next_actor = $4, since = $5, deadline_at = $6, lease_until = NULL
+WHERE bucket = $1 AND refund_no = $2 AND deadline_at = $3 AND due_at IS NOT NULL RETURNING refund_no
 
 -- name: claim_refunds
 -- Take refunds that are due to be sent or asked for.
@@ -37,4 +43,4 @@ RETURNING refund_no, order_id
 -- name: list_late
 -- Refunds whose promised time is over, or that wait for money.
 SELECT refund_no, order_id, state, cause, amount_fen, holder, next_actor, due_at, deadline_at FROM refund
-WHERE state = 'waiting_float' OR (due_at IS NOT NULL AND promised_at < $1) ORDER BY planned_at LIMIT 200
+WHERE state = 'waiting_float' OR (due_at IS NOT NULL AND (promised_at < $1 OR next_actor = 'person')) ORDER BY planned_at LIMIT 200

@@ -46,6 +46,7 @@ TABLES: Final[Mapping[str, tuple[Mapping[str, str], str]]] = {
     "payment_state": (words.PAYMENT_STATES, words.GENERAL),
     "action": (words.ACTIONS, words.ACTION_GENERAL),
     "work_kind": (words.WORK_KINDS, words.WORK_GENERAL),
+    "work_state": (words.WORK_STATES, words.WORK_GENERAL),
     "work_action": (words.WORK_ACTIONS, words.WORK_GENERAL),
     "book_place": (words.BOOK_PLACES, words.PLACE_GENERAL),
     "scenario": (words.SCENARIOS, words.GENERAL),

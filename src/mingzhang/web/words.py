@@ -254,6 +254,7 @@ REASONS: Final[Mapping[str, str]] = {
     "claim_not_found": N_("买家提交的付款，在渠道查不到"),
     "claim_other_order": N_("买家给的单号属于另一张订单"),
     "claim_unknown_order": N_("买家给的付款在渠道有，但不是本店的单号"),
+    "deadline_missed": N_("超过规定时间"),
     "notice_failed": N_("通知没有发出去"),
     "key_ends": N_("密钥或证书快到期"),
     "resupply_refused": N_("补发被供应商拒绝"),
@@ -361,6 +362,7 @@ EVENTS: Final[Mapping[str, str]] = {
     "buyer_chose_refund": N_("您选择了退款"),
     "buyer_chose_wait": N_("您选择了继续等待"),
     "needs_person": N_("转交人工客服处理"),
+    "deadline_missed": N_("超过规定时间，已记录并交由人工处理"),
     "correction_asked": N_("请您修改充值账号，订单随即继续"),
     "account_corrected": N_("您把充值账号改为 %(account)s"),
     "correction_expired": N_("到期没有修改充值账号，款项原路退回"),
@@ -509,13 +511,21 @@ CLAIM_ANSWERS: Final[Mapping[str, str]] = {
 WORK_KINDS: Final[Mapping[str, str]] = {
     "order": N_("订单"),
     "payment": N_("付款"),
-    "attempt": N_("供应商指令"),
+    "supply": N_("供应商指令"),
+    "hint": N_("有人告知的付款"),
+    "fact": N_("没能入账的消息"),
     "refund": N_("退款"),
     "suspense": N_("待核实款项（挂账）"),
     "conflict": N_("说法冲突"),
     "claim": N_("付款凭证"),
     "notice": N_("没发出去的通知"),
     "key": N_("密钥与证书"),
+}
+SUSPENSE_STATES: Final[Mapping[str, str]] = {
+    "open": N_("单独放着"),
+    "refunding": N_("退款中"),
+    "refunded": N_("渠道已退款"),
+    "matched": N_("已归入订单"),
 }
 WORK_ACTIONS: Final[Mapping[str, str]] = {
     "ask_channel": N_("补发回调（再问渠道）"),
@@ -558,6 +568,22 @@ NOTICE_STATES: Final[Mapping[str, str]] = {
     "retrying": N_("没发出去，稍后重试"),
     "sent": N_("对方已接收"),
     "failed": N_("没发出去，已放弃"),
+}
+# The state of each kind of row on the work list, as "kind:state".
+WORK_STATES: Final[Mapping[str, str]] = {
+    f"{kind}:{state}": said
+    for kind, table in (
+        ("order", ORDER_STATES),
+        ("payment", PAYMENT_STATES),
+        ("supply", SUPPLY_STATES),
+        ("refund", REFUND_STATES),
+        ("suspense", SUSPENSE_STATES),
+        ("claim", CLAIM_STATES),
+        ("notice", NOTICE_STATES),
+        ("hint", {"waiting": N_("渠道没有答复")}),
+        ("key", {"ending": N_("快到期"), "ended": N_("已到期")}),
+    )
+    for state, said in table.items()
 }
 MONEY_ACTIONS: Final[Mapping[str, str]] = {
     "refund_at_risk": N_("供应商未答复时先行退款"),

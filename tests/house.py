@@ -142,7 +142,7 @@ class House:
 
     async def page(self, order_id: str) -> OrderPage:
         """The order as its buyer sees it."""
-        return await self.desk.order_page(order_id)
+        return await self.desk.order_page(order_id, "test")
 
     async def until(
         self, order_id: str, seen: Callable[[OrderPage], bool], wait_s: float = WAIT_S

@@ -97,6 +97,7 @@ OWNERS = {
         "card_claim",
         "card_claim_item",
     },
+    "fulfilment.manual": {"manual_task"},
     "refunds": {"refund"},
     "notices": {"notice", "notice_route", "untold"},
     "staff": {"staff", "staff_session", "staff_action", "approval"},

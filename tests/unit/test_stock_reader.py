@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+import io
+import zipfile
+
+import openpyxl
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -75,7 +79,7 @@ def test_lines_that_are_no_card_are_listed_with_their_number() -> None:
 @pytest.mark.parametrize(
     ("data", "name", "code"),
     [
-        (b"a", "x.xlsx", "file_unsupported"),
+        (b"a", "x.pdf", "file_unsupported"),
         (b"a", "x", "file_unsupported"),
         (b"\xff\xff\xff", "x.txt", "file_unreadable"),
         (b"a\0b", "x.csv", "file_unreadable"),
@@ -114,3 +118,50 @@ def test_no_file_makes_it_stumble(data: bytes, name: str) -> None:
         return
     assert all(card.password and (card.number + card.password).isprintable() for card in read.cards)
     assert len({card.line for card in read.cards}) == len(read.cards)
+
+
+def sheet(*rows: tuple[object, ...]) -> bytes:
+    book = openpyxl.Workbook()
+    for row in rows:
+        book.active.append(row)
+    out = io.BytesIO()
+    book.save(out)
+    return out.getvalue()
+
+
+def test_a_spreadsheet_is_read_like_a_file() -> None:
+    data = sheet(("卡号", "卡密"), ("SN001", "AAAA-1111"), (None, None), ("SN002", 123456789012))
+    assert told(data, "cards.XLSX") == [("SN001", "AAAA-1111"), ("SN002", "123456789012")]
+    read = read_cards(sheet(("A", "=1+1"), ("B", 1.5e20), ("C", "ok-1"), ("D", "x", "y")), "c.xlsx")
+    assert [(bad.line, bad.why) for bad in read.bad] == [
+        (1, "formula"),
+        (2, "number_cut"),
+        (4, "too_many_fields"),
+    ]
+    assert read.cards[-1] == CardLine(3, "C", "ok-1")
+
+
+def packed(**parts: bytes) -> bytes:
+    out = io.BytesIO()
+    with zipfile.ZipFile(out, "w", zipfile.ZIP_DEFLATED) as book:
+        for name, body in parts.items():
+            book.writestr(name.replace("_", "/") + ".xml", body)
+    return out.getvalue()
+
+
+@pytest.mark.parametrize(
+    ("data", "code"),
+    [
+        (b"PK\x03\x04 and nothing else", "file_unreadable"),
+        (packed(workbook=b"<a/>"), "file_unreadable"),
+        (packed(bomb=b"0" * 3_000_000), "file_too_large"),
+        (packed(xl_workbook=b'<!DOCTYPE a [<!ENTITY b "cc">]><a>&b;</a>'), "file_unreadable"),
+        (sheet(("a", "b"))[:-40], "file_unreadable"),
+    ],
+)
+def test_a_spreadsheet_that_is_none_or_unpacks_to_too_much_is_refused(
+    data: bytes, code: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(reader, "UNPACKED_BYTES_MAX", 1_000_000)
+    with pytest.raises(Problem, match=code):
+        read_cards(data, "x.xlsx")

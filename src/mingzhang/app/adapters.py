@@ -40,6 +40,7 @@ BUILT_IN: Final[Mapping[str, Mapping[str, str]]] = {
         "kasushou": "mingzhang.fulfilment.suppliers.factories:make_kasushou",
         "dtone": "mingzhang.fulfilment.suppliers.factories:make_dtone",
         "stock": "mingzhang.fulfilment.stock.factory:make_stock",
+        "manual": "mingzhang.fulfilment.manual.factory:make_manual",
     },
 }
 

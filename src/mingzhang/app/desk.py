@@ -19,6 +19,7 @@ from mingzhang.evidence.messages import HttpMessage, Reply
 from mingzhang.fulfilment.stock.importer import import_cards
 from mingzhang.fulfilment.stock.store import read_unbooked_value
 from mingzhang.fulfilment.stock.trade import PARTY as STOCK
+from mingzhang.fulfilment.store import keep_view
 from mingzhang.fulfilment.suppliers.base import Supplier
 from mingzhang.kit.clock import Clock
 from mingzhang.kit.database import DATABASE_AWAY, connect, open_pool, transaction
@@ -166,11 +167,21 @@ class Desk:
             raise Problem("unknown_supplier", Kind.NOT_FOUND)
         return await supply.receive_callback(self.ctx, supplier, http)
 
-    async def order_page(self, order_id: str) -> OrderPage:
-        """Everything the buyer may read; raises `unknown_order`."""
+    async def order_page(self, order_id: str, codes_via: str = "") -> OrderPage:
+        """Everything the buyer may read; raises `unknown_order`.
+
+        Card codes only for the buyer's own eyes: ``codes_via`` says where they are shown (page, live, api), and each
+        time that there are any goes on record before they are given out.
+        """
         await self.ctx.health.refresh(self.pool)
-        async with self.pool.acquire() as conn, conn.transaction(isolation="repeatable_read", readonly=True):
-            return await reading.read_page(conn, self.ctx.vault, self._times, order_id, self.ctx.now())
+        vault = self.ctx.vault if codes_via else None
+        async with self.pool.acquire() as conn:
+            async with conn.transaction(isolation="repeatable_read", readonly=True):
+                page = await reading.read_page(conn, vault, self._times, order_id, self.ctx.now())
+            if page.cards:
+                cards = len(page.cards)
+                await keep_view(conn, self.ctx.rng, self.ctx.now(), order_id, "buyer", codes_via, cards)
+        return page
 
     async def status(self, order_id: str) -> OrderStatus:
         """The order's own row in short; raises `unknown_order`."""

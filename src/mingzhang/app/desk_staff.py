@@ -12,8 +12,11 @@ from typing import Any, Final
 
 import asyncpg
 
+from mingzhang.app.reading import read_codes
 from mingzhang.evidence.store import SQL as EVIDENCE
 from mingzhang.fulfilment import store as fulfilment
+from mingzhang.fulfilment.manual import store as manual
+from mingzhang.fulfilment.manual.store import Task
 from mingzhang.kit.database import transaction
 from mingzhang.kit.errors import Kind, Problem
 from mingzhang.kit.ids import bucket_of, is_order_id, is_suspense_id, order_of_number
@@ -48,6 +51,7 @@ STAFF_ACTIONS: Final[Mapping[str, tuple[str, ...]]] = {
     "hint": (),
     "fact": (),
     "key": (),
+    "manual": (),
 }
 
 
@@ -62,12 +66,14 @@ async def read_work(ctx: Context) -> list[WorkItem]:
         failed = await notice_store.list_failed(conn)
         handed = await conn.fetch(BREACHES.list_late_rows)
         endings = await key_store.list_ending(conn, now)
+        by_hand = await manual.list_open(conn)
     items = [_work("order", row["order_id"], row["price_fen"], row) for row in open_orders]
     items += [_work("suspense", row["item_id"], row["amount_fen"], row) for row in suspense]
     items += [_work("refund", row["refund_no"], row["amount_fen"], row) for row in late]
     items += [_claim_work(claim) for claim in shown]
     items += [_notice_work(notice) for notice in failed]
     items += [_handed_work(row) for row in handed]
+    items += [_manual_work(task) for task in by_hand]
     items += [_key_work(ending, now) for ending in endings]
     return items
 
@@ -140,6 +146,23 @@ def _notice_work(notice: Notice) -> WorkItem:
         next_actor="person",
         due_at=None,
         deadline_at=notice.deadline_at,
+        actions=(),
+    )
+
+
+def _manual_work(task: Task) -> WorkItem:
+    """Work by hand that nobody has ended."""
+    return WorkItem(
+        subject=task.attempt_no,
+        order_id=_order_in(task.attempt_no),
+        kind="manual",
+        state=task.state,
+        reason="",
+        amount_fen=0,
+        holder="",
+        next_actor="person",
+        due_at=None,
+        deadline_at=task.deadline_at,
         actions=(),
     )
 
@@ -360,3 +383,18 @@ async def reveal_picture(office: Office, member: Member, claim_id: str, reason: 
         raise Problem("unknown_claim", Kind.NOT_FOUND)
     text = await record.reveal(office, member, claim_id, "claim_picture", sealed, reason)
     return base64.b64decode(text)
+
+
+async def reveal_codes(
+    office: Office, member: Member, order_id: str, reason: str
+) -> tuple[tuple[str, str], ...]:
+    """An order's card codes for a person's eyes, on record before they are opened, in the order's own list, too."""
+    async with office.pool.acquire() as conn:
+        order = await orders.read_order(conn, order_id)
+        now = office.clock.now()
+        await record.look(office, member, Right.VIEW_CARD_CODES, order_id, "card_codes", reason)
+        codes = await read_codes(conn, office.vault, order)
+        if codes:
+            viewer = f"staff:{member.name}"
+            await fulfilment.keep_view(conn, office.rng, now, order_id, viewer, "staff", len(codes))
+    return codes

@@ -156,7 +156,7 @@ async def place_order(
 )
 async def get_order(request: AnyRequest, order_id: FromPath[str]) -> OrderPage:
     """Everything the order page shows."""
-    return await desk_of(request).order_page(await _authorised(request, order_id))
+    return await desk_of(request).order_page(await _authorised(request, order_id), "api")
 
 
 @get(

@@ -42,7 +42,7 @@ async def order(request: AnyRequest, order_id: FromPath[str]) -> HtmlResponse:
     desk, lang = desk_of(request), language(request)
     if not order_id.isalnum() or not unlocked(request, order_id):
         return page(request, pages.order_locked_page(order_id[:64], lang, shop_of(desk)))
-    shown = await desk.order_page(known_order_id(order_id))
+    shown = await desk.order_page(known_order_id(order_id), "page")
     return page(request, pages.order_page(shown, shop_of(desk, request), lang, csrf_of(request, order_id)))
 
 
@@ -86,7 +86,7 @@ def _need_session(request: AnyRequest, order_id: str) -> str:
 async def fragment(request: AnyRequest, order_id: FromPath[str]) -> HtmlResponse:
     """The live part of the page alone."""
     desk = desk_of(request)
-    shown = await desk.order_page(_need_session(request, order_id))
+    shown = await desk.order_page(_need_session(request, order_id), "live")
     html = pages.order_fragment(shown, shop_of(desk, request), language(request), csrf_of(request, order_id))
     return Response(html, media_type="text/html", headers=PAGE_HEADERS)
 

@@ -147,6 +147,24 @@ async def picture(request: AnyRequest, claim_id: FromPath[str]) -> Response[Any]
     return page(request, html)
 
 
+@post("/staff/orders/{order_id:str}/codes", include_in_schema=False)
+async def codes(request: AnyRequest, order_id: FromPath[str]) -> Response[Any]:
+    """The card codes that the buyer was given: for one look, on record with a reason."""
+    member, form = await _form(request)
+    if member is None:
+        return see_other(SIGN_IN)
+    known_order_id(order_id)
+    try:
+        shown = await desk_staff.reveal_codes(office_of(request), member, order_id, form.get("reason", ""))
+    except Problem as problem:
+        return await _refused(request, member, order_id, problem)
+    desk = desk_of(request)
+    html = pages_staff.codes_page(
+        order_id, shown, shop_of(desk), language(request), member.name, staff_csrf(request)
+    )
+    return page(request, html)
+
+
 @post("/staff/orders/{order_id:str}/resupply", include_in_schema=False)
 async def propose_resupply(request: AnyRequest, order_id: FromPath[str]) -> Response[Any]:
     """商家承担补发: proposed by one person …"""
@@ -214,6 +232,7 @@ HANDLERS: Final = (
     answer_claim,
     picture,
     ask_buyer,
+    codes,
     propose_resupply,
     decide,
 )

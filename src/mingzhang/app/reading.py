@@ -45,9 +45,9 @@ PARAMS = frozenset({"channel", "supplier", "reason", "amount_fen", "account"})
 
 
 async def read_page(
-    conn: asyncpg.Connection, vault: Vault, times: TypicalTimes, order_id: str, now: datetime
+    conn: asyncpg.Connection, vault: Vault | None, times: TypicalTimes, order_id: str, now: datetime
 ) -> OrderPage:
-    """Everything the buyer may read of one order; raises `unknown_order`."""
+    """Everything the buyer may read of one order; raises `unknown_order`. No vault: all but the card codes."""
     order = await read_order(conn, order_id)
     paid = await list_payments(conn, order_id)
     attempts = await list_attempts(conn, order_id)
@@ -88,7 +88,7 @@ async def read_page(
         uncertainty=unsure,
         refund=_refund_panel(refund),
         serial=attempt.serial if attempt else "",
-        cards=await _cards(conn, vault, order),
+        cards=await read_codes(conn, vault, order) if vault is not None else (),
         claims=tuple(claim_panel(claim) for claim in claims),
         actions=_actions(order, payment),
         promise_s=order.promise_s,
@@ -453,7 +453,8 @@ def _uncertainty(order: Order, payment: Payment | None, attempt: Attempt | None)
     return None
 
 
-async def _cards(conn: asyncpg.Connection, vault: Vault, order: Order) -> tuple[tuple[str, str], ...]:
+async def read_codes(conn: asyncpg.Connection, vault: Vault, order: Order) -> tuple[tuple[str, str], ...]:
+    """Numbers and passwords of the cards that the order brought. Whoever shows them puts that on record first."""
     if order.kind != "card" or order.state not in {"delivered", "refunding", "refunded"}:
         return ()
     rows = await conn.fetch(FULFILMENT.list_cards, order.bucket, order.order_id)

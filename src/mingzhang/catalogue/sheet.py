@@ -8,17 +8,16 @@ from __future__ import annotations
 
 import csv
 import io
-import zipfile
 from collections.abc import Iterable, Sequence
 from typing import Final
 
 import openpyxl
 from openpyxl.cell import WriteOnlyCell
-from openpyxl.utils.exceptions import InvalidFileException
 
 from mingzhang.catalogue.cells import CELL_MAX, COLUMNS, to_cells
 from mingzhang.catalogue.change import ROWS_MAX, Line
 from mingzhang.catalogue.model import Listing
+from mingzhang.kit import spreadsheet
 from mingzhang.kit.errors import Kind, Problem
 
 FILE_BYTES_MAX: Final = 4 * 1024 * 1024
@@ -26,7 +25,6 @@ _UNPACKED_BYTES_MAX: Final = 64 * 1024 * 1024
 _COLUMNS_MAX: Final = 60
 _FORMULA: Final = ("=", "+", "-", "@", "\t", "\r")
 _ODD: Final = "'"
-_XLSX_MAGIC: Final = b"PK\x03\x04"
 
 
 def guard(text: str) -> str:
@@ -73,7 +71,7 @@ def read_sheet(data: bytes) -> list[Line]:
     """The rows of a CSV (UTF-8, GB18030) or XLSX file with their numbers. Raises Problem `too_large`, `sheet_invalid`."""
     if len(data) > FILE_BYTES_MAX:
         raise Problem("too_large", Kind.TOO_LARGE, f"at most {FILE_BYTES_MAX // 1024 // 1024} MB")
-    rows = _read_xlsx(data) if data.startswith(_XLSX_MAGIC) else _read_csv(data)
+    rows = _read_xlsx(data) if data.startswith(spreadsheet.MAGIC) else _read_csv(data)
     header, *others = rows or [[]]
     names = [name.strip().lower() for name in header]
     while names and not names[-1]:
@@ -123,40 +121,18 @@ def _read_csv(data: bytes) -> list[list[str]]:
 
 def _read_xlsx(data: bytes) -> list[list[str]]:
     try:
-        with zipfile.ZipFile(io.BytesIO(data)) as packed:
-            if sum(part.file_size for part in packed.infolist()) > _UNPACKED_BYTES_MAX:
-                raise Problem("too_large", Kind.TOO_LARGE, "the spreadsheet unpacks to too much")
-        book = openpyxl.load_workbook(io.BytesIO(data), read_only=True, data_only=False, keep_links=False)
-        try:
-            sheet = book.worksheets[0]
-            found = sheet.iter_rows(max_row=ROWS_MAX + 2, max_col=_COLUMNS_MAX + 1, values_only=True)
-            rows = [[_plain(value) for value in row] for row in found]
-        finally:
-            book.close()
-    except Problem:
-        raise
-    except (
-        zipfile.BadZipFile,
-        InvalidFileException,
-        KeyError,
-        ValueError,
-        IndexError,
-        OSError,
-        SyntaxError,
-        TypeError,
-    ) as error:
-        raise _invalid(f"the spreadsheet cannot be read ({type(error).__name__})") from error
+        rows = list(
+            spreadsheet.read_rows(
+                data,
+                rows_max=ROWS_MAX + 2,
+                columns_max=_COLUMNS_MAX + 1,
+                unpacked_bytes_max=_UNPACKED_BYTES_MAX,
+            )
+        )
+    except Problem as problem:
+        if problem.code != "spreadsheet_unreadable":
+            raise
+        raise _invalid(f"the spreadsheet cannot be read ({problem.detail})") from problem
     while rows and not any(rows[-1]):
         rows.pop()
     return rows
-
-
-def _plain(value: object) -> str:
-    """A cell's value as it is typed: whole numbers without a dot, decimals exactly as shown."""
-    if value is None:
-        return ""
-    if isinstance(value, bool):
-        return "yes" if value else "no"
-    if isinstance(value, float):
-        return f"{value:.0f}" if value.is_integer() and abs(value) < 1e15 else repr(value)
-    return str(value).replace("\r\n", "\n").replace("_x000D_", "")

@@ -1,12 +1,13 @@
 """Supplier attempts and delivered cards: the only SQL that writes them."""
 
 from datetime import datetime
+from random import Random
 from typing import Any
 
 import asyncpg
 import msgspec
 
-from mingzhang.kit.ids import bucket_of
+from mingzhang.kit.ids import bucket_of, new_id
 from mingzhang.kit.sql import load
 
 SQL = load("mingzhang.fulfilment", "store")
@@ -82,3 +83,11 @@ async def find_attempt(conn: asyncpg.Connection, order_id: str, attempt_no: str)
         if attempt.attempt_no == attempt_no:
             return attempt
     return None
+
+
+async def keep_view(
+    conn: asyncpg.Connection, rng: Random, now: datetime, order_id: str, viewer: str, via: str, cards: int
+) -> None:
+    """Put on record that somebody (buyer, or staff:<name>) is about to see so many codes of an order."""
+    values = bucket_of(order_id), order_id, new_id(now, rng), viewer, via, cards, now
+    await conn.execute(SQL.insert_view, *values)

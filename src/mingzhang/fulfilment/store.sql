@@ -62,8 +62,8 @@ UPDATE supply_attempt SET due_at = least(deadline_at, $3), asked = asked + 1, as
 UPDATE supply_attempt SET choice = $3 WHERE bucket = $1 AND attempt_no = $2 AND state = 'ready' AND sent_at IS NULL
 
 -- name: set_held
--- Nobody can take it now: why, and when it is looked at again.
-UPDATE supply_attempt SET choice = $3, due_at = $4, deadline_at = greatest(deadline_at, $4), lease_until = NULL
+-- Nobody can take it now: why, when it is looked at again, and until when at most.
+UPDATE supply_attempt SET choice = $3, due_at = $4, deadline_at = $5, lease_until = NULL
 WHERE bucket = $1 AND attempt_no = $2 AND state = 'ready' AND sent_at IS NULL
 
 -- name: set_watched
@@ -111,6 +111,14 @@ RETURNING attempt_no AS watched_no
 -- A card code for its buyer, encrypted.
 INSERT INTO delivered_card (bucket, order_id, attempt_no, n, card_enc, card_hash, delivered_at)
 VALUES ($1, $2, $3, $4, $5, $6, $7) ON CONFLICT DO NOTHING
+
+-- name: insert_view
+-- The codes of an order are shown to somebody.
+INSERT INTO card_view (bucket, order_id, view_id, viewer, via, cards, seen_at) VALUES ($1, $2, $3, $4, $5, $6, $7)
+
+-- name: list_views
+-- Who saw an order's codes, newest first.
+SELECT viewer, via, cards, seen_at FROM card_view WHERE bucket = $1 AND order_id = $2 ORDER BY seen_at DESC, view_id DESC LIMIT $3
 
 -- name: list_cards
 -- The codes that the order was delivered by.

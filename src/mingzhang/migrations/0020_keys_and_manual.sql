@@ -63,3 +63,9 @@ BEGIN
 END $$;
 CREATE TRIGGER manual_task_guard BEFORE UPDATE OR DELETE ON manual_task
   FOR EACH ROW EXECUTE FUNCTION guard_manual_task();
+
+-- What is done by hand, or sold on consignment, costs nothing to buy (ledger row 25).
+ALTER TABLE product DROP CONSTRAINT product_money;
+ALTER TABLE product ADD CONSTRAINT product_money CHECK (price_fen > 0 AND cost_fen >= 0 AND face_value_fen > 0);
+ALTER TABLE product_supplier DROP CONSTRAINT product_supplier_money;
+ALTER TABLE product_supplier ADD CONSTRAINT product_supplier_money CHECK (cost_fen >= 0);

@@ -13,7 +13,7 @@ from mingzhang.catalogue.cache import Sources
 from mingzhang.fulfilment import store as fulfilment
 from mingzhang.fulfilment.closures import AS_REASON, Closure, Outlook, closed_to_sending
 from mingzhang.fulfilment.routing import Choice, Option, since_correction, told
-from mingzhang.fulfilment.schedule import next_look
+from mingzhang.fulfilment.schedule import HELD_LOOK_S, next_look
 from mingzhang.fulfilment.store import Attempt, list_attempts
 from mingzhang.kit.database import transaction
 from mingzhang.orders import route, sourcing
@@ -94,9 +94,11 @@ async def _hold(turn: Turn, attempt: Attempt, closure: Closure, choice: Choice) 
         turn.move("supplying", holder=order.holder, next_actor="shop", due_at=give_up, deadline_at=give_up)
         order.reason = reason
     held = {"reason": reason, "until": _iso(closure.until), "passed": list(choice.passed)}
-    due = next_look(closure.until, turn.now)
+    # The order's clock ends the wait; the attempt's own lies a look behind it.
+    until = (order.due_at or turn.now) + timedelta(seconds=HELD_LOOK_S)
+    due = min(next_look(closure.until, turn.now), until)
     why = {**attempt.choice, "held": held}
-    await turn.conn.execute(fulfilment.SQL.set_held, attempt.bucket, attempt.attempt_no, why, due)
+    await turn.conn.execute(fulfilment.SQL.set_held, attempt.bucket, attempt.attempt_no, why, due, until)
 
 
 def _iso(at: datetime | None) -> str:

@@ -47,6 +47,7 @@ class MoneyAction(StrEnum):
     REFUND_BY_TRANSFER = "refund_by_transfer"  # 17
     WRITE_OFF = "write_off"  # 24, 26
     MOVE_FLOAT = "move_float"  # 2, 12
+    CONFIRM_BY_HAND = "confirm_by_hand"  # 25: work done by hand, with its proof
 
 
 class Approval(msgspec.Struct, frozen=True, kw_only=True):

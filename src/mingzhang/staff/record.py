@@ -80,22 +80,23 @@ async def reveal(office: Office, member: Member, subject: str, field: str, seale
     The only road from sealed personal data to a member of staff. Raises Problem `right_missing`,
     `reason_missing`.
     """
-    await require(office, member, Right.VIEW_PERSONAL_DATA, subject)
+    await look(office, member, Right.VIEW_PERSONAL_DATA, subject, field, reason)
+    return office.vault.open(sealed)
+
+
+async def look(office: Office, member: Member, right: Right, subject: str, field: str, reason: str) -> None:
+    """What comes before anything sealed is opened for a member of staff: right, reason, record, commit.
+
+    Raises Problem `right_missing`, `reason_missing`.
+    """
+    await require(office, member, right, subject)
     check_reason(reason)
     async with transaction(office.pool) as conn:
         now = office.clock.now()
+        data = {"field": field}
         await write(
-            conn,
-            office.rng,
-            now,
-            member,
-            "view_personal_data",
-            subject,
-            kind="seen",
-            reason=reason,
-            data={"field": field},
+            conn, office.rng, now, member, right.value, subject, kind="seen", reason=reason, data=data
         )
-    return office.vault.open(sealed)
 
 
 def check_reason(reason: str) -> None:

@@ -12,6 +12,7 @@ class Right(StrEnum):
 
     VIEW_ORDERS = "view_orders"
     VIEW_PERSONAL_DATA = "view_personal_data"
+    VIEW_CARD_CODES = "view_card_codes"
     VIEW_COSTS = "view_costs"
     VIEW_RECORDS = "view_records"
     ASK_OUTSIDE = "ask_outside"
@@ -39,6 +40,10 @@ MEANING: Final[dict[Right, tuple[str, str]]] = {
     Right.VIEW_PERSONAL_DATA: (
         "看账号与联系方式原文(每次留痕)",
         "see accounts and contacts in clear, each time on record",
+    ),
+    Right.VIEW_CARD_CODES: (
+        "看已售出的卡密原文(每次留痕)",
+        "see card codes that were sold, each time on record",
     ),
     Right.VIEW_COSTS: ("看成本、手续费、毛利", "see cost, fee and margin"),
     Right.VIEW_RECORDS: ("看操作记录", "see the record of what staff did"),
@@ -77,7 +82,13 @@ RIGHTS: Final[dict[Role, frozenset[Right]]] = {
         }
     ),
     Role.OPERATOR: frozenset(
-        {Right.VIEW_ORDERS, Right.ASK_OUTSIDE, Right.MANAGE_CATALOGUE, Right.MANAGE_CHANNELS}
+        {
+            Right.VIEW_ORDERS,
+            Right.VIEW_CARD_CODES,
+            Right.ASK_OUTSIDE,
+            Right.MANAGE_CATALOGUE,
+            Right.MANAGE_CHANNELS,
+        }
     ),
     Role.AUDITOR: frozenset({Right.VIEW_ORDERS, Right.VIEW_COSTS, Right.VIEW_RECORDS}),
     Role.ADMIN: frozenset({Right.VIEW_RECORDS, Right.MANAGE_STAFF}),

@@ -61,6 +61,25 @@ class SuspenseRow(msgspec.Struct, frozen=True, kw_only=True):
     deadline_at: datetime | None
 
 
+class ManualRow(msgspec.Struct, frozen=True, kw_only=True):
+    """A task by hand (人工充值). ``approval_id`` and what follows: a report that waits for the second person."""
+
+    attempt_no: str
+    order_id: str
+    product: str
+    quantity: int
+    face_value_fen: int
+    account_mask: str
+    made_at: datetime
+    deadline_at: datetime
+    approval_id: str = ""
+    reference: str = ""
+    note: str = ""
+    reported_by: str = ""
+    may_confirm: bool = False
+    may_withdraw: bool = False
+
+
 class ApprovalRow(msgspec.Struct, frozen=True, kw_only=True):
     """A money decision of two people. ``may_decide``: by the reader, now."""
 
@@ -143,3 +162,68 @@ class SupplyBoard(msgspec.Struct, frozen=True, kw_only=True):
     suppliers: tuple[SupplierRow, ...]
     pauses: tuple[PauseRow, ...]
     routing: tuple[RoutingRow, ...]
+
+
+class StockLevelRow(msgspec.Struct, frozen=True, kw_only=True):
+    """What is left of a stock product; ``cost_fen``: at purchase cost, None for whoever may not see costs."""
+
+    product: str
+    available: int
+    endless: bool
+    expired: int
+    next_expiry: datetime | None
+    low_at: int
+    low: bool
+    cost_fen: int | None = None
+
+
+class StockBatchRow(msgspec.Struct, frozen=True, kw_only=True):
+    """One batch of cards."""
+
+    batch_id: str
+    product: str
+    available: int
+    cards: int
+    skipped: int
+    expires_at: datetime | None
+    reusable: bool
+    source: str
+    added_by: str
+    added_at: datetime
+    cost_fen: int | None = None
+
+
+class StockBinRow(msgspec.Struct, frozen=True, kw_only=True):
+    """Cards of one batch in the recycle bin."""
+
+    batch_id: str
+    product: str
+    cards: int
+    reason: str
+    by: str
+    last_at: datetime
+
+
+class StockFile(msgspec.Struct, frozen=True, kw_only=True):
+    """An uploaded file: looked at, or taken in (``batch_id``). Lines with enough of a code to find them, no more."""
+
+    name: str
+    lines: int
+    fresh: int
+    repeated_count: int = 0
+    known_count: int = 0
+    bad_count: int = 0
+    listed: tuple[tuple[int, str], ...] = ()
+    bad: tuple[tuple[int, str], ...] = ()
+    batch_id: str = ""
+
+
+class StockShown(msgspec.Struct, frozen=True, kw_only=True):
+    """The whole page. ``may_change``: the reader may import, move and recycle."""
+
+    now: datetime
+    levels: tuple[StockLevelRow, ...]
+    batches: tuple[StockBatchRow, ...]
+    bin: tuple[StockBinRow, ...]
+    may_change: bool
+    file: StockFile | None = None

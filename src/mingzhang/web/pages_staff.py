@@ -11,7 +11,7 @@ from mingzhang.kit.vocabulary import Mend, mended_by
 from mingzhang.web import words
 from mingzhang.web.i18n import translations
 from mingzhang.web.model import ShopInfo
-from mingzhang.web.model_staff import ClaimRow, StaffOrder, SuspenseRow
+from mingzhang.web.model_staff import ClaimRow, ManualRow, StaffOrder, StockShown, SuspenseRow
 from mingzhang.web.pages import BADGE_TONES, render
 from mingzhang.web.views import View, order_names
 
@@ -51,6 +51,36 @@ def claims_page(
     return render("staff_claims.html", lang, shop=shop, view=view, rows=rows, name=name, csrf=csrf)
 
 
+def manual_page(
+    rows: Sequence[ManualRow],
+    shop: ShopInfo,
+    lang: str,
+    name: str,
+    csrf: str = "",
+    now: datetime | None = None,
+    *,
+    notice: str = "",
+    reasons: Sequence[str] = (),
+    may: frozenset[str] = frozenset(),
+    shown: tuple[str, str] = ("", ""),
+) -> str:
+    """Every open task by hand. `shown`: the attempt whose account is shown once, and the account."""
+    view = View(lang, shop, translations(lang), now)
+    return render(
+        "staff_manual.html",
+        lang,
+        shop=shop,
+        view=view,
+        rows=rows,
+        name=name,
+        csrf=csrf,
+        notice=notice,
+        reasons=reasons,
+        may=may,
+        shown=shown,
+    )
+
+
 def suspense_page(
     rows: Sequence[SuspenseRow],
     shop: ShopInfo,
@@ -80,4 +110,26 @@ def picture_page(
         picture=base64.b64encode(picture).decode(),
         name=name,
         csrf=csrf,
+    )
+
+
+def codes_page(
+    order_id: str,
+    codes: Sequence[tuple[str, str]],
+    shop: ShopInfo,
+    lang: str,
+    name: str,
+    csrf: str = "",
+) -> str:
+    """The card codes of one order, for one look."""
+    return render("staff_codes.html", lang, shop=shop, order_id=order_id, codes=codes, name=name, csrf=csrf)
+
+
+def stock_page(
+    shown: StockShown, shop: ShopInfo, lang: str, name: str, csrf: str = "", notice: str = ""
+) -> str:
+    """Own card stock: levels, import with preview, batches, recycle bin. `notice`: an error code, or "done"."""
+    view = View(lang, shop, translations(lang), shown.now)
+    return render(
+        "staff_stock.html", lang, shop=shop, view=view, shown=shown, name=name, csrf=csrf, notice=notice
     )

@@ -520,6 +520,7 @@ WORK_KINDS: Final[Mapping[str, str]] = {
     "claim": N_("付款凭证"),
     "notice": N_("没发出去的通知"),
     "key": N_("密钥与证书"),
+    "manual": N_("人工充值"),
 }
 SUSPENSE_STATES: Final[Mapping[str, str]] = {
     "open": N_("单独放着"),
@@ -593,6 +594,7 @@ MONEY_ACTIONS: Final[Mapping[str, str]] = {
     "refund_by_transfer": N_("银行转账退款"),
     "write_off": N_("补足或核销差额"),
     "move_float": N_("调拨备用金"),
+    "confirm_by_hand": N_("确认人工充值已办好"),
 }
 APPROVAL_STATES: Final[Mapping[str, str]] = {
     "proposed": N_("等第二个人决定"),

@@ -255,9 +255,9 @@ class ChannelRig(Rig):
         )
 
 
-SUPPLIER_WIRE: Final = frozenset({"balance", "callback", "outage", "processing", "prompt_refusal", "secret"})
-"""What a supplier may have: a prefund that falls, callbacks, a connection that can fail, a time of processing
-before the last word, refusals as the answer of a submit, and a secret that strangers lack."""
+SUPPLIER_WIRE: Final = frozenset({"balance", "callback", "outage", "prompt_refusal", "secret"})
+"""What a supplier may have: a prefund that falls, callbacks, a connection that can fail, refusals as the answer of a
+submit, and a secret that strangers lack. Beside these ``own_table``: what it knows of a number is proof."""
 
 
 @dataclass(kw_only=True)

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import asyncio
+import os
 import tempfile
 import time
 from collections.abc import AsyncIterator, Callable, Mapping
-from contextlib import ExitStack, asynccontextmanager
+from contextlib import AsyncExitStack, asynccontextmanager
 from importlib.metadata import entry_points
 from pathlib import Path
 from typing import Any, Final
@@ -15,6 +17,7 @@ import msgspec
 from mingzhang.app.adapters import CHANNELS, OURS, SUPPLIERS, Found, find
 from mingzhang.app.check_adapters.channel_checks import CHANNEL
 from mingzhang.app.check_adapters.our_channels import CHANNEL_RIGS
+from mingzhang.app.check_adapters.our_own import OWN_RIGS
 from mingzhang.app.check_adapters.our_suppliers import SUPPLIER_RIGS
 from mingzhang.app.check_adapters.rig import (
     ChannelRig,
@@ -29,9 +32,14 @@ from mingzhang.app.check_adapters.rig import (
 from mingzhang.app.check_adapters.suite import Ending, Result, Suite, run_suite
 from mingzhang.app.check_adapters.supplier_checks import SUPPLIER
 from mingzhang.app.check_adapters.world import ControlledWorld, SimulatorProcess
+from mingzhang.app.embedded import EmbeddedPostgres
+from mingzhang.kit.adapter import Inner
 from mingzhang.kit.clock import Clock, clock_from_spec
+from mingzhang.kit.database import open_pool
 from mingzhang.kit.errors import Kind, Problem
+from mingzhang.kit.migrations import migrate
 from mingzhang.kit.outbound import Outbound
+from mingzhang.kit.vault import Vault
 
 RIGS: Final = "mingzhang.rigs"
 SPEED: Final = 20  # a virtual minute passes in three real seconds
@@ -39,7 +47,7 @@ SUITES: Final[Mapping[str, tuple[Suite, type[Any]]]] = {
     CHANNELS: (CHANNEL, ChannelRig),
     SUPPLIERS: (SUPPLIER, SupplierRig),
 }
-_OURS: Final = {CHANNELS: CHANNEL_RIGS, SUPPLIERS: SUPPLIER_RIGS}
+_OURS: Final = {CHANNELS: CHANNEL_RIGS, SUPPLIERS: SUPPLIER_RIGS | OWN_RIGS}
 
 
 class Report(msgspec.Struct, frozen=True, kw_only=True):
@@ -91,7 +99,9 @@ def find_rigs(group: str, found: Found) -> dict[str, OpenRig]:
 
 
 @asynccontextmanager
-async def open_setup(group: str, found: Found, world: World, clock: Clock) -> AsyncIterator[Setup]:
+async def open_setup(
+    group: str, found: Found, world: World, clock: Clock, inner: Inner | None = None
+) -> AsyncIterator[Setup]:
     """An inbox, a folder and a session for one rig; all gone afterwards."""
     http = Outbound()
     async with open_inbox() as inbox:
@@ -104,12 +114,35 @@ async def open_setup(group: str, found: Found, world: World, clock: Clock) -> As
                 http=http,
                 inbox=inbox,
                 folder=Path(folder),
+                inner=inner,
             )
             try:
                 yield setup
             finally:
                 await close(setup)
                 await http.aclose()
+
+
+def _own(found: Found) -> Mapping[str, object]:
+    """The adapters whose other side is our own database."""
+    return OWN_RIGS if found.package == OURS else {}
+
+
+@asynccontextmanager
+async def open_house() -> AsyncIterator[Inner]:
+    """A database for the length of a run."""
+    with tempfile.TemporaryDirectory(prefix="mingzhang-check-") as folder:
+        server = EmbeddedPostgres(Path(folder) / "postgres")
+        dsn = await asyncio.to_thread(server.start)
+        try:
+            await migrate(dsn)
+            pool = await open_pool(dsn, 1, 4)
+            try:
+                yield Inner(pool=pool, vault=Vault(os.urandom(32)), crash_point=lambda _point: None)
+            finally:
+                await pool.close()
+        finally:
+            await asyncio.to_thread(server.stop)
 
 
 def clock_for_checks() -> Clock:
@@ -128,16 +161,19 @@ async def check_adapter(group: str, name: str, control: str, say: Callable[[Resu
     suite, kind = SUITES[group]
     clock = clock_for_checks()
     results: list[Result] = []
-    with ExitStack() as stack:
+    async with AsyncExitStack() as stack:
+        inner = await stack.enter_async_context(open_house()) if name in _own(found) else None
         world: World
         if control:
             world = ControlledWorld(control)
+        elif inner is not None:
+            world = NoWorld("its other side is our own database")
         elif found.package == OURS:
             world = stack.enter_context(SimulatorProcess("--clock", clock.spec(), "--seed", "11"))
         else:
             world = NoWorld("no control address is given (--control) and the rig brings no world of its own")
         for rig_name, open_rig in rigs.items():
-            async with open_setup(group, found, world, clock) as setup, open_rig(setup) as rig:
+            async with open_setup(group, found, world, clock, inner) as setup, open_rig(setup) as rig:
                 if not isinstance(rig, kind):
                     raise found.broken(f"its rig is no {kind.__name__}")
                 async for result in run_suite(suite, rig, rig_name):

@@ -1,8 +1,9 @@
-"""Reads a file of cards: CSV or plain lines, in UTF-8 or GB18030. Pure; nothing is believed to be well formed.
+"""Reads a file of cards: CSV, plain lines (UTF-8 or GB18030) or a spreadsheet. Pure; nothing is believed to be well formed.
 
 A line is one card: a number and a password, or a password alone. What separates them is found out once for the
 whole file (``----``, tab, ``|``, comma, semicolon or a space): the first that is in every line. A first
-line that names its columns (卡号, 卡密, number, password …) is a header. Lines that are no card are listed, not
+line that names its columns (卡号, 卡密, number, password …) is a header. Of a spreadsheet the first sheet is read; a
+formula is no card, nor a long number that the spreadsheet program has rounded. Lines that are no card are listed, not
 guessed at. Source: issue 4, card stock; the formats that shops of this kind export.
 """
 
@@ -10,18 +11,24 @@ from __future__ import annotations
 
 import csv
 import io
+import re
 from collections.abc import Iterator
 from typing import Final
 
 import msgspec
 
+from mingzhang.kit import spreadsheet
 from mingzhang.kit.errors import Kind, Problem
 
 FILE_BYTES_MAX: Final = 256 * 1024 * 1024
+UNPACKED_BYTES_MAX: Final = 512 * 1024 * 1024  # a spreadsheet of a million rows of two cells takes 120 MB
 LINES_MAX: Final = 2_000_000
 FIELD_MAX: Final = 200
 BAD_LISTED_MAX: Final = 100
 
+_COLUMNS_MAX: Final = 20
+# What a spreadsheet program makes of a long number that was typed as a number: its last digits are lost.
+_ROUNDED: Final = re.compile(r"[0-9](?:\.[0-9]+)?[eE]\+?[0-9]{2}")
 _SEPARATORS: Final = ("----", "\t", "|", ",", ";", " ")
 _CSV_SEPARATORS: Final = (",", ";", "\t", "|")
 _NUMBER_NAMES: Final = frozenset(
@@ -65,7 +72,7 @@ class CardLine(msgspec.Struct, frozen=True, gc=False):
 
 
 class BadLine(msgspec.Struct, frozen=True):
-    """A line that is no card, and why: empty, too_long, too_many_fields, control_character."""
+    """A line that is no card, and why: empty, too_long, too_many_fields, control_character, formula, number_cut."""
 
     line: int
     why: str
@@ -82,14 +89,20 @@ class FileRead(msgspec.Struct, frozen=True, kw_only=True):
 
 
 def read_cards(data: bytes, name: str) -> FileRead:
-    """Read a file by its name's ending (.csv, .txt). Raises `Problem` when it can't be such a file at all."""
+    """Read a file by its name's ending (.csv, .txt, .xlsx). Raises `Problem` when it can't be such a file at all."""
     if len(data) > FILE_BYTES_MAX:
         raise Problem("file_too_large", Kind.TOO_LARGE, f"at most {FILE_BYTES_MAX} bytes")
     ending = name.lower().rpartition(".")[2]
-    if ending not in ("csv", "txt"):
-        raise Problem("file_unsupported", Kind.INVALID, f"not .csv or .txt: {ending[:20]!r}")
+    if ending not in ("csv", "txt", "xlsx"):
+        raise Problem("file_unsupported", Kind.INVALID, f"not .csv, .txt or .xlsx: {ending[:20]!r}")
+    if ending == "xlsx":
+        return _collect(_sheet_rows(data), "xlsx", "")
     text, encoding = _decode(data)
     rows, separator = _csv_rows(text) if ending == "csv" else _text_rows(text)
+    return _collect(rows, encoding, separator)
+
+
+def _collect(rows: Iterator[tuple[int, list[str]]], encoding: str, separator: str) -> FileRead:
     cards: list[CardLine] = []
     bad: list[BadLine] = []
     bad_count = 0
@@ -101,7 +114,8 @@ def read_cards(data: bytes, name: str) -> FileRead:
             columns = _header(fields)
             if columns is not None:
                 continue
-        read = _card(line, fields, columns)
+        why = _odd_cell(fields) if encoding == "xlsx" else ""
+        read = BadLine(line, why) if why else _card(line, fields, columns)
         if isinstance(read, CardLine):
             cards.append(read)
             continue
@@ -121,6 +135,23 @@ def _decode(data: bytes) -> tuple[str, str]:
             break
         return text, encoding
     raise Problem("file_unreadable", Kind.INVALID, "neither UTF-8 nor GB18030 text")
+
+
+def _sheet_rows(data: bytes) -> Iterator[tuple[int, list[str]]]:
+    try:
+        rows = spreadsheet.read_rows(
+            data, rows_max=LINES_MAX, columns_max=_COLUMNS_MAX, unpacked_bytes_max=UNPACKED_BYTES_MAX
+        )
+        for n, row in enumerate(rows, start=1):
+            fields = [field.strip() for field in row]
+            while fields and not fields[-1]:
+                fields.pop()
+            if fields:
+                yield n, fields
+    except Problem as problem:
+        if problem.code == "too_large":
+            raise Problem("file_too_large", Kind.TOO_LARGE, problem.detail) from problem
+        raise Problem("file_unreadable", Kind.INVALID, problem.detail) from problem
 
 
 def _text_rows(text: str) -> tuple[Iterator[tuple[int, list[str]]], str]:
@@ -152,6 +183,13 @@ def _csv_rows(text: str) -> tuple[Iterator[tuple[int, list[str]]], str]:
             raise Problem("file_unreadable", Kind.INVALID, f"line {reader.line_num}: {error}") from error
 
     return rows(), separator
+
+
+def _odd_cell(fields: list[str]) -> str:
+    """What only a spreadsheet does to a code: why the line is no card, or nothing."""
+    if any(field.startswith("=") for field in fields):
+        return "formula"
+    return "number_cut" if any(_ROUNDED.fullmatch(field) for field in fields) else ""
 
 
 def _header(fields: list[str]) -> tuple[int, int] | None:

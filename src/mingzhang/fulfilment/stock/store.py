@@ -15,6 +15,7 @@ from mingzhang.kit import sql
 from mingzhang.kit.errors import Kind, Problem
 from mingzhang.kit.money import Fen
 
+LISTED_MAX: Final = 200
 SQL: Final = sql.load("mingzhang.fulfilment.stock", "store")
 
 
@@ -40,7 +41,10 @@ class Claim(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Level(msgspec.Struct, frozen=True, kw_only=True):
-    """What is left of a product. ``endless``: a reusable code is on the shelf. Money at purchase cost."""
+    """What is left of a product. ``endless``: a reusable code is on the shelf. Money at purchase cost.
+
+    ``low_at``: at how many cards the alarm is raised, 0 never; ``low``: it is.
+    """
 
     product: str
     available: int
@@ -49,6 +53,38 @@ class Level(msgspec.Struct, frozen=True, kw_only=True):
     expired_fen: Fen
     next_expiry: datetime | None
     endless: bool
+    low_at: int = 0
+    low: bool = False
+
+
+class BatchRow(msgspec.Struct, frozen=True, kw_only=True):
+    """One batch as people see it; ``money``: where what it cost came from (migration 0025)."""
+
+    batch_id: str
+    product: str
+    available: int
+    cards: int
+    skipped: int
+    unit_cost_fen: Fen
+    expires_at: datetime | None
+    reusable: bool
+    source: str
+    added_by: str
+    added_at: datetime
+    money: str
+    paid_to: str
+
+
+class BinRow(msgspec.Struct, frozen=True, kw_only=True):
+    """Cards of one batch that lie in the recycle bin for one reason."""
+
+    batch_id: str
+    product: str
+    cards: int
+    unit_cost_fen: Fen
+    reason: str
+    by: str
+    last_at: datetime
 
 
 async def read_claims(conn: asyncpg.Connection, attempt_nos: Sequence[str]) -> dict[str, Claim]:
@@ -193,8 +229,26 @@ def _claim_of(grant: Grant, now: datetime) -> Claim:
 
 
 async def read_levels(conn: asyncpg.Connection, now: datetime) -> list[Level]:
-    """What is left, product by product; products that have nothing on the shelf are missing."""
+    """What is left, product by product, of every product that ever had cards."""
     return [Level(**row) for row in await conn.fetch(SQL.read_levels, now)]
+
+
+async def list_batches(conn: asyncpg.Connection) -> list[BatchRow]:
+    """The newest batches."""
+    return [BatchRow(**row) for row in await conn.fetch(SQL.list_batches, LISTED_MAX)]
+
+
+async def read_bin(conn: asyncpg.Connection) -> list[BinRow]:
+    """The recycle bin, what came last first."""
+    return [BinRow(**row) for row in await conn.fetch(SQL.read_bin, LISTED_MAX)]
+
+
+async def product_of(pool: asyncpg.Pool, batch_id: str) -> str:
+    """Whose cards a batch holds. Raises Problem `unknown_batch`."""
+    row = await pool.fetchrow(SQL.find_batch, batch_id)
+    if row is None:
+        raise Problem("unknown_batch", Kind.NOT_FOUND, batch_id)
+    return str(row["product"])
 
 
 async def read_unbooked_value(conn: asyncpg.Connection) -> Fen:

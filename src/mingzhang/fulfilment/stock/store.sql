@@ -55,16 +55,35 @@ UPDATE card_shelf s SET taken = t.n, available = s.available - t.gone, sold_out 
 FROM unnest($1::text[], $2::int[], $3::int[]) AS t(batch_id, n, gone) WHERE s.batch_id = t.batch_id
 
 -- name: read_levels
--- What is left of each product: cards that may be sold, what they cost us, those that expired, the next expiry.
-SELECT product,
-  coalesce(sum(available) FILTER (WHERE expires_at IS NULL OR expires_at > $1), 0)::bigint AS available,
-  coalesce(sum(available * unit_cost_fen) FILTER (WHERE NOT reusable AND (expires_at IS NULL OR expires_at > $1)), 0)::bigint
-    AS value_fen,
-  coalesce(sum(available) FILTER (WHERE expires_at <= $1), 0)::bigint AS expired,
-  coalesce(sum(available * unit_cost_fen) FILTER (WHERE NOT reusable AND expires_at <= $1), 0)::bigint AS expired_fen,
-  min(expires_at) FILTER (WHERE expires_at > $1) AS next_expiry,
-  coalesce(bool_or(reusable) FILTER (WHERE (expires_at IS NULL OR expires_at > $1)), false) AS endless
-FROM card_shelf WHERE NOT sold_out GROUP BY product ORDER BY product
+-- What is left of each product: cards that may be sold, what they cost us, those that expired, the next expiry, the alarm.
+SELECT l.product, coalesce(s.available, 0)::bigint AS available, coalesce(s.value_fen, 0)::bigint AS value_fen,
+  coalesce(s.expired, 0)::bigint AS expired, coalesce(s.expired_fen, 0)::bigint AS expired_fen, s.next_expiry,
+  coalesce(s.endless, false) AS endless, l.low_at, l.low_since IS NOT NULL AS low
+FROM card_line l LEFT JOIN (
+  SELECT product,
+    sum(available) FILTER (WHERE expires_at IS NULL OR expires_at > $1) AS available,
+    sum(available * unit_cost_fen) FILTER (WHERE NOT reusable AND (expires_at IS NULL OR expires_at > $1)) AS value_fen,
+    sum(available) FILTER (WHERE expires_at <= $1) AS expired,
+    sum(available * unit_cost_fen) FILTER (WHERE NOT reusable AND expires_at <= $1) AS expired_fen,
+    min(expires_at) FILTER (WHERE expires_at > $1) AS next_expiry,
+    bool_or(reusable) FILTER (WHERE (expires_at IS NULL OR expires_at > $1)) AS endless
+  FROM card_shelf WHERE NOT sold_out GROUP BY product) s ON s.product = l.product
+ORDER BY l.product
+
+-- name: list_batches
+-- The newest batches, with what is left of each.
+SELECT b.batch_id, b.product, s.available, b.cards, b.skipped, b.unit_cost_fen, b.expires_at, b.reusable, b.source, b.added_by,
+  b.added_at, b.money, b.paid_to
+FROM card_batch b JOIN card_shelf s ON s.batch_id = b.batch_id ORDER BY b.added_at DESC, b.batch_id LIMIT $1
+
+-- name: read_bin
+-- What lies in the recycle bin, batch by batch and reason by reason.
+SELECT w.batch_id, b.product, count(*)::int AS cards, b.unit_cost_fen, w.reason, w.withdrawn_by AS by,
+  max(w.withdrawn_at) AS last_at
+FROM card_withdrawal w JOIN card_batch b ON b.batch_id = w.batch_id
+WHERE w.reason NOT LIKE 'moved:%'
+  AND NOT EXISTS (SELECT FROM card_exit x WHERE x.batch_id = w.batch_id AND x.n = w.n)
+GROUP BY 1, 2, 4, 5, 6 ORDER BY 7 DESC LIMIT $1
 
 -- name: find_batch
 -- A batch by its id.

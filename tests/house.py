@@ -25,7 +25,7 @@ from auditor.books import Report
 from auditor.books import audit as outside_audit
 from mingzhang.app.audit import AuditReport, run_audit
 from mingzhang.app.desk import Desk, open_desk
-from mingzhang.app.http import create_app
+from mingzhang.app.http_server import web_config
 from mingzhang.app.settings import Settings
 from mingzhang.app.worker import run_worker
 from mingzhang.app.worker_post import run_post
@@ -249,8 +249,7 @@ async def open_house(
         desk = await open_desk(settings)
         await desk.set_up_sample_shop()
         await desk.book_opening_balances()
-        config = uvicorn.Config(create_app(desk), host="127.0.0.1", port=port, log_config=None, ws="none")
-        server = uvicorn.Server(config)
+        server = uvicorn.Server(web_config(desk, "127.0.0.1", port))
         serving = asyncio.create_task(server.serve())
         while not server.started:  # noqa: ASYNC110 - the server offers no event for it
             await asyncio.sleep(0.01)

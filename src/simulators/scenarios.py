@@ -103,6 +103,22 @@ OTHER_MONEY = (
     Recipe("paid_short", (_a("paid_other_amount", fen=-100),)),
     Recipe("paid_over", (_a("paid_other_amount", fen=100),), channels=("alipay", "wechat")),
 )
+# Nobody tells of these payments until their buyers do (R26); each tries what is not theirs first.
+CLAIMED = (
+    Recipe("untold_then_claimed", (_a("notify_lost"),), buyer="pay_and_claim"),
+    Recipe(
+        "untold_late_then_claimed",
+        (_a("notify_lost"),),
+        buyer="pay_late_and_claim",
+        channels=("alipay", "epay"),
+    ),
+    Recipe("guessed_only", buyer="guess"),
+)
+CLAIMS = {
+    "pay_and_claim": ["made_up", "others", "own"],
+    "pay_late_and_claim": ["others", "made_up", "own"],
+    "guess": ["made_up", "others"],
+}
 NEVER_PAID = (Recipe("abandoned", buyer="abandon"), Recipe("cancelled", buyer="cancel"))
 
 # Shares in percent: (recipes to cycle through, of them this much); what is left over is normal.
@@ -115,9 +131,9 @@ SCENARIOS: dict[str, tuple[tuple[tuple[Recipe, ...], int], ...]] = {
         (NEVER_KNOWN, 6),
         (NEVER_PAID, 6),
     ),
-    "payment": ((PAYMENT_ARRIVES, 80), (NEVER_PAID, 12)),
+    "payment": (((*PAYMENT_ARRIVES, *CLAIMED), 80), (NEVER_PAID, 12)),
     # With all channels, "payment" is this one.
-    "payment_all": ((PAYMENT_ARRIVES, 60), (OTHER_MONEY, 20), (NEVER_PAID, 10)),
+    "payment_all": ((PAYMENT_ARRIVES, 50), (CLAIMED, 10), (OTHER_MONEY, 20), (NEVER_PAID, 10)),
     "supply": (
         (SUPPLY_ARRIVES, 50),
         (
@@ -131,12 +147,16 @@ SCENARIOS: dict[str, tuple[tuple[tuple[Recipe, ...], int], ...]] = {
         (NEVER_KNOWN, 10),
     ),
 }
+WHEN = {"pay_late": "after_expiry", "pay_late_and_claim": "long_after_expiry"}
 BUYERS: dict[str, list[dict[str, Any]]] = {
     "pay": [{"outcome": "pay"}],
     "fail_then_pay": [{"outcome": "insufficient"}, {"outcome": "pay"}],
     "pay_late": [{"outcome": "pay", "late": True}],
     "pay_twice": [{"outcome": "pay", "pay_twice": True}],
     "pay_by_two_channels": [{"outcome": "pay"}, {"outcome": "pay", "channel": "other"}],
+    "pay_and_claim": [{"outcome": "pay"}],
+    "pay_late_and_claim": [{"outcome": "pay", "late": True}],
+    "guess": [],
     "abandon": [],
     "cancel": [{"outcome": "cancel"}],
 }
@@ -151,8 +171,9 @@ def plan(
 ) -> dict[str, Any]:
     """``{"scenario","seed","orders":[…],"predicted":{…}}``. Raises KeyError for an unknown scenario.
 
-    Each order: index, recipe, kind, channel, buyer {"action", "when": now|after_expiry, "steps": /buyers/pay bodies;
-    a step's "channel" names another one to open first}, faults (as POST /faults takes them), expected, unknown.
+    Each order: index, recipe, kind, channel, buyer {"action", "when": now|after_expiry|long_after_expiry,
+    "steps": /buyers/pay bodies; a step's "channel" names another one to open first, "claims": whose numbers the buyer
+    shows afterwards: made_up|others|own}, faults (as POST /faults takes them), expected, unknown.
     ``late_s`` sets when a late success comes. With several ``channels`` each order is paid through one of them,
     and Alipay's faults become that channel's, where it has them.
     """
@@ -202,7 +223,8 @@ def _row(
         "channel": channel,
         "buyer": {
             "action": recipe.buyer,
-            "when": "after_expiry" if recipe.buyer == "pay_late" else "now",
+            "when": WHEN.get(recipe.buyer, "now"),
+            "claims": CLAIMS.get(recipe.buyer, []),
             "steps": [
                 {**step, "channel": other} if "channel" in step else step for step in BUYERS[recipe.buyer]
             ],
@@ -220,7 +242,7 @@ def predict(buyer: str, faults: list[dict[str, Any]]) -> tuple[str, bool]:
     (waiting_for_person when the refund is refused too); else arrived.
     """
     entries = [CATALOGUE[fault["party"], fault["name"]] for fault in faults]
-    if buyer in ("abandon", "cancel"):
+    if buyer in ("abandon", "cancel", "guess"):
         return CLOSED, False
     paid = next((fault["params"] for fault in faults if fault["name"] == "paid_other_amount"), None)
     if paid is not None and float(str(paid.get("fen", -1))) < 0:

@@ -255,3 +255,30 @@ async def test_f18_what_a_channel_gives_back_only_whole_waits_for_a_person(
         assert (item.amount_fen, item.next_actor) == (100, "person")
         await house.until(order_id, lambda page: page.supply_badge == "arrived")
         await sound(house)
+
+
+async def test_an_abnormal_refund_is_a_persons_with_what_to_do_and_ends_when_they_did_it(
+    database_url: str, tmp_path: Path
+) -> None:
+    """退款异常: the card is dead, the money waits at WeChat. It has a person and a clock, and the end is asked for."""
+    async with open_house(database_url, tmp_path) as house:
+        order_id = await house.buy(
+            ("fulu", "velocity_refused"), ("wechat", "refund_abnormal"), channel="wechat"
+        )
+        page = await house.until(
+            order_id,
+            lambda page: (
+                page.sentence.next_actor == "person"
+                and page.timeline[-1].kind in ("refund_accepted", "refund_abnormal")
+            ),
+        )
+        assert page.sentence.deadline_at is not None
+        work = {item.kind: item for item in await house.desk.work_list()}
+        assert (work["refund"].reason, work["refund"].actions) == ("refund_abnormal", ("ask_refund",))
+        assert work["refund"].next_actor == work["order"].next_actor == "person"
+        body = {"out_refund_no": f"{order_id}R1", "status": "SUCCESS"}
+        await house.world.tell("POST", "/wechat/refunds", body)
+        await house.desk.staff_action("lin", "refund", f"{order_id}R1", "ask_refund")
+        await house.until(order_id, lambda page: page.pay_badge == "refunded")
+        assert await house.desk.work_list() == []
+        assert (await house.audit()).ok

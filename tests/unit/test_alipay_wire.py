@@ -6,6 +6,7 @@ import json
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlencode
 
 import alipay
 import pytest
@@ -15,7 +16,14 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from mingzhang.kit.errors import Problem
-from mingzhang.payments.channels.alipay_wire import Signer, Verifier, read_form, read_node, signed_text
+from mingzhang.payments.channels.alipay_wire import (
+    Signer,
+    Verifier,
+    read_form,
+    read_node,
+    signed_text,
+    write_form,
+)
 
 VECTORS = Path(__file__).resolve().parents[1] / "vectors"
 OPENSSL_PUBLIC = (VECTORS / "alipay_public.pem").read_text()
@@ -185,3 +193,9 @@ def test_no_bytes_make_the_readers_raise(body: bytes) -> None:
 )
 def test_what_is_no_form_is_none_or_one_field(body: bytes) -> None:
     assert read_form(body) in (None, {"a": "1;b"})
+
+
+@given(st.dictionaries(st.from_regex("[a-z_]{1,12}", fullmatch=True), st.text(max_size=40), min_size=1))
+def test_a_form_is_written_as_the_standard_library_writes_it(fields: dict[str, str]) -> None:
+    assert write_form(fields) == urlencode(fields)
+    assert read_form(write_form(fields).encode()) == fields

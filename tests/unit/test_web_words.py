@@ -32,7 +32,7 @@ EVENT_KINDS = (
     "choice_open buyer_chose_refund buyer_chose_wait needs_person excess_money staff_asked "
     "partly_delivered rerouted waiting_prefund waiting_supplier supply_withdrawn "
     "claim_made claim_found claim_needs_person claim_answered resupply_started "
-    "excess_refund_asked excess_refunded excess_needs_person deadline_missed "
+    "excess_refund_asked excess_refunded excess_needs_person deadline_missed refund_abnormal "
     "correction_asked account_corrected correction_expired "
     "excess_refund_asked excess_refunded excess_needs_person "
 )

@@ -102,7 +102,8 @@ class Verdict(msgspec.Struct, frozen=True, kw_only=True):
     call to the supplier) waits for a person instead. ``lapsed``: orders that could not be paid in their window
     because the shop was out of service; their buyers placed them anew. ``found``: how payments came to be known:
     notify, question_after_notify (a weakly signed one), and for lost notifies sweep, claim or day_end (the
-    channel's own list). ``aside``: further or other money by what became of it.
+    channel's own list). ``claims``: how many buyers and guessers made. ``aside``: further or other money by what
+    became of it.
     """
 
     orders: int
@@ -121,6 +122,7 @@ class Verdict(msgspec.Struct, frozen=True, kw_only=True):
     channels: dict[str, int]
     found: dict[str, Found]
     aside: dict[str, int]
+    claims: int
     seconds: float
 
     @property
@@ -206,6 +208,7 @@ async def drive_and_audit(demo: Demo, check: Check, at_end: Callable[[], None] =
         channels=dict(Counter(row["channel"] for row in plan["orders"])),
         found=_how_found(books, await _fetch(settings.database_url, SQL.list_found)),
         aside={row["state"]: row["n"] for row in await _fetch(settings.database_url, SQL.count_aside)},
+        claims=buyers.claimant.made,
         never_sent=sum(expected[row["index"]] != row["expected"] for row in plan["orders"]),
         seconds=round(time.monotonic() - started, 1),
     )

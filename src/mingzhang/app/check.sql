@@ -21,14 +21,15 @@ SELECT CASE WHEN state = 'open' THEN 'with_a_person' ELSE state END AS state, co
 SELECT CASE WHEN bool_and(done_at IS NOT NULL) THEN min(done_at) END AS done_at FROM channel_pass WHERE channel = ANY ($1::text[])
 
 -- name: list_found
--- Every payment on record, and what it rests on: a notify, a question after one, the sweep, a claim, the list.
+-- Every payment on record, and what it rests on: a notify, a question after one, the sweep, a claim, the list. A
+-- claim's visit notes that it asked in the transaction that states what it found.
 SELECT f.party, f.external_id, f.known_at, CASE
   WHEN e.kind LIKE '%notify%' THEN 'notify'
+  WHEN EXISTS (SELECT FROM event c WHERE c.bucket = f.bucket AND c.order_id = f.subject AND c.kind = 'payment_asked'
+    AND c.at = f.known_at) THEN 'claim'
   WHEN EXISTS (SELECT FROM trade_hint h WHERE h.channel = f.party AND h.transaction_id = f.external_id
     AND h.known_at <= f.known_at) THEN 'question_after_notify'
   WHEN e.kind LIKE '%orders' OR e.kind LIKE '%bill%' THEN 'day_end'
-  WHEN EXISTS (SELECT FROM event c WHERE c.bucket = f.bucket AND c.order_id = f.subject AND c.kind = 'payment_asked'
-    AND c.at <= f.known_at AND c.at > f.known_at - interval '60 s') THEN 'claim'
   ELSE 'sweep' END AS way
 FROM fact f JOIN evidence e ON e.evidence_id = f.evidence_id WHERE f.kind = 'paid'
 

@@ -10,12 +10,14 @@ from typing import Any, Final
 
 import aiohttp
 
+from mingzhang.app.check_claims import Claimant
 from mingzhang.kit.clock import Clock
 
 AT_ONCE_MAX: Final = 16
 TRY_S: Final = 30.0  # real seconds a buyer goes on trying what is out of service
 PAUSE_S: Final = 0.25  # real seconds between tries
-AFTER_EXPIRY_S: Final = 5.0  # virtual seconds past the payment window
+# Virtual seconds past the payment window; long after lies behind the third question of the sweep, before the fourth.
+AFTER_S: Final = {"after_expiry": 5.0, "long_after_expiry": 700.0}
 PAID_BADGES: Final = ("paid", "refunding", "refunded")
 PLACED_MAX: Final = 3
 ACCOUNT_FAULTS: Final = frozenset(
@@ -74,6 +76,7 @@ class Buyers:
             seed,
         )
         self._tokens: dict[str, str] = {}
+        self.claimant = Claimant(base_url, control)
         self._slots = asyncio.Semaphore(AT_ONCE_MAX)
 
     def now(self) -> datetime:
@@ -87,9 +90,9 @@ class Buyers:
         if panel is None:
             self.paid.add(order_id)
             return
-        if row["buyer"]["when"] == "after_expiry":
+        if row["buyer"]["when"] in AFTER_S:
             expires = datetime.fromisoformat(panel["expires_at"])
-            left = (expires - self._clock.now()).total_seconds() + AFTER_EXPIRY_S
+            left = (expires - self._clock.now()).total_seconds() + AFTER_S[row["buyer"]["when"]]
             await asyncio.sleep(max(0.0, left) / speed)
         numbers = await self._open_others(row, order_id, panel)
         for step in row["buyer"]["steps"]:
@@ -101,6 +104,9 @@ class Buyers:
                 raise BuyerError(f"order {order_id}: the buyer could not pay: {told['result']}")
         if row["expected"] != "closed":
             self.paid.add(order_id)
+        if row["buyer"].get("claims"):
+            claims = row["buyer"]["claims"]
+            await self.claimant.claim(row["index"], order_id, self._tokens[order_id], claims)
         if row["expected"] == "refunded" and ACCOUNT_FAULTS & {fault["name"] for fault in row["faults"]}:
             await self._take_back(order_id)
 

@@ -6,7 +6,6 @@ import asyncio
 import os
 import signal
 import sys
-from collections.abc import Coroutine
 from enum import StrEnum
 from pathlib import Path
 from typing import Annotated, Any, Final, NoReturn
@@ -19,6 +18,7 @@ from rich.console import Console
 
 from mingzhang.app import demo as supervisor
 from mingzhang.app import logging as logs
+from mingzhang.app import loop
 from mingzhang.app.audit import run_audit
 from mingzhang.app.bench.cli import app as bench_app
 from mingzhang.app.check import CHANNELS, Check, Faults, Suppliers, run_check
@@ -29,7 +29,7 @@ from mingzhang.app.cli_stock import stock_app
 from mingzhang.app.cli_supply import supply_app
 from mingzhang.app.desk import open_desk
 from mingzhang.app.here import settings_here
-from mingzhang.app.http import create_app
+from mingzhang.app.http_server import plain_config, web_config
 from mingzhang.app.http_worker import create_worker_app
 from mingzhang.app.keys import keep_keys
 from mingzhang.app.settings import Settings
@@ -38,7 +38,6 @@ from mingzhang.app.worker_post import run_post
 from mingzhang.kit.errors import Problem
 from mingzhang.kit.migrations import migrate as run_migrations
 
-SHUTDOWN_S: Final = 3
 KILLS_MAX: Final = 100
 app = typer.Typer(no_args_is_help=True, add_completion=False, help="明账: every cent is at one named place.")
 app.add_typer(bench_app, name="bench")
@@ -59,15 +58,6 @@ class Role(StrEnum):
     WORKER = "worker"
 
 
-def _run(work: Coroutine[Any, Any, None]) -> None:
-    try:
-        import uvloop  # noqa: PLC0415 - not on every platform
-    except ImportError:
-        asyncio.run(work)
-    else:
-        uvloop.run(work)
-
-
 async def _serve(settings: Settings, role: Role) -> None:
     stop = asyncio.Event()
     for sign in (signal.SIGINT, signal.SIGTERM):
@@ -82,10 +72,13 @@ async def _serve(settings: Settings, role: Role) -> None:
                 group.create_task(run_post(desk.ctx, desk.post, desk.routes, stop))
                 if settings.worker_port:
                     group.create_task(
-                        _serve_http(create_worker_app(pulse), settings.host, settings.worker_port, stop)
+                        _serve_http(
+                            plain_config(create_worker_app(pulse), settings.host, settings.worker_port), stop
+                        )
                     )
             if role is not Role.WORKER:
-                group.create_task(_serve_http(create_app(desk), settings.host, settings.port, stop))
+                group.create_task(_serve_http(web_config(desk, settings.host, settings.port), stop))
+            loop.settle_heap()
     finally:
         await desk.aclose()
 
@@ -97,16 +90,7 @@ class _Server(uvicorn.Server):
         """None."""
 
 
-async def _serve_http(http_app: Any, host: str, port: int, stop: asyncio.Event) -> None:
-    config = uvicorn.Config(
-        http_app,
-        host=host,
-        port=port,
-        log_config=None,
-        access_log=False,
-        server_header=False,
-        timeout_graceful_shutdown=SHUTDOWN_S,
-    )
+async def _serve_http(config: uvicorn.Config, stop: asyncio.Event) -> None:
     server = _Server(config)
 
     async def end() -> None:
@@ -125,7 +109,7 @@ async def _serve_http(http_app: Any, host: str, port: int, stop: asyncio.Event) 
 def serve(role: Annotated[Role, typer.Option(help="all, web or worker")] = Role.ALL) -> None:
     """Serve buyers, work through due rows, or both, as the environment says (MINGZHANG_*)."""
     logs.configure()
-    _run(_serve(Settings.from_env(os.environ), role))
+    loop.run(_serve(Settings.from_env(os.environ), role))
 
 
 @app.command()

@@ -8,6 +8,7 @@ from typing import Any
 import asyncpg
 
 from mingzhang.app import desk_staff, desk_supply, reading, sample_shop, wiring, wiring_notices
+from mingzhang.app.reading_status import StatusReader
 from mingzhang.app.settings import Settings
 from mingzhang.catalogue import store as catalogue
 from mingzhang.catalogue.accounts import clean_account, clean_contact
@@ -37,7 +38,6 @@ from mingzhang.orders.context import Context
 from mingzhang.orders.password import password_fits
 from mingzhang.orders.pay import NOBODY, Buyer
 from mingzhang.orders.place import Placed, PlaceRequest, check_request, place_order
-from mingzhang.orders.states import FINAL
 from mingzhang.orders.typical import TypicalTimes
 from mingzhang.payments.channels.base import Channel
 from mingzhang.staff.model import Member
@@ -74,6 +74,7 @@ class Desk:
         self._http = http
         self._times = TypicalTimes()
         self._passwords = Limiter(PASSWORD_TRIES, 3600.0)
+        self._statuses = StatusReader(ctx.pool)
         self._bell = asyncio.Condition()
         self._listener: asyncio.Task[None] | None = None
 
@@ -185,26 +186,20 @@ class Desk:
 
     async def status(self, order_id: str) -> OrderStatus:
         """The order's own row in short; raises `unknown_order`."""
-        order = await self.ctx.reader.order(order_id)
-        if order is None:
+        status = await self._statuses.read(order_id)
+        if status is None:
             raise Problem("unknown_order", Kind.NOT_FOUND)
-        return OrderStatus(
-            order_id=order.order_id,
-            state=order.state,
-            reason=order.reason,
-            holder=order.holder,
-            next_actor=order.next_actor,
-            due_at=order.due_at,
-            deadline_at=order.deadline_at,
-            seq=order.seq,
-            final=order.state in FINAL and order.state != "closed",
-        )
+        return status
+
+    def token_fits(self, order_id: str, token: str) -> bool:
+        """Whether the token is the one of this number, ordered or not; nobody is asked."""
+        if not is_order_id(order_id):
+            return False
+        return hmac.compare_digest(self.ctx.vault.token(order_id).encode(), token.encode())
 
     async def check_token(self, order_id: str, token: str) -> bool:
         """Whether the link's token opens this order; the same answer for one that never existed."""
-        if not is_order_id(order_id) or await self.ctx.reader.snapshot(order_id) is None:
-            return False
-        return hmac.compare_digest(self.ctx.vault.token(order_id).encode(), token.encode())
+        return self.token_fits(order_id, token) and await self.ctx.reader.snapshot(order_id) is not None
 
     async def check_contact(self, order_id: str, contact: str) -> bool:
         """Whether this is the order's contact or its query password; the same answer for one that never existed.
@@ -412,6 +407,7 @@ class Desk:
         await self._http.aclose()
         await self.ctx.batch.close()
         await self.ctx.reader.close()
+        await self._statuses.close()
         await self.pool.close()
 
 

@@ -6,7 +6,6 @@ import time
 from pathlib import Path
 from typing import Any, Final
 
-import structlog
 from litestar import Litestar, MediaType, Response, get
 from litestar.datastructures import CacheControlHeader, State
 from litestar.enums import ScopeType
@@ -34,15 +33,13 @@ from mingzhang.app import (
 )
 from mingzhang.app.desk import Desk
 from mingzhang.app.http_demo import HANDLERS as DEMO_HANDLERS
+from mingzhang.app.http_errors import headers_of, problem_of
 from mingzhang.app.http_kit import PAGE_HEADERS, AnyRequest, desk_of, guess_limiter, language, shop_of
-from mingzhang.app.problems import PROBLEM_JSON, body_of, from_status, status_of
-from mingzhang.kit.database import DATABASE_AWAY
+from mingzhang.app.problems import PROBLEM_JSON, body_of, from_status
 from mingzhang.kit.errors import Kind, Problem
 from mingzhang.web import pages
 
 BODY_BYTES_MAX: Final = 256 * 1024
-_UNREADABLE: Final = (UnicodeDecodeError, RecursionError)  # JSON that is no UTF-8, or nested without end
-log = structlog.get_logger()
 
 
 class Counted(ASGIMiddleware):
@@ -62,8 +59,7 @@ class Counted(ASGIMiddleware):
 
         async def counting(message: Message) -> None:
             if message["type"] == "http.response.start":
-                metrics.REQUESTS.labels(area, method, str(message["status"])).inc()
-                metrics.SECONDS.labels(area).observe(time.perf_counter() - begun)
+                metrics.ANSWERED.count(area, method, message["status"], time.perf_counter() - begun)
             await send(message)
 
         await next_app(scope, receive, counting)
@@ -102,24 +98,16 @@ def _wants_json(request: AnyRequest) -> bool:
 
 
 def _answer(request: AnyRequest, problem: Problem, status: int) -> Response[Any]:
-    headers = {"Cache-Control": "no-store"}
-    if status in (429, 503):
-        headers["Retry-After"] = "5"
     if _wants_json(request):
-        if status == 401:
-            headers["WWW-Authenticate"] = "Bearer"
         return Response(
-            body_of(problem, status), status_code=status, media_type=PROBLEM_JSON, headers=headers
+            body_of(problem, status),
+            status_code=status,
+            media_type=PROBLEM_JSON,
+            headers=headers_of(status, json=True),
         )
     html = pages.error_page(problem.code, problem.params, language(request), shop_of(desk_of(request)))
-    return Response(html, status_code=status, media_type="text/html", headers={**PAGE_HEADERS, **headers})
-
-
-def on_problem(request: AnyRequest, problem: Problem) -> Response[Any]:
-    """An expected refusal."""
-    if problem.kind is Kind.INTERNAL:
-        log.error("internal_problem", code=problem.code, detail=problem.detail)
-    return _answer(request, problem, status_of(problem))
+    headers = {**PAGE_HEADERS, **headers_of(status, json=False)}
+    return Response(html, status_code=status, media_type="text/html", headers=headers)
 
 
 def on_http_exception(request: AnyRequest, error: HTTPException) -> Response[Any]:
@@ -141,14 +129,8 @@ def _where(error: HTTPException) -> str:
 
 
 def on_exception(request: AnyRequest, error: Exception) -> Response[Any]:
-    """Whatever nobody expected: the database away is said as such, the rest is ours and logged."""
-    if isinstance(error, _UNREADABLE):
-        return _answer(request, Problem("invalid_request", Kind.INVALID, "the body cannot be read"), 400)
-    if isinstance(error, DATABASE_AWAY):
-        log.warning("database_away", error=type(error).__name__)
-        return _answer(request, Problem("database_down", Kind.UNAVAILABLE), 503)
-    log.error("request_failed", path=metrics.area_of(request.scope["path"]), exc_info=error)
-    return _answer(request, Problem("internal", Kind.INTERNAL), 500)
+    """An expected refusal, or whatever nobody expected."""
+    return _answer(request, *problem_of(error, metrics.area_of(request.scope["path"])))
 
 
 def create_app(desk: Desk) -> Litestar:
@@ -184,7 +166,7 @@ def create_app(desk: Desk) -> Litestar:
         state=State({"desk": desk, "guesses": guess_limiter()}),
         middleware=[Counted()],
         exception_handlers={
-            Problem: on_problem,
+            Problem: on_exception,
             HTTPException: on_http_exception,
             Exception: on_exception,
         },

@@ -14,8 +14,9 @@ from litestar.openapi.datastructures import ResponseSpec
 from litestar.params import FromPath, HeaderParameter, JSONBody, QueryParameter
 from litestar.response import ServerSentEvent
 
+from mingzhang.app.desk import Desk
 from mingzhang.app.http_docs import BY_TOKEN, Streamed, problems
-from mingzhang.app.http_kit import AnyRequest, buyer_of, count_guess, desk_of, known_order_id
+from mingzhang.app.http_kit import AnyRequest, buyer_of, count_guess, desk_of
 from mingzhang.app.http_orders import changes, since
 from mingzhang.catalogue.fields import FIELDS_MAX, VALUE_MAX
 from mingzhang.kit.errors import Kind, Problem
@@ -81,21 +82,73 @@ class ClaimRequest(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fie
     picture: Annotated[str, msgspec.Meta(max_length=PICTURE_TEXT_MAX)] = ""
 
 
-async def _authorised(request: AnyRequest, order_id: str) -> str:
-    """The order id when the bearer token opens it; unknown orders answer like wrong tokens."""
-    scheme, _, token = request.headers.get("authorization", "").partition(" ")
-    refused = Problem("unauthenticated", Kind.UNAUTHENTICATED, "the order's token is needed as bearer token")
+def _refused() -> Problem:
+    return Problem("unauthenticated", Kind.UNAUTHENTICATED, "the order's token is needed as bearer token")
+
+
+def bearer_of(authorization: str) -> str:
+    """The token of an `Authorization` header. Raises Problem `unauthenticated`."""
+    scheme, _, token = authorization.partition(" ")
     if scheme.lower() != "bearer" or not token:
-        raise refused
-    try:
-        right = await desk_of(request).check_token(known_order_id(order_id), token.strip()[:200])
-    except Problem as problem:
-        if problem.code != "unknown_order":
-            raise
-        right = False
-    if not right:
-        raise refused
+        raise _refused()
+    return token.strip()[:200]
+
+
+async def authorise(desk: Desk, order_id: str, authorization: str) -> None:
+    """Raises `unauthenticated` unless the bearer token opens the order; unknown orders answer like wrong tokens."""
+    if not await desk.check_token(order_id, bearer_of(authorization)):
+        raise _refused()
+
+
+async def _authorised(request: AnyRequest, order_id: str) -> str:
+    await authorise(desk_of(request), order_id, request.headers.get("authorization", ""))
     return order_id
+
+
+async def place(desk: Desk, client: str, key: str, data: OrderRequest) -> PlacedOrder:
+    """Place an order for whoever calls; header values and body have their lengths already."""
+    texts = (
+        *(key, client, data.product_id, data.account, data.contact, data.query_password),
+        *(text for pair in data.fields.items() for text in pair),
+    )
+    if not all(text.isprintable() for text in texts):
+        raise Problem("invalid_request", Kind.INVALID, "a text holds characters that cannot be printed")
+    asked = PlaceRequest(
+        product_id=data.product_id,
+        quantity=data.quantity,
+        account=data.account,
+        contact=data.contact,
+        language=data.language,
+        fields=data.fields,
+        query_password=data.query_password,
+    )
+    placed = await desk.place(f"api:{client}", key, asked)
+    return PlacedOrder(
+        order_id=placed.order_id,
+        token=placed.token,
+        repeated=placed.repeated,
+        url=f"{desk.settings.base_url}/orders/{placed.order_id}#t={placed.token}",
+    )
+
+
+async def pay(
+    desk: Desk, order_id: str, authorization: str, data: PaymentRequest, client_ip: str
+) -> PaymentPanel:
+    """Open a payment for whoever holds the token."""
+    await authorise(desk, order_id, authorization)
+    back = f"{desk.settings.base_url}/orders/{order_id}"
+    buyer = Buyer(client_ip=client_ip, payer_id=data.payer_id)
+    return await desk.open_payment(order_id, data.channel, data.method, back, buyer)
+
+
+async def stand(desk: Desk, order_id: str, authorization: str) -> OrderStatus:
+    """Where the order stands, for whoever holds the token."""
+    if not desk.token_fits(order_id, bearer_of(authorization)):
+        raise _refused()
+    try:
+        return await desk.status(order_id)
+    except Problem as problem:
+        raise _refused() if problem.code == "unknown_order" else problem from None
 
 
 @post(
@@ -123,28 +176,7 @@ async def place_order(
     """Place an order. The same key and input give the same order; the same key with other input is refused."""
     if len(request.headers.getall("idempotency-key")) > 1 or len(request.headers.getall("x-client", [])) > 1:
         raise Problem("invalid_request", Kind.INVALID, "a header stands twice")
-    texts = (
-        *(idempotency_key, client, data.product_id, data.account, data.contact, data.query_password),
-        *(text for pair in data.fields.items() for text in pair),
-    )
-    if not all(text.isprintable() for text in texts):
-        raise Problem("invalid_request", Kind.INVALID, "a text holds characters that cannot be printed")
-    asked = PlaceRequest(
-        product_id=data.product_id,
-        quantity=data.quantity,
-        account=data.account,
-        contact=data.contact,
-        language=data.language,
-        fields=data.fields,
-        query_password=data.query_password,
-    )
-    placed = await desk_of(request).place(f"api:{client}", idempotency_key, asked)
-    return PlacedOrder(
-        order_id=placed.order_id,
-        token=placed.token,
-        repeated=placed.repeated,
-        url=f"{desk_of(request).settings.base_url}/orders/{placed.order_id}#t={placed.token}",
-    )
+    return await place(desk_of(request), client, idempotency_key, data)
 
 
 @get(
@@ -168,7 +200,7 @@ async def get_order(request: AnyRequest, order_id: FromPath[str]) -> OrderPage:
 )
 async def get_status(request: AnyRequest, order_id: FromPath[str]) -> OrderStatus:
     """Where it stands, in short: cheap enough to ask again and again."""
-    return await desk_of(request).status(await _authorised(request, order_id))
+    return await stand(desk_of(request), order_id, request.headers.get("authorization", ""))
 
 
 @get(
@@ -236,11 +268,8 @@ async def open_payment(
     request: AnyRequest, order_id: FromPath[str], data: JSONBody[PaymentRequest]
 ) -> PaymentPanel:
     """Open a payment, or give back the open one."""
-    await _authorised(request, order_id)
-    desk = desk_of(request)
-    back = f"{desk.settings.base_url}/orders/{order_id}"
-    buyer = Buyer(client_ip=buyer_of(request).client_ip, payer_id=data.payer_id)
-    return await desk.open_payment(order_id, data.channel, data.method, back, buyer)
+    authorization = request.headers.get("authorization", "")
+    return await pay(desk_of(request), order_id, authorization, data, buyer_of(request).client_ip)
 
 
 @post(

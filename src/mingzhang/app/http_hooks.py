@@ -17,6 +17,8 @@ from mingzhang.evidence.messages import HttpMessage, Reply
 from mingzhang.kit.errors import Problem
 
 BODY_BYTES_MAX: Final = 256 * 1024
+CHANNEL: Final = "channel"
+SUPPLIER: Final = "supplier"
 log = structlog.get_logger()
 
 
@@ -42,19 +44,28 @@ def _nobody() -> Response[bytes]:
     return Response(b"not found", status_code=404, media_type="text/plain")
 
 
-async def _answer(request: AnyRequest, side: str, name: str) -> Response[bytes]:
-    desk: Desk = desk_of(request)
-    party: Any = (desk.channels if side == "channel" else desk.suppliers).get(name)
+async def answer(desk: Desk, side: str, name: str, message: HttpMessage) -> Reply | None:
+    """What the party hears; None when there is no such party. Never raises but for cancellation."""
+    party: Any = (desk.channels if side == CHANNEL else desk.suppliers).get(name)
     if party is None:
-        return _nobody()
+        return None
     try:
-        receive = desk.receive_notify if side == "channel" else desk.receive_callback
-        return _as_is(await receive(name, await _message(request)))
+        receive = desk.receive_notify if side == CHANNEL else desk.receive_callback
+        return await receive(name, message)
     except Problem as problem:
         log.warning("hook_refused", party=name, code=problem.code)
     except Exception:
         log.exception("hook_failed", party=name)
-    return _as_is(party.acknowledge(accepted=False))
+    reply: Reply = party.acknowledge(accepted=False)
+    return reply
+
+
+async def _hook(request: AnyRequest, side: str, name: str) -> Response[bytes]:
+    desk = desk_of(request)
+    if name not in (desk.channels if side == CHANNEL else desk.suppliers):
+        return _nobody()
+    reply = await answer(desk, side, name, await _message(request))
+    return _nobody() if reply is None else _as_is(reply)
 
 
 @route(
@@ -65,7 +76,7 @@ async def _answer(request: AnyRequest, side: str, name: str) -> Response[bytes]:
 )
 async def channel_hook(request: AnyRequest, channel: FromPath[str]) -> Response[bytes]:
     """A channel's notify (R2, R3)."""
-    return await _answer(request, "channel", channel)
+    return await _hook(request, CHANNEL, channel)
 
 
 @route(
@@ -76,4 +87,4 @@ async def channel_hook(request: AnyRequest, channel: FromPath[str]) -> Response[
 )
 async def supplier_hook(request: AnyRequest, supplier: FromPath[str]) -> Response[bytes]:
     """A supplier's callback: a hint (R5)."""
-    return await _answer(request, "supplier", supplier)
+    return await _hook(request, SUPPLIER, supplier)

@@ -2,7 +2,7 @@
 
 import asyncio
 import time
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
 from datetime import timedelta
 
 import asyncpg
@@ -79,8 +79,9 @@ class Pulse:
 class Worker:
     """Claims due rows of every bucket ever used and visits them, at most `AT_ONCE_MAX` at a time."""
 
-    def __init__(self, ctx: Context) -> None:
+    def __init__(self, ctx: Context, rounds: Sequence[tuple[str, str, Visit]] = ROUNDS) -> None:
         self._ctx = ctx
+        self._rounds = rounds
         self._tasks: set[asyncio.Task[None]] = set()
         self._slots = asyncio.Semaphore(AT_ONCE_MAX)
         self._passes_known = False
@@ -88,20 +89,31 @@ class Worker:
         self._chores_looked = -CHORES_REAL_S
 
     async def round(self) -> int:
-        """One look at everything that is due; returns how many rows were taken."""
+        """One look at everything that is due; returns how many rows were taken.
+
+        Over one connection, each claim a transaction of its own: most looks find nothing and must cost next to it.
+        """
         ctx = self._ctx
-        async with ctx.pool.acquire() as conn:
-            buckets = [row["bucket"] for row in await conn.fetch(orders.SQL.list_buckets)]
+        if not self._passes_known:
+            await passes.ensure_passes(ctx)
+            self._passes_known = True
         taken = 0
-        for bucket in buckets:
-            taken += await overdue.hand_over(ctx, bucket)
-            taken += await self.apply_facts(bucket)
-            for claim, key, visit in ROUNDS:
-                rows = await self._claim(claim, bucket)
-                taken += len(rows)
-                for row in rows:
-                    await self._start(visit, row[key])
-        return taken + await self._pass_over_lists() + await self._do_chores() + await self._watch_suppliers()
+        async with ctx.pool.acquire() as conn:
+            for record in await conn.fetch(orders.SQL.list_buckets):
+                bucket = record["bucket"]
+                taken += await overdue.hand_over(ctx, bucket)
+                taken += await self._apply_all(await self._claim_facts(conn, bucket))
+                for claim, key, visit in self._rounds:
+                    rows = await self._claim(conn, claim, bucket)
+                    taken += len(rows)
+                    for row in rows:
+                        await self._start(visit, row[key])
+            lists = await conn.fetch(
+                payments.SQL.claim_passes, ctx.now(), list(ctx.channels), ctx.worker_name, ctx.lease_end()
+            )
+        for row in lists:
+            await self._start(passes.pass_over, row["channel"])
+        return taken + len(lists) + await self._do_chores() + await self._watch_suppliers()
 
     async def _do_chores(self) -> int:
         """What is due once a day; the rows say when, this only looks seldom."""
@@ -109,20 +121,6 @@ class Worker:
             return 0
         self._chores_looked = time.monotonic()
         return await watch_terms(self._ctx)
-
-    async def _pass_over_lists(self) -> int:
-        """Visit the channels whose own list is due."""
-        ctx = self._ctx
-        if not self._passes_known:
-            await passes.ensure_passes(ctx)
-            self._passes_known = True
-        async with transaction(ctx.pool) as conn:
-            rows = await conn.fetch(
-                payments.SQL.claim_passes, ctx.now(), list(ctx.channels), ctx.worker_name, ctx.lease_end()
-            )
-        for row in rows:
-            await self._start(passes.pass_over, row["channel"])
-        return len(rows)
 
     async def _watch_suppliers(self) -> int:
         """Visit the suppliers whose balance and figures are due."""
@@ -136,31 +134,35 @@ class Worker:
             await self._start(watch.look, supplier)
         return len(due)
 
-    async def _claim(self, statement: str, bucket: int) -> list[asyncpg.Record]:
+    async def _claim(self, conn: asyncpg.Connection, statement: str, bucket: int) -> list[asyncpg.Record]:
         ctx = self._ctx
         free = AT_ONCE_MAX - len(self._tasks)
         if free <= 0:
             return []
-        async with transaction(ctx.pool) as conn:
-            rows: list[asyncpg.Record] = await conn.fetch(
-                statement, bucket, ctx.now(), (free + 1) // 2, ctx.worker_name, ctx.lease_end()
-            )
+        rows: list[asyncpg.Record] = await conn.fetch(
+            statement, bucket, ctx.now(), (free + 1) // 2, ctx.worker_name, ctx.lease_end()
+        )
         return rows
+
+    async def _claim_facts(self, conn: asyncpg.Connection, bucket: int) -> list[Waiting]:
+        ctx = self._ctx
+        return await evidence.claim(conn, bucket, ctx.now(), BATCH_MAX, ctx.worker_name, ctx.lease_end())
 
     async def apply_facts(self, bucket: int) -> int:
         """Apply the due facts of one bucket, then take them out of the inbox; returns how many were taken."""
-        ctx = self._ctx
-        async with transaction(ctx.pool) as conn:
-            waiting = await evidence.claim(
-                conn, bucket, ctx.now(), BATCH_MAX, ctx.worker_name, ctx.lease_end()
-            )
+        async with self._ctx.pool.acquire() as conn:
+            waiting = await self._claim_facts(conn, bucket)
+        return await self._apply_all(waiting)
+
+    async def _apply_all(self, waiting: list[Waiting]) -> int:
         at_once = asyncio.Semaphore(FACTS_AT_ONCE_MAX)
 
         async def apply(fact: Waiting) -> None:
             async with at_once:
                 await self._apply(fact)
 
-        await asyncio.gather(*(apply(fact) for fact in waiting))
+        if waiting:
+            await asyncio.gather(*(apply(fact) for fact in waiting))
         return len(waiting)
 
     async def _apply(self, fact: Waiting) -> None:

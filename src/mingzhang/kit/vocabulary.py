@@ -133,6 +133,7 @@ REASONS: Final[Mapping[str, Entry]] = {
     "buyer_chose_refund": Entry(Area.REFUND, Party.BUYER, Mend.NONE, Then.REFUND),
     "waiting_float": Entry(Area.REFUND, Party.SHOP, Mend.LATER, Then.WAIT_FLOAT),
     "float_short": Entry(Area.REFUND, Party.SHOP, Mend.LATER, Then.WAIT_FLOAT),
+    "refund_abnormal": Entry(Area.REFUND, Party.BUYER, Mend.NONE, Then.PERSON),
     "refund_refused": Entry(Area.REFUND, Party.CHANNEL, Mend.NONE, Then.PERSON),
     # Telling.
     "deadline_missed": Entry(Area.NOTICE, Party.SHOP, Mend.NONE, Then.PERSON),

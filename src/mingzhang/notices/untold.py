@@ -29,6 +29,7 @@ OCCASIONS: Final[dict[str, Template]] = {
     "refund_refused": Template.NEEDS_PERSON,
     "payment_contradicted": Template.NEEDS_PERSON,
     "deadline_missed": Template.NEEDS_PERSON,
+    "refund_abnormal": Template.NEEDS_PERSON,
 }
 TAKEN_MAX: Final = 64
 

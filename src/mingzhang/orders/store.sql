@@ -28,6 +28,11 @@ SELECT * FROM orders WHERE bucket = $1 AND order_id = $2
 -- Some orders of one bucket as they stand.
 SELECT * FROM orders WHERE bucket = $1 AND order_id = ANY ($2::text[])
 
+-- name: read_statuses
+-- Where some orders of one bucket stand, in short.
+SELECT order_id, state, reason, holder, next_actor, due_at, deadline_at, seq FROM orders
+WHERE bucket = $1 AND order_id = ANY ($2::text[])
+
 -- name: update_order
 -- Write what a turn changed; the lock is held.
 UPDATE orders SET state = $3, reason = $4, seq = $5, holder = $6, next_actor = $7, due_at = $8, deadline_at = $9,

@@ -18,6 +18,7 @@ from mingzhang.orders.store import SQL as ORDERS
 from mingzhang.orders.store import Turn
 from mingzhang.orders.suspense import ItemTurn, open_item, open_subject
 from mingzhang.payments.channels.base import (
+    REFUND_NEEDS_PERSON,
     AsksByTransaction,
     Channel,
     RefundAnswer,
@@ -218,10 +219,10 @@ async def _gather(ctx: Context, refund: Refund) -> bool:
     return True
 
 
-def _stands(turn: Turn | ItemTurn, holder: str) -> None:
+def _stands(turn: Turn | ItemTurn, holder: str, actor: str = "channel") -> None:
     """Where the money is now, and that the channel is next."""
     subject = turn.item if isinstance(turn, ItemTurn) else turn.order
-    subject.holder, subject.next_actor = holder, "channel"
+    subject.holder, subject.next_actor = holder, actor
 
 
 async def _posting(turn: Turn | ItemTurn, refund: Refund) -> Posting:
@@ -289,7 +290,30 @@ async def _record(ctx: Context, refund: Refund, answer: RefundAnswer) -> None:
             if state != fresh.state:
                 turn.event("refund_unknown", evidence_id, channel=refund.channel)
         await _set(turn, fresh, state, due, answer.code, answer)
+        if answer.code in REFUND_NEEDS_PERSON and fresh.code not in REFUND_NEEDS_PERSON:
+            await _ask_person(turn, fresh, evidence_id)
         await turn.finish()
+
+
+async def _ask_person(turn: Turn | ItemTurn, refund: Refund, evidence_id: str) -> None:
+    """The channel holds the money and cannot hand it on (a dead card): a person must say where it goes."""
+    until = turn.now + timedelta(seconds=PERSON_MAX_S)
+    await turn.conn.execute(
+        store.SQL.hand_refund_over,
+        refund.bucket,
+        refund.refund_no,
+        refund.deadline_at,
+        "person",
+        turn.now,
+        until,
+    )
+    turn.event("refund_abnormal", evidence_id, channel=refund.channel, reason="refund_abnormal")
+    if isinstance(turn, ItemTurn):
+        turn.tell_buyer("refund_abnormal", evidence_id, reason="refund_abnormal")
+        item = turn.item
+        turn.move(item.state, holder=item.holder, next_actor="person", deadline_at=until)
+    elif turn.order.state == "refunding":
+        turn.to_person()
 
 
 def _own_word(refund: Refund, answer: RefundAnswer) -> Message:
@@ -328,7 +352,7 @@ async def _accepted(turn: Turn | ItemTurn, refund: Refund, evidence_id: str) -> 
         ),
         evidence_id,
     )
-    _stands(turn, "refund.transit")
+    _stands(turn, "refund.transit", "person" if refund.code in REFUND_NEEDS_PERSON else "channel")
     await _set(turn, refund, "accepted", turn.now + timedelta(seconds=ASK_S[0]), refund.code)
 
 

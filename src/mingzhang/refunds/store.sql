@@ -42,5 +42,6 @@ RETURNING refund_no, order_id
 
 -- name: list_late
 -- Refunds whose promised time is over, or that wait for money.
-SELECT refund_no, order_id, state, cause, amount_fen, holder, next_actor, due_at, deadline_at FROM refund
+SELECT refund_no, order_id, state, CASE code WHEN 'ABNORMAL' THEN 'refund_abnormal' ELSE cause END AS cause, amount_fen,
+  holder, next_actor, due_at, deadline_at FROM refund
 WHERE state = 'waiting_float' OR (due_at IS NOT NULL AND (promised_at < $1 OR next_actor = 'person')) ORDER BY planned_at LIMIT 200

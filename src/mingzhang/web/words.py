@@ -255,6 +255,9 @@ REASONS: Final[Mapping[str, str]] = {
     "claim_other_order": N_("买家给的单号属于另一张订单"),
     "claim_unknown_order": N_("买家给的付款在渠道有，但不是本店的单号"),
     "deadline_missed": N_("超过规定时间"),
+    "refund_abnormal": N_(
+        "退款异常：原账户收不了款。请在渠道的商户平台改退到买家的其他账户，办好后点“查询退款结果”"
+    ),
     "notice_failed": N_("通知没有发出去"),
     "key_ends": N_("密钥或证书快到期"),
     "resupply_refused": N_("补发被供应商拒绝"),
@@ -363,6 +366,7 @@ EVENTS: Final[Mapping[str, str]] = {
     "buyer_chose_wait": N_("您选择了继续等待"),
     "needs_person": N_("转交人工客服处理"),
     "deadline_missed": N_("超过规定时间，已记录并交由人工处理"),
+    "refund_abnormal": N_("%(channel)s无法把退款打入原账户（如卡已注销），转人工处理"),
     "correction_asked": N_("请您修改充值账号，订单随即继续"),
     "account_corrected": N_("您把充值账号改为 %(account)s"),
     "correction_expired": N_("到期没有修改充值账号，款项原路退回"),

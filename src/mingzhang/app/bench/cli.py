@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-import asyncio
 import sys
 import tempfile
 from collections.abc import Awaitable, Callable
+from enum import StrEnum
+from functools import partial
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -14,6 +15,7 @@ import typer
 from rich.console import Console
 from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
 
+from mingzhang.app import loop
 from mingzhang.app.bench.cards import run_cards
 from mingzhang.app.bench.core import run_core
 from mingzhang.app.bench.inbound import run_inbound
@@ -21,6 +23,15 @@ from mingzhang.app.bench.inbound import run_inbound
 app = typer.Typer(no_args_is_help=True, help="Measure: ratios against plain transactions, side by side.")
 AsJson = Annotated[bool, typer.Option("--json", help="one JSON object")]
 Seconds = Annotated[int, typer.Option(help="of each run; there are several", min=1, max=60)]
+
+
+class Channels(StrEnum):
+    """Whose payments are opened and told of."""
+
+    ALIPAY = "alipay"
+    ALL = "all"
+
+
 Run = Callable[[Path, int, Callable[[str, float], None]], Awaitable[dict[str, Any]]]
 
 
@@ -36,7 +47,7 @@ def _bench(run: Run, seconds: int, as_json: bool) -> None:
         def say(text: str, done: float) -> None:
             progress.update(task, description=text, completed=done)
 
-        result = asyncio.run(_work(run, Path(folder), seconds, say))
+        result = loop.run(_work(run, Path(folder), seconds, say))
     if as_json:
         sys.stdout.write(msgspec.json.encode(result).decode() + "\n")
     else:
@@ -55,9 +66,13 @@ def core(seconds: Seconds = 4, as_json: AsJson = False) -> None:
 
 
 @app.command()
-def http(seconds: Seconds = 4, as_json: AsJson = False) -> None:
+def http(
+    seconds: Seconds = 4,
+    channels: Annotated[Channels, typer.Option(help="alipay, or all mixed")] = Channels.ALIPAY,
+    as_json: AsJson = False,
+) -> None:
     """The inbound side over HTTP at 64 connections, beside pgbench writing the same rows."""
-    _bench(run_inbound, seconds, as_json)
+    _bench(partial(run_inbound, every_channel=channels is Channels.ALL), seconds, as_json)
 
 
 @app.command()

@@ -1,12 +1,13 @@
-"""`bench http`: the inbound side over real HTTP (place, open payment, signed notifies, status), beside its floor."""
+"""`bench http`: the inbound side over real HTTP (place, open payment, signed notifies, status), beside its floor.
+
+With one channel, or with all of them mixed (docs/benchmarks).
+"""
 
 from __future__ import annotations
 
 import asyncio
-import base64
 import os
 import random
-import secrets
 import socket
 import statistics
 import subprocess
@@ -15,97 +16,35 @@ import time
 from collections import defaultdict
 from collections.abc import Awaitable, Callable, Iterator, Sequence
 from contextlib import contextmanager
-from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any, Final
-from urllib.parse import urlencode
 
 import msgspec
-from cryptography.hazmat.primitives import hashes, serialization
-from cryptography.hazmat.primitives.asymmetric import padding, rsa
 
 from mingzhang.app.audit import run_audit
 from mingzhang.app.bench.core import open_bench
 from mingzhang.app.bench.floor import Floor, make_schema
+from mingzhang.app.bench.inbound_gateway import Gateway
+from mingzhang.app.bench.inbound_parties import Bought, Epay, Keys, Party, Wechat
 from mingzhang.app.bench.machine import cpu_of_family, percentile_ms, read_usage
 from mingzhang.app.bench.plain_http import Line
 from mingzhang.app.bench.rounds import ROUNDS, processes
 from mingzhang.app.bench.whole import run_whole
+from mingzhang.app.desk import Desk
+from mingzhang.kit import sql
 from mingzhang.kit.errors import Kind, Problem
 
 CONNECTIONS: Final = 64
 ORDERS_A_SECOND: Final = 300  # of the length asked for
 WHOLE_ORDERS: Final = 200
 REPEATED, FORGED = 0.10, 0.01
-APP_ID: Final = "2021000000000001"
-SELLER_ID: Final = "2088000000000001"
 START_REAL_S: Final = 30.0
+PAID_POLL_REAL_S: Final = 0.05
+NOBODY: Final = "http://127.0.0.1:9"
+"""Where nothing is asked: addresses are signed here."""
 STEPS: Final = ("place", "open", "notify", "status")
-_PADDING: Final = padding.PKCS1v15()
-_BEIJING: Final = timedelta(hours=8)
-_FORM: Final = "Content-Type: application/x-www-form-urlencoded; charset=utf-8\r\n"
+SQL: Final = sql.load("mingzhang.app.bench", "inbound")
 _JSON: Final = "Content-Type: application/json\r\n"
-
-
-class Bought(msgspec.Struct):
-    """An order of the run: what opens it, and the notify that will pay it."""
-
-    order_id: str
-    token: str
-    payment_no: str
-    notify: bytes = b""
-
-
-class Keys:
-    """The merchant's key and the channel's, as files; only this benchmark holds the channel's private half."""
-
-    def __init__(self, folder: Path) -> None:
-        self.merchant, self.channel = folder / "merchant.pem", folder / "channel.pub.pem"
-        own = rsa.generate_private_key(public_exponent=65537, key_size=2048)
-        self.private = rsa.generate_private_key(public_exponent=65537, key_size=2048)
-        self.merchant.write_bytes(
-            own.private_bytes(
-                serialization.Encoding.PEM,
-                serialization.PrivateFormat.TraditionalOpenSSL,
-                serialization.NoEncryption(),
-            )
-        )
-        self.channel.write_bytes(
-            self.private.public_key().public_bytes(
-                serialization.Encoding.PEM, serialization.PublicFormat.SubjectPublicKeyInfo
-            )
-        )
-
-    def notify(self, bought: Bought, *, forged: bool = False) -> bytes:
-        """A signed trade_status_sync notify for the payment; a forged one says more than was signed."""
-        now = (datetime.now(UTC) + _BEIJING).strftime("%Y-%m-%d %H:%M:%S")
-        fields = {
-            "app_id": APP_ID,
-            "buyer_id": "2088102169481075",
-            "buyer_logon_id": "138****1234",
-            "buyer_pay_amount": "100.00",
-            "charset": "utf-8",
-            "fund_bill_list": '[{"amount":"100.00","fundChannel":"ALIPAYACCOUNT"}]',
-            "gmt_create": now,
-            "gmt_payment": now,
-            "invoice_amount": "100.00",
-            "notify_id": secrets.token_hex(17),
-            "notify_time": now,
-            "notify_type": "trade_status_sync",
-            "out_trade_no": bought.payment_no,
-            "receipt_amount": "100.00",
-            "seller_id": SELLER_ID,
-            "subject": "话费直充 100元",
-            "total_amount": "100.00",
-            "trade_no": f"20261122{bought.order_id}",
-            "trade_status": "TRADE_SUCCESS",
-            "version": "1.0",
-        }
-        text = "&".join(f"{name}={fields[name]}" for name in sorted(fields))
-        sign = self.private.sign(text.encode(), _PADDING, hashes.SHA256())
-        if forged:
-            fields["total_amount"] = "1.00"
-        return urlencode({**fields, "sign_type": "RSA2", "sign": base64.b64encode(sign).decode()}).encode()
 
 
 class Server:
@@ -160,9 +99,9 @@ def _servers(environ: dict[str, str], count: int, folder: Path) -> Iterator[list
 class Load:
     """Sixty-four buyers' and the channel's connections, each asking one thing after the other."""
 
-    def __init__(self, servers: Sequence[Server], keys: Keys) -> None:
+    def __init__(self, servers: Sequence[Server], parties: Sequence[Party]) -> None:
         self.lines = [Line("127.0.0.1", servers[n % len(servers)].port) for n in range(CONNECTIONS)]
-        self.keys = keys
+        self.parties = parties
         self.took: dict[str, list[float]] = defaultdict(list)
         self._rng = random.Random(7)
 
@@ -206,10 +145,11 @@ class Load:
             placed = msgspec.json.decode(await self.timed("place", line, "POST", "/api/v1/orders", body, key))
             path = f"/api/v1/orders/{placed['order_id']}/payments"
             bearer = f"{_JSON}Authorization: Bearer {placed['token']}\r\n"
+            party = number % len(self.parties)
             opened = msgspec.json.decode(
-                await self.timed("open", line, "POST", path, b'{"method":"page"}', bearer)
+                await self.timed("open", line, "POST", path, self.parties[party].open_json, bearer)
             )
-            bought.append(Bought(placed["order_id"], placed["token"], opened["payment_no"]))
+            bought.append(Bought(placed["order_id"], placed["token"], opened["payment_no"], party))
 
         return await self.each(one, range(count)), bought
 
@@ -219,20 +159,27 @@ class Load:
         async def one(line: Line, what: Bought) -> None:
             chance = self._rng.random()
             if chance < FORGED:
-                lie = self.keys.notify(what, forged=True)
-                await self._tell(line, lie, b"fail")
-            await self._tell(line, what.notify, b"success")
+                lie = msgspec.structs.replace(what)
+                lie.notify = self.parties[what.party].notify(lie, forged=True)
+                await self._tell(line, lie, believed=False)
+            await self._tell(line, what, believed=True)
             if chance > 1 - REPEATED:
-                await self._tell(line, what.notify, b"success")
+                await self._tell(line, what, believed=True)
             bearer = f"Authorization: Bearer {what.token}\r\n"
             await self.timed("status", line, "GET", f"/api/v1/orders/{what.order_id}/status", b"", bearer)
 
         return await self.each(one, bought)
 
-    async def _tell(self, line: Line, notify: bytes, wanted: bytes) -> None:
-        said = await self.timed("notify", line, "POST", "/hooks/channels/alipay", notify, _FORM)
-        if not said.startswith(wanted):
-            raise Problem("bench_failed", Kind.INTERNAL, f"a notify was answered {said[:80]!r}")
+    async def _tell(self, line: Line, what: Bought, *, believed: bool) -> None:
+        method, path, body = self.parties[what.party].request(what.notify)
+        begun = time.perf_counter()
+        said = await line.ask(method, path, body, what.seal)
+        self.took["notify"].append(time.perf_counter() - begun)
+        heard = said.status == 200 and b"success" in said.body.lower()
+        if heard is not believed:
+            raise Problem(
+                "bench_failed", Kind.INTERNAL, f"a notify was answered {said.status} {said.body[:80]!r}"
+            )
 
     def close(self) -> None:
         """Hang up."""
@@ -240,70 +187,111 @@ class Load:
             line.close()
 
 
-def _environ(dsn: str, secret: bytes, keys: Keys) -> dict[str, str]:
-    return {
-        "MINGZHANG_DATABASE_URL": dsn,
-        "MINGZHANG_SECRET_KEY": secret.hex(),
-        "MINGZHANG_ALIPAY_GATEWAY": "http://127.0.0.1:9/gateway.do",  # nothing is asked: addresses are signed
-        "MINGZHANG_ALIPAY_APP_ID": APP_ID,
-        "MINGZHANG_ALIPAY_SELLER_ID": SELLER_ID,
-        "MINGZHANG_ALIPAY_PRIVATE_KEY_PATH": str(keys.merchant),
-        "MINGZHANG_ALIPAY_PUBLIC_KEY_PATH": str(keys.channel),
-    }
+def _environ(dsn: str, secret: bytes, parties: Sequence[Party], gateway: str = NOBODY) -> dict[str, str]:
+    environ = {"MINGZHANG_DATABASE_URL": dsn, "MINGZHANG_SECRET_KEY": secret.hex()}
+    for party in parties:
+        environ |= party.environ(gateway)
+    return environ
 
 
-async def run_inbound(folder: Path, seconds: int, say: Callable[[str, float], None]) -> dict[str, Any]:
+class Asker:
+    """The worker's part of the inbound side, a process of its own; none where no channel needs it."""
+
+    def __init__(self, environ: dict[str, str] | None) -> None:
+        self._process: subprocess.Popen[bytes] | None = None
+        if environ is not None:
+            self._process = subprocess.Popen(
+                [sys.executable, "-m", "mingzhang.app.bench.inbound_asker"], env={**os.environ, **environ}
+            )
+
+    def cpu_s(self) -> float:
+        """CPU seconds so far."""
+        return cpu_of_family(self._process.pid) if self._process else 0.0
+
+    async def done(self, desk: Desk) -> None:
+        """Wait until every order is paid in the books."""
+        while self._process is not None and await desk.pool.fetchval(SQL.still_asked):
+            if self._process.poll() is not None:
+                raise Problem("bench_failed", Kind.INTERNAL, "the asker ended")
+            await asyncio.sleep(PAID_POLL_REAL_S)
+
+    def close(self) -> None:
+        """End it."""
+        if self._process is not None:
+            self._process.terminate()
+            self._process.wait(10)
+
+
+async def run_inbound(
+    folder: Path, seconds: int, say: Callable[[str, float], None], *, every_channel: bool = False
+) -> dict[str, Any]:
     """The whole benchmark; orders a second over placing, opening, notifies and status together."""
     async with open_bench(folder) as (desk, server):
-        keys, count = Keys(folder), processes()
-        floor = Floor(desk.settings.database_url, "inbound_floor.sql")
+        wechat = Wechat(folder)
+        gateway = Gateway(wechat)
+        parties: list[Party] = [Keys(folder)]
+        if every_channel:
+            parties += [wechat, Epay()]
+        dsn, count = desk.settings.database_url, processes()
+        floor = Floor(dsn, "inbound_floor_all.sql" if every_channel else "inbound_floor.sql")
         if floor.possible:
-            await make_schema(desk.settings.database_url)
+            await make_schema(dsn)
             await floor.run(seconds=1)
-        environ = _environ(desk.settings.database_url, desk.settings.secret_key, keys)
+        environ = _environ(dsn, desk.settings.secret_key, parties, await gateway.start())
+        asker = Asker(environ if every_channel else None)
         done: list[dict[str, float]] = []
         took: dict[str, list[float]] = defaultdict(list)
-        with _servers(environ, count, folder) as servers:
-            for each in servers:
-                await each.ready()
-            for round_ in range(ROUNDS + 1):
-                say(f"round {round_} of {ROUNDS}" if round_ else "warming up", round_ / (ROUNDS + 1))
-                load = Load(servers, keys)
-                orders = ORDERS_A_SECOND * (seconds if round_ else 1)
-                row = await _round(load, servers, server.pid, (f"r{round_}", orders))
-                load.close()
-                if round_:
-                    row["floor"] = await floor.run(seconds=seconds) if floor.possible else 0.0
-                    done.append(row)
-                    for step, laps in load.took.items():
-                        took[step] += laps
+        try:
+            with _servers(environ, count, folder) as servers:
+                for each in servers:
+                    await each.ready()
+                for round_ in range(ROUNDS + 1):
+                    say(f"round {round_} of {ROUNDS}" if round_ else "warming up", round_ / (ROUNDS + 1))
+                    load = Load(servers, parties)
+                    orders = ORDERS_A_SECOND * (seconds if round_ else 1)
+                    row = await _round(load, servers, (desk, server.pid, asker), (f"r{round_}", orders))
+                    load.close()
+                    if round_:
+                        row["floor"] = await floor.run(seconds=seconds) if floor.possible else 0.0
+                        done.append(row)
+                        for step, laps in load.took.items():
+                            took[step] += laps
+        finally:
+            asker.close()
+            gateway.close()
         say("audit", 1.0)
         report = await run_audit(desk.ctx, full=True)
+    result = _result(done, took, count, report.ok) | {"channels": [party.name for party in parties]}
+    if every_channel:
+        return result
     say("the whole path", 1.0)
-    whole = await run_whole(folder / "whole", WHOLE_ORDERS)
-    return _result(done, took, count, report.ok) | {"whole_path": whole}
+    return result | {"whole_path": await run_whole(folder / "whole", WHOLE_ORDERS)}
 
 
 async def _round(
-    load: Load, servers: Sequence[Server], database_pid: int | None, what: tuple[str, int]
+    load: Load, servers: Sequence[Server], behind: tuple[Desk, int | None, Asker], what: tuple[str, int]
 ) -> dict[str, float]:
     def web() -> float:
         return sum(cpu_of_family(server.process.pid) for server in servers)
 
-    name, orders = what
-    before, at_first = read_usage(database_pid), web()
+    (name, orders), (desk, database_pid, asker) = what, behind
+    before, at_first, asker_first = read_usage(database_pid), web(), asker.cpu_s()
     placing, bought = await load.buy(name, orders)
     paused, pause_cpu = time.monotonic(), time.process_time()
     for each in bought:
-        each.notify = load.keys.notify(each)
+        each.notify = load.parties[each.party].notify(each)
     pause, pause_cpu = time.monotonic() - paused, time.process_time() - pause_cpu
-    paying = await load.pay(bought)
+    begun = time.perf_counter()
+    await load.pay(bought)
+    await asker.done(desk)
+    paying, asker_s = time.perf_counter() - begun, asker.cpu_s() - asker_first
     usage, web_s = read_usage(database_pid).since(before), web() - at_first
-    others = usage.machine - usage.own - usage.server - web_s
+    others = usage.machine - usage.own - usage.server - web_s - asker_s
     return {
         "per_s": orders / (placing + paying),
         "web_us": web_s / orders * 1e6,
         "database_us": usage.server / orders * 1e6,
+        "asker_us": asker_s / orders * 1e6,
         "load_us": (usage.own - pause_cpu) / orders * 1e6,
         "other_load": max(0.0, others) / (placing + paying + pause),
     }
@@ -324,6 +312,7 @@ def _result(
         "cpu_us_per_order": {
             "web": round(middle("web_us")),
             "postgres": round(middle("database_us")),
+            "asker": round(middle("asker_us")),
             "load": round(middle("load_us")),
         },
         "steps": {

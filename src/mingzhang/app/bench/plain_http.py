@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import asyncio
-from typing import NamedTuple
+from typing import Final, NamedTuple
 
 from mingzhang.kit.errors import Kind, Problem
+
+_LENGTH: Final = b"content-length: "
 
 
 class Said(NamedTuple):
@@ -15,37 +17,47 @@ class Said(NamedTuple):
     body: bytes
 
 
-class Line:
+class Line(asyncio.Protocol):
     """One kept-alive connection. Raises Problem `bench_failed` when the other side hangs up."""
 
     def __init__(self, host: str, port: int) -> None:
         self._host = host
         self._port = port
-        self._reader: asyncio.StreamReader | None = None
-        self._writer: asyncio.StreamWriter | None = None
+        self._transport: asyncio.Transport | None = None
+        self._waiting: asyncio.Future[Said] | None = None
+        self._came = b""
 
     async def ask(self, method: str, path: str, body: bytes = b"", headers: str = "") -> Said:
         """Send one request, wait for its whole answer. ``headers``: further lines, each ended by CRLF."""
-        if self._reader is None or self._writer is None:
-            self._reader, self._writer = await asyncio.open_connection(self._host, self._port)
-        head = (
-            f"{method} {path} HTTP/1.1\r\nHost: {self._host}:{self._port}\r\nContent-Length: {len(body)}\r\n"
-        )
-        self._writer.write(f"{head}{headers}\r\n".encode("latin-1") + body)
-        try:
-            answer = await self._reader.readuntil(b"\r\n\r\n")
-            length = _length(answer)
-            return Said(int(answer[9:12]), await self._reader.readexactly(length) if length else b"")
-        except (asyncio.IncompleteReadError, ConnectionError) as error:
-            raise Problem("bench_failed", Kind.UNAVAILABLE, f"{path}: connection lost") from error
+        loop = asyncio.get_running_loop()
+        if self._transport is None:
+            self._transport, _ = await loop.create_connection(lambda: self, self._host, self._port)
+        length = f"Content-Length: {len(body)}\r\n" if body else ""
+        head = f"{method} {path} HTTP/1.1\r\nHost: {self._host}:{self._port}\r\n{length}{headers}\r\n"
+        self._waiting, self._came = loop.create_future(), b""
+        self._transport.write(head.encode("latin-1") + body)
+        return await self._waiting
+
+    def data_received(self, data: bytes) -> None:
+        """A piece of the answer; the last one ends the waiting."""
+        self._came += data
+        head, end, body = self._came.partition(b"\r\n\r\n")
+        if end and self._waiting is not None and len(body) >= _length(head) and not self._waiting.done():
+            self._waiting.set_result(Said(int(head[9:12]), body))
+
+    def connection_lost(self, _error: Exception | None) -> None:
+        """The other side hung up, or we did."""
+        self._transport = None
+        if self._waiting is not None and not self._waiting.done():
+            self._waiting.set_exception(Problem("bench_failed", Kind.UNAVAILABLE, "connection lost"))
 
     def close(self) -> None:
         """Hang up."""
-        if self._writer is not None:
-            self._writer.close()
+        if self._transport is not None:
+            self._transport.close()
 
 
 def _length(head: bytes) -> int:
     lower = head.lower()
-    at = lower.find(b"content-length:")
-    return int(lower[at + 15 : lower.index(b"\r\n", at)]) if at >= 0 else 0
+    at = lower.find(_LENGTH)
+    return int(lower[at + len(_LENGTH) :].partition(b"\r\n")[0]) if at >= 0 else 0

@@ -9,6 +9,7 @@ from collections.abc import Awaitable, Callable, Sequence
 from multiprocessing.connection import Connection
 from typing import Any, Final
 
+from mingzhang.app import loop
 from mingzhang.app.bench.core_steps import Slice, run_slice
 from mingzhang.app.desk import open_desk
 from mingzhang.app.settings import Settings
@@ -38,12 +39,7 @@ def _serve(pipe: Connection, settings: dict[str, Any], part: Part) -> None:
         finally:
             await desk.aclose()
 
-    try:
-        import uvloop  # noqa: PLC0415 - not on every platform
-    except ImportError:
-        asyncio.run(work())
-    else:
-        uvloop.run(work())
+    loop.run(work())
 
 
 class Workers:

@@ -7,12 +7,9 @@ only a query resolves it (R4, F2, F14). Nothing raises for what the outside does
 
 from __future__ import annotations
 
-import asyncio
 import json
 from collections.abc import Mapping
-from concurrent.futures import ThreadPoolExecutor
 from typing import Any, Final
-from urllib.parse import urlencode
 
 import msgspec
 
@@ -20,6 +17,7 @@ from mingzhang.evidence.messages import Direction, HttpMessage, Message, Reply, 
 from mingzhang.kit.adapter import KeyTerm
 from mingzhang.kit.beijing import read_beijing, write_beijing
 from mingzhang.kit.clock import Clock
+from mingzhang.kit.crew import Crew
 from mingzhang.kit.errors import Kind, Problem
 from mingzhang.kit.money import format_yuan
 from mingzhang.kit.outbound import Answer, Outbound, Silence
@@ -39,7 +37,14 @@ from mingzhang.payments.channels.alipay_states import (
     read_trade,
     text_of,
 )
-from mingzhang.payments.channels.alipay_wire import FORM_TYPE, Signer, Verifier, read_node
+from mingzhang.payments.channels.alipay_wire import (
+    FORM_TYPE,
+    Signer,
+    Verifier,
+    read_node,
+    signed_text,
+    write_form,
+)
 from mingzhang.payments.channels.base import (
     CloseAnswer,
     Notify,
@@ -115,7 +120,7 @@ class Alipay:
         if settings.certificates is not None:
             self._certs = CertVerifier(settings.certificates, self._signer, clock)
         self._verifier = self._certs or Verifier(settings.alipay_public_key)
-        self._threads = ThreadPoolExecutor(_SIGNING_THREADS, thread_name_prefix="alipay-sign")
+        self._signing = Crew(self._signer.sign, _SIGNING_THREADS, "alipay-sign")
 
     async def open(self, request: PaymentRequest) -> OpenAnswer:
         """QR: precreate. Page and wap: a signed address, no call; the trade exists once the buyer signs in.
@@ -139,7 +144,7 @@ class Alipay:
         if request.method == "wap" and request.return_url:
             biz["quit_url"] = request.return_url
         extra = {"notify_url": request.notify_url, "return_url": request.return_url}
-        form = urlencode(await self._sign(method, biz, extra))
+        form = write_form(await self._sign(method, biz, extra))
         url = f"{self._settings.gateway}?{form}"
         return OpenAnswer(outcome=Outcome.OK, url=url, messages=(_sent(method, form, ""),))
 
@@ -257,7 +262,7 @@ class Alipay:
 
     async def aclose(self) -> None:
         """End the threads that sign."""
-        self._threads.shutdown(wait=False, cancel_futures=True)
+        self._signing.close()
 
     async def _precreate(self, biz: dict[str, str], request: PaymentRequest) -> OpenAnswer:
         called = await self._call(_PRECREATE, biz, {"notify_url": request.notify_url})
@@ -291,7 +296,8 @@ class Alipay:
                 "app_cert_sn": self._certs.app_cert_sn,
                 "alipay_root_cert_sn": self._certs.root_cert_sn,
             }
-        return await asyncio.get_running_loop().run_in_executor(self._threads, self._signer.signed, fields)
+        present = {name: value for name, value in fields.items() if value}
+        return {**present, "sign": await self._signing.make(signed_text(present).encode())}
 
     async def _call(
         self, method: str, biz: Mapping[str, str], extra: Mapping[str, str] | None = None
@@ -309,7 +315,7 @@ class Alipay:
         fields = await self._sign(method, biz, extra)
         # The gateway wants to know the charset before it reads the body.
         url = f"{self._settings.gateway}?charset={fields.pop('charset')}"
-        form = urlencode(fields)
+        form = write_form(fields)
         ended = await self._http.post(url, form.encode(), FORM_TYPE, self._settings.timeout_s)
         return _sent(method, form, ended.why.value if isinstance(ended, Silence) else ""), ended
 

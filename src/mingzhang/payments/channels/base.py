@@ -8,7 +8,7 @@ outside does: a timeout, an HTTP 500 or a bad signature is an answer with ``outc
 from collections.abc import Mapping
 from datetime import datetime
 from enum import StrEnum
-from typing import Protocol, runtime_checkable
+from typing import Final, Protocol, runtime_checkable
 
 import msgspec
 
@@ -130,6 +130,10 @@ class RefundRequest(msgspec.Struct, frozen=True, kw_only=True):
     amount_fen: int
     total_fen: int
     reason: str
+
+
+# Codes of an accepted refund that ends only when a person sends the money elsewhere (WeChat's 退款异常).
+REFUND_NEEDS_PERSON: Final = frozenset({"ABNORMAL"})
 
 
 class RefundAnswer(msgspec.Struct, frozen=True, kw_only=True):

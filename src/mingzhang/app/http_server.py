@@ -1,0 +1,38 @@
+"""How the web is served: uvicorn's settings, in one place for the command and for tests."""
+
+from __future__ import annotations
+
+from typing import Any, Final
+
+import uvicorn
+
+from mingzhang.app.desk import Desk
+from mingzhang.app.http import create_app
+from mingzhang.app.http_protocol import thin_protocol
+from mingzhang.app.http_thin import ThinCalls
+
+SHUTDOWN_S: Final = 3
+
+
+def web_config(desk: Desk, host: str, port: int) -> uvicorn.Config:
+    """The whole web: hot calls on thin handlers, the framework for the rest."""
+    return _config(create_app(desk), host, port, http=thin_protocol(ThinCalls(desk)))
+
+
+def plain_config(http_app: Any, host: str, port: int) -> uvicorn.Config:
+    """The framework alone."""
+    return _config(http_app, host, port, http="auto")
+
+
+def _config(http_app: Any, host: str, port: int, http: Any) -> uvicorn.Config:
+    return uvicorn.Config(
+        http_app,
+        host=host,
+        port=port,
+        http=http,
+        ws="none",
+        log_config=None,
+        access_log=False,
+        server_header=False,
+        timeout_graceful_shutdown=SHUTDOWN_S,
+    )

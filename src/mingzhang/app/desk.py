@@ -60,6 +60,7 @@ WAYS_PHONE: Mapping[str, tuple[str, ...]] = {
     "wechat": ("h5", "qr"),
     "epay": ("page",),
 }
+WAYS_OTHERS = ("qr", "page", "wap", "h5")  # of a channel that we do not know, whatever it has of them
 
 
 class Desk:
@@ -106,7 +107,7 @@ class Desk:
             f"{name}.{method}"
             for name, channel in self.channels.items()
             if name not in down or len(down) == len(self.channels)
-            for method in wanted.get(name, ("qr",))
+            for method in wanted.get(name, WAYS_OTHERS)
             if method in channel.methods
         )
 

@@ -1,6 +1,8 @@
 """Products, rules and the calendar as the hot path reads them: from memory, at most half a second old."""
 
+import asyncio
 import time
+from collections.abc import Sequence
 from datetime import datetime
 
 import asyncpg
@@ -31,20 +33,12 @@ class CatalogueCache:
         self._pauses: tuple[Pause, ...] = ()
         self._rules: Rules | None = None
         self._read_at = float("-inf")
+        self._forgotten = 0
+        self._reading = asyncio.Lock()
 
     async def _refresh(self, now: datetime) -> None:
-        if time.monotonic() - self._read_at <= FRESH_REAL_S:
-            return
-        async with self._pool.acquire() as conn:
-            products = await list_products(conn)
-            routes = await list_all_routes(conn)
-            self._pauses = tuple(await list_pauses(conn, now))
-            self._rules = await read_rules(conn, now)
-        self._products = {product.product_id: product for product in products}
-        self._routes = {}
-        for route in routes:
-            self._routes[route.product_id] = (*self._routes.get(route.product_id, ()), route)
-        self._read_at = time.monotonic()
+        if time.monotonic() - self._read_at > FRESH_REAL_S:
+            await self._read(now)
 
     async def product(self, product_id: str, now: datetime) -> tuple[Product, Rules]:
         """A product on sale and the rules in force; raises `unknown_product`, `no_rules`."""
@@ -64,6 +58,30 @@ class CatalogueCache:
             pauses=self._pauses,
         )
 
+    async def _read(self, now: datetime) -> None:
+        """One reads for all who ask meanwhile."""
+        async with self._reading:
+            if time.monotonic() - self._read_at <= FRESH_REAL_S:
+                return
+            forgotten = self._forgotten
+            async with self._pool.acquire() as conn:
+                products = await list_products(conn)
+                routes = await list_all_routes(conn)
+                self._pauses = tuple(await list_pauses(conn, now))
+                self._rules = await read_rules(conn, now)
+            self._products = {product.product_id: product for product in products}
+            self._routes = _by_product(routes)
+            if self._forgotten == forgotten:
+                self._read_at = time.monotonic()
+
     def forget(self) -> None:
         """Read again at the next question: this process changed the catalogue."""
+        self._forgotten += 1
         self._read_at = float("-inf")
+
+
+def _by_product(routes: Sequence[Route]) -> dict[str, tuple[Route, ...]]:
+    found: dict[str, tuple[Route, ...]] = {}
+    for route in routes:
+        found[route.product_id] = (*found.get(route.product_id, ()), route)
+    return found

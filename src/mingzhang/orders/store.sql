@@ -1,8 +1,7 @@
 -- name: apply_batch
--- The plain steps of many orders of one bucket, in one transaction: a result for each key it could do. What they leave
--- to be told is noted in the same transaction.
-SELECT step_key, step_result FROM apply_and_tell($1, $2, $3, $4, $5::place_step[], $6::open_step[], $7::opened_step[],
-  $8::paid_step[], $9::send_step[], $10::heard_step[], $11::delivered_step[])
+-- The plain steps of many orders of one bucket, in one transaction: the keys it could do, by
+-- result. What they leave to be told is noted in the same transaction.
+SELECT step_result, step_keys FROM apply_batch($1, $2, $3, $4, $5, $6, $7::place_step[], $8::order_step[])
 
 -- name: read_placement
 -- What an earlier request under the same key fixed.

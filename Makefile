@@ -9,7 +9,7 @@
 PYTHON ?= python3
 WORKERS ?= auto
 BIN := .venv/bin
-SOURCES := src tests tools $(wildcard bench)
+SOURCES := src tests tools examples $(wildcard bench)
 COMPILE := UV_SYSTEM_CERTS=1 uv pip compile --quiet --universal --python-version 3.11 --generate-hashes \
 	--no-header --no-annotate --no-emit-index-url --no-emit-find-links
 

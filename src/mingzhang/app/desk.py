@@ -37,7 +37,7 @@ from mingzhang.orders import store as orders
 from mingzhang.orders.context import Context
 from mingzhang.orders.password import password_fits
 from mingzhang.orders.pay import NOBODY, Buyer
-from mingzhang.orders.place import Placed, PlaceRequest, check_request, place_order
+from mingzhang.orders.place import Placed, PlaceRequest, check_request, check_stock, place_order
 from mingzhang.orders.typical import TypicalTimes
 from mingzhang.payments.channels.base import Channel
 from mingzhang.staff.model import Member
@@ -60,6 +60,7 @@ WAYS_PHONE: Mapping[str, tuple[str, ...]] = {
     "wechat": ("h5", "qr"),
     "epay": ("page",),
 }
+WAYS_OTHERS = ("qr", "page", "wap", "h5")  # of a channel that we do not know, whatever it has of them
 
 
 class Desk:
@@ -106,7 +107,7 @@ class Desk:
             f"{name}.{method}"
             for name, channel in self.channels.items()
             if name not in down or len(down) == len(self.channels)
-            for method in wanted.get(name, ("qr",))
+            for method in wanted.get(name, WAYS_OTHERS)
             if method in channel.methods
         )
 
@@ -122,7 +123,8 @@ class Desk:
 
     async def check(self, request: PlaceRequest) -> None:
         """Refuse what placing would refuse, before the buyer confirms (R16)."""
-        await check_request(self.ctx, request)
+        checked = await check_request(self.ctx, request)
+        await check_stock(self.ctx, checked.product, checked.quantity)
         await self._require_number(request)
 
     async def _require_number(self, request: PlaceRequest) -> None:

@@ -17,7 +17,7 @@ from mingzhang.notices.couriers.base import Courier
 
 
 class Template(StrEnum):
-    """Which notice. Buyers: all but the last two; staff: those."""
+    """Which notice. Buyers: all but the last three; staff: those."""
 
     PAID = "paid"
     DELIVERED = "delivered"
@@ -27,6 +27,7 @@ class Template(StrEnum):
     NEEDS_BUYER = "needs_buyer"
     NEEDS_PERSON = "needs_person"
     KEY_ENDS = "key_ends"
+    STOCK_LOW = "stock_low"
 
 
 class Audience(StrEnum):

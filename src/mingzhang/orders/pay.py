@@ -14,7 +14,7 @@ from mingzhang.kit.errors import Kind, Problem
 from mingzhang.kit.ids import attempt_number, is_suspense_id, new_id, order_of_number, payment_number
 from mingzhang.ledger import postings
 from mingzhang.ledger.places import MISSING
-from mingzhang.orders.batch import DONE, Snapshot, Step, fact_parts, message_rows
+from mingzhang.orders.batch import DONE, NOT_PLAIN, Snapshot, Step, fact_parts, message_rows, step_row
 from mingzhang.orders.context import Context
 from mingzhang.orders.states import DISPATCH_MAX_S
 from mingzhang.orders.store import Order, Turn, open_turn
@@ -102,7 +102,7 @@ async def intend_payment(ctx: Context, order: Snapshot, channel: str, method: st
         key=f"open:{payment_no}:{new_id(now, ctx.rng)}",
         request_hash=evidence.request_hash(payment_no),
         order_id=order_id,
-        row=(order_id, payment_no, channel, method, due, now),
+        row=step_row(payment_no=payment_no, party=channel, value=method, due_at=due, at=now),
     )
     if (await ctx.batch.submit(step)).result != DONE:
         return await _intend_again(ctx, order_id, channel, method)
@@ -190,15 +190,18 @@ async def record_opening(ctx: Context, intent: Payment, answer: OpenAnswer) -> P
         kind="opened",
         key=f"opened:{intent.payment_no}:{new_id(now, ctx.rng)}",
         order_id=intent.order_id,
-        row=(intent.order_id, intent.payment_no, state, answer.url, answer.code),
+        row=step_row(payment_no=intent.payment_no, mark=state, value=answer.url, code=answer.code),
         evidence=message_rows(evidence_ids, answer.messages, now),
     )
-    stands = (await ctx.batch.submit(step)).result
+    done = (await ctx.batch.submit(step)).result == DONE
     if answer.outcome in {Outcome.UNKNOWN, Outcome.NOT_SENT}:
         raise Problem("channel_unavailable", Kind.UNAVAILABLE, answer.code)
-    if stands == "failed":
+    if not done:  # it is an intent no more: paid meanwhile, or this is the same answer once again
+        stands = await ctx.reader.payment(intent.order_id, intent.payment_no)
+        state = stands.state if stands is not None else NOT_PLAIN
+    if state == "failed":
         raise Problem("channel_refused", Kind.CONFLICT, answer.code)
-    payment = msgspec.structs.replace(intent, state=stands, url=answer.url)
+    payment = msgspec.structs.replace(intent, state=state, url=answer.url)
     ctx.reader.opened(payment)
     return payment
 
@@ -223,24 +226,22 @@ def _paid_step(
     evidence_id: str,
     now: datetime,
 ) -> Step:
-    confirm = now + timedelta(seconds=CONFIRM_S[0])
     return Step(
         kind="paid",
         key=key,
         request_hash=evidence.request_hash(evidence_id),
         order_id=order_id,
-        row=(
-            order_id,
-            channel,
-            transaction_id,
-            content["payment_no"],
-            content["amount_fen"],
-            content["buyer_mask"],
-            attempt_number(order_id, 1),
-            evidence_id,
-            confirm,
-            now + timedelta(seconds=DISPATCH_MAX_S),
-            now,
+        row=step_row(
+            payment_no=content["payment_no"],
+            attempt_no=attempt_number(order_id, 1),
+            evidence_id=evidence_id,
+            at=now,
+            due_at=now + timedelta(seconds=CONFIRM_S[0]),
+            until_at=now + timedelta(seconds=DISPATCH_MAX_S),
+            party=channel,
+            amount_fen=content["amount_fen"],
+            value=transaction_id,
+            mark=content["buyer_mask"],
         ),
     )
 

@@ -24,7 +24,7 @@ from mingzhang.ledger import postings
 from mingzhang.ledger.moves import Refused
 from mingzhang.ledger.places import RESERVED
 from mingzhang.orders import correct, route
-from mingzhang.orders.batch import DONE, Step, fact_parts, message_rows
+from mingzhang.orders.batch import DONE, Step, fact_parts, message_rows, step_row
 from mingzhang.orders.breaches import Late, note_breach
 from mingzhang.orders.context import Context
 from mingzhang.orders.states import CHOICE_MAX_S, MAXIMUM_S, PERSON_MAX_S
@@ -101,7 +101,7 @@ async def intend_supply(ctx: Context, order: Order, attempt: Attempt) -> Attempt
         key=f"send:{attempt.attempt_no}:{new_id(now, ctx.rng)}",
         request_hash=evidence.request_hash(attempt.attempt_no),
         order_id=order.order_id,
-        row=(order.order_id, attempt.attempt_no, deadline, ctx.lease_end(), now),
+        row=step_row(attempt_no=attempt.attempt_no, until_at=deadline, due_at=ctx.lease_end(), at=now),
     )
     if order.state != "paid" or (await ctx.batch.submit(step)).result != DONE:
         return None
@@ -228,15 +228,14 @@ async def hear(ctx: Context, attempt: Attempt, answer: SupplyAnswer) -> str | No
         kind="heard",
         key=f"heard:{evidence_ids[-1]}",
         order_id=attempt.order_id,
-        row=(
-            attempt.order_id,
-            attempt.attempt_no,
-            answer.code,
-            answer.supplier_order_id,
-            msgspec.json.encode(answer.feedback).decode(),
-            evidence_ids[-1],
-            due,
-            now,
+        row=step_row(
+            attempt_no=attempt.attempt_no,
+            evidence_id=evidence_ids[-1],
+            at=now,
+            due_at=due,
+            value=answer.supplier_order_id,
+            code=answer.code,
+            feedback=msgspec.json.encode(answer.feedback).decode(),
         ),
         evidence=message_rows(evidence_ids, answer.messages, now),
     )
@@ -255,16 +254,15 @@ async def learn_delivered(ctx: Context, attempt: Attempt, answer: SupplyAnswer) 
         key=fact.key,
         request_hash=evidence.request_hash(evidence_ids[-1]),
         order_id=attempt.order_id,
-        row=(
-            attempt.order_id,
-            attempt.attempt_no,
-            answer.cost_fen,
-            answer.code,
-            answer.supplier_order_id,
-            answer.serial,
-            msgspec.json.encode(answer.feedback).decode(),
-            evidence_ids[-1],
-            now,
+        row=step_row(
+            attempt_no=attempt.attempt_no,
+            evidence_id=evidence_ids[-1],
+            at=now,
+            amount_fen=answer.cost_fen,
+            value=answer.supplier_order_id,
+            mark=answer.serial,
+            code=answer.code,
+            feedback=msgspec.json.encode(answer.feedback).decode(),
         ),
         **fact_parts(fact, evidence_ids, answer.messages, now, ctx.soon()),
     )

@@ -529,6 +529,7 @@ NOTICE_TEMPLATES: Final[Mapping[str, str]] = {
     "needs_buyer": N_("请买家修改账号"),
     "needs_person": N_("需要人工"),
     "key_ends": N_("密钥或证书快到期"),
+    "stock_low": N_("卡密库存不足"),
 }
 NOTICE_AUDIENCES: Final[Mapping[str, str]] = {
     "buyer": N_("买家"),

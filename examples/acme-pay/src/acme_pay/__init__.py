@@ -1,0 +1,1 @@
+"""Acme Pay, a payment channel that does not exist: the worked example of docs/adapters.md."""

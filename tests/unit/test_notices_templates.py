@@ -42,6 +42,7 @@ def test_every_notice_has_its_words(template: Template, audience: Audience, lang
         Template.DELIVERED,
         Template.CHOICE_OPEN,
         Template.KEY_ENDS,
+        Template.STOCK_LOW,
     }
     bare = render(template, audience, language, Facts(order_id=FACTS.order_id), "明账店", words)
     assert all(bare)

@@ -198,6 +198,18 @@ async def _batches(it: Store) -> list[store.BatchRow]:
 
 
 @stock_app.command()
+def alarm(
+    product: Annotated[str, typer.Argument(help="the stock's product", show_default=False)],
+    at: Annotated[
+        int, typer.Option(help="at how many cards the shop is told; 0: never", min=0, max=10_000_000)
+    ],
+) -> None:
+    """Tell the shop, once, when a product's cards fall to a threshold."""
+    _run(lambda it: store.set_alarm(it.pool, product, at))
+    _say(f"done: the shop is told at {at} cards" if at else "done: nobody is told")
+
+
+@stock_app.command()
 def move(
     batch: BatchId,
     to: Annotated[str, typer.Option(help="the product to move them to")],

@@ -37,7 +37,7 @@ from mingzhang.orders import store as orders
 from mingzhang.orders.context import Context
 from mingzhang.orders.password import password_fits
 from mingzhang.orders.pay import NOBODY, Buyer
-from mingzhang.orders.place import Placed, PlaceRequest, check_request, place_order
+from mingzhang.orders.place import Placed, PlaceRequest, check_request, check_stock, place_order
 from mingzhang.orders.typical import TypicalTimes
 from mingzhang.payments.channels.base import Channel
 from mingzhang.staff.model import Member
@@ -123,7 +123,9 @@ class Desk:
 
     async def check(self, request: PlaceRequest) -> None:
         """Refuse what placing would refuse, before the buyer confirms (R16)."""
-        await check_request(self.ctx, request)
+        checked = await check_request(self.ctx, request)
+        await check_sale(self.ctx, checked.product, checked.quantity)
+        await check_stock(self.ctx, checked.product, checked.quantity)
         await self._require_number(request)
 
     async def _require_number(self, request: PlaceRequest) -> None:

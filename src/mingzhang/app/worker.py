@@ -10,6 +10,7 @@ import structlog
 
 from mingzhang.app import metrics
 from mingzhang.app.keys import watch_terms
+from mingzhang.app.stock_watch import watch_stock
 from mingzhang.app.wiring import APPLY
 from mingzhang.evidence import store as evidence
 from mingzhang.evidence.store import Waiting
@@ -116,11 +117,11 @@ class Worker:
         return taken + len(lists) + await self._do_chores() + await self._watch_suppliers()
 
     async def _do_chores(self) -> int:
-        """What is due once a day; the rows say when, this only looks seldom."""
+        """What is looked at seldom: keys once a day, as their row says, and stock that has become low."""
         if time.monotonic() - self._chores_looked < CHORES_REAL_S:
             return 0
         self._chores_looked = time.monotonic()
-        return await watch_terms(self._ctx)
+        return await watch_terms(self._ctx) + await watch_stock(self._ctx)
 
     async def _watch_suppliers(self) -> int:
         """Visit the suppliers whose balance and figures are due."""

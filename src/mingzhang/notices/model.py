@@ -29,6 +29,7 @@ class Template(StrEnum):
     PREFUND_LOW = "prefund_low"
     PREFUND_STOP = "prefund_stop"
     KEY_ENDS = "key_ends"
+    STOCK_LOW = "stock_low"
 
 
 class Audience(StrEnum):

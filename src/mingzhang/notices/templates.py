@@ -24,6 +24,7 @@ AUDIENCES: Final[dict[Template, tuple[Audience, ...]]] = {
     Template.PREFUND_LOW: (Audience.STAFF, Audience.SHOP),
     Template.PREFUND_STOP: (Audience.STAFF, Audience.SHOP),
     Template.KEY_ENDS: (Audience.STAFF, Audience.SHOP),
+    Template.STOCK_LOW: (Audience.STAFF, Audience.SHOP),
 }
 
 Words = tuple[str, str]
@@ -134,6 +135,14 @@ SHOP: Final[dict[tuple[Template, str], Words]] = {
         "A key or certificate ends soon: {order}",
         "{order} is valid until {until} (Beijing time).\nAfter that the channel's notifies and answers cannot be "
         "verified: replace it in time; old and new may be in force together.",
+    ),
+    (Template.STOCK_LOW, "zh"): (
+        "卡密库存不足:{order}",
+        "库存商品 {order} 可售只剩 {title} 张。\n卖完即停售,已付款的订单不受影响。",
+    ),
+    (Template.STOCK_LOW, "en"): (
+        "Card stock is low: {order}",
+        "{title} cards of {order} are left.\nAt none the sale stops; orders that are paid are not affected.",
     ),
 }
 

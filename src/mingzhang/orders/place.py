@@ -7,14 +7,15 @@ import msgspec
 
 from mingzhang.catalogue.accounts import clean_contact, mask
 from mingzhang.catalogue.fields import clean_values, fields_of, mask_values, pack_values
-from mingzhang.catalogue.store import Product, Rules
+from mingzhang.catalogue.store import Product, Rules, list_routes
+from mingzhang.fulfilment.suppliers.base import CountsStock
 from mingzhang.kit.errors import Kind, Problem
 from mingzhang.kit.ids import new_order_id
 from mingzhang.kit.vault import Vault
 from mingzhang.orders.batch import Snapshot, Step
 from mingzhang.orders.context import Context
 from mingzhang.orders.password import check_password, keep_password
-from mingzhang.orders.sourcing import sale_closure, sale_paused
+from mingzhang.orders.sourcing import check_sale
 from mingzhang.orders.states import PAYMENT_WINDOW_S
 from mingzhang.orders.store import SQL
 
@@ -54,14 +55,11 @@ class _Checked(msgspec.Struct, frozen=True):
 
 
 async def check_request(ctx: Context, request: PlaceRequest) -> _Checked:
-    """Ordered refusals: unknown_product, bad_quantity, sale_paused, bad_account, bad_password, bad_contact."""
+    """Ordered refusals: unknown_product, bad_quantity, bad_account, bad_password, bad_contact."""
     product, rules = await ctx.catalogue.product(request.product_id, ctx.now())
     if not product.sells(request.quantity):
         bounds = {"min": product.min_quantity, "max": product.max_quantity, "step": product.step_quantity}
         raise Problem("bad_quantity", Kind.INVALID, params={"field": "quantity", **bounds})
-    closure = await sale_closure(ctx, product, request.quantity)
-    if closure is not None:
-        raise sale_paused(closure)
     values = clean_values(product.account_template, product.fields, request.account, request.fields)
     shown = mask_values(fields_of(product.account_template, product.fields), values)
     if request.query_password:
@@ -81,6 +79,24 @@ def _digest(vault: Vault, request: PlaceRequest) -> bytes:
     return hashlib.sha256(msgspec.json.encode(request)).digest()
 
 
+async def check_stock(ctx: Context, product: Product, quantity: int) -> None:
+    """Sale stops when own stock is the only source and has too little left: Problem `sold_out` (F8).
+
+    Unpaid orders hold none of it (decision 0006): whoever placed before may still pay, and has his money back when
+    the cards are gone by then.
+    """
+    supplier: object = ctx.suppliers.get(product.supplier)
+    if not isinstance(supplier, CountsStock):
+        return
+    left = await supplier.left(product.supplier_product)
+    if left is None or left >= quantity:
+        return
+    async with ctx.pool.acquire() as conn:
+        further = await list_routes(conn, product.product_id)
+    if not any(route.supplier in ctx.suppliers for route in further):
+        raise Problem("sold_out", Kind.CONFLICT, params={"field": "quantity", "left": left})
+
+
 async def place_order(ctx: Context, client: str, key: str, request: PlaceRequest, *, buckets: int) -> Placed:
     """Place once per (client, key). The same key with other input raises `key_reused`.
 
@@ -90,12 +106,14 @@ async def place_order(ctx: Context, client: str, key: str, request: PlaceRequest
         raise Problem("bad_idempotency_key", Kind.INVALID)
     digest = _digest(ctx.vault, request)
     now, bucket = ctx.now(), ctx.rng.randrange(buckets)
+    checked = await check_request(ctx, request)
     try:
-        checked = await check_request(ctx, request)
-    except Problem as problem:
-        if problem.code != "sale_paused":
-            raise
-        return await _placed_before(ctx, client, key, digest, problem)
+        await check_sale(ctx, checked.product, checked.quantity)
+        await check_stock(ctx, checked.product, checked.quantity)
+    except Problem:
+        async with ctx.pool.acquire() as conn:
+            if await conn.fetchval(SQL.find_placement, client, key) is None:
+                raise  # a repetition is answered as before, whatever is left by now
     order_id = new_order_id(bucket, now, ctx.rng)
     placement = (client, key, digest, bucket, order_id, now)
     done = await ctx.batch.submit(_step(ctx.vault, now, order_id, checked, placement))
@@ -116,15 +134,6 @@ async def place_order(ctx: Context, client: str, key: str, request: PlaceRequest
     if request.query_password:
         await keep_password(ctx, order_id, request.query_password)
     return Placed(order_id=order_id, token=ctx.vault.token(order_id), repeated=repeated)
-
-
-async def _placed_before(ctx: Context, client: str, key: str, digest: bytes, refusal: Problem) -> Placed:
-    """A retry of what was placed before the sale was paused gets its order; anything else the refusal."""
-    async with ctx.pool.acquire() as conn:
-        row = await conn.fetchrow(SQL.read_placement, client, key)
-    if row is None or row["request_hash"] != digest or await ctx.reader.order(row["order_id"]) is None:
-        raise refusal
-    return Placed(order_id=row["order_id"], token=ctx.vault.token(row["order_id"]), repeated=True)
 
 
 def _step(

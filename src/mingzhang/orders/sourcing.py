@@ -88,12 +88,15 @@ async def sale_closure(ctx: Context, product: Product, quantity: int = 1) -> Clo
     return closed_to_sale(options_of(first, sources, quantity), product.product_id, look)
 
 
-def sale_paused(closure: Closure) -> Problem:
-    """The refusal of an order, with the reason and, where it is known, the end."""
+async def check_sale(ctx: Context, product: Product, quantity: int) -> None:
+    """Raise `sale_paused`, with the reason and, where it is known, the end."""
+    closure = await sale_closure(ctx, product, quantity)
+    if closure is None:
+        return
     params: dict[str, str | int] = {"reason": closure.why}
     if closure.until is not None:
         params["until"] = _iso(closure.until)
-    return Problem("sale_paused", Kind.CONFLICT, closure.why, params)
+    raise Problem("sale_paused", Kind.CONFLICT, closure.why, params)
 
 
 def _iso(at: datetime) -> str:

@@ -3,10 +3,6 @@
 -- result. What they leave to be told is noted in the same transaction.
 SELECT step_result, step_keys FROM apply_batch($1, $2, $3, $4, $5, $6, $7::place_step[], $8::order_step[])
 
--- name: read_placement
--- What an earlier request under the same key fixed.
-SELECT order_id, request_hash FROM placement WHERE client = $1 AND key = $2
-
 -- name: ensure_bucket
 -- Have workers look into a bucket in which no order was placed yet.
 INSERT INTO bucket (bucket, opened_at) VALUES ($1, $2) ON CONFLICT (bucket) DO NOTHING
@@ -14,6 +10,10 @@ INSERT INTO bucket (bucket, opened_at) VALUES ($1, $2) ON CONFLICT (bucket) DO N
 -- name: list_buckets
 -- Every bucket ever used.
 SELECT bucket FROM bucket ORDER BY bucket
+
+-- name: find_placement
+-- Which order a client's key fixed, if any.
+SELECT order_id FROM placement WHERE client = $1 AND key = $2
 
 -- name: lock_order
 -- Take the order's lock: nothing is posted or changed without it.

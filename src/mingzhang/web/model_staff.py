@@ -6,7 +6,7 @@ from datetime import datetime
 
 import msgspec
 
-from mingzhang.web.model import OrderPage
+from mingzhang.web.model import OrderPage, TimelineItem
 
 
 class NoticeRow(msgspec.Struct, frozen=True, kw_only=True):
@@ -94,6 +94,30 @@ class ApprovalRow(msgspec.Struct, frozen=True, kw_only=True):
     expires_at: datetime
     may_decide: bool
     may_withdraw: bool
+
+
+class MissedRow(msgspec.Struct, frozen=True, kw_only=True):
+    """A deadline that passed: who let it, and who was next."""
+
+    deadline_at: datetime
+    late_actor: str
+    next_actor: str
+
+
+class SuspensePage(msgspec.Struct, frozen=True, kw_only=True):
+    """One item put aside: whole trade, trail with its evidence, money by place (fen), missed deadlines, decisions."""
+
+    row: SuspenseRow
+    transaction_id: str
+    payment_no: str
+    trade_fen: int
+    known_at: datetime
+    trail: tuple[TimelineItem, ...]
+    places: tuple[tuple[str, int], ...]
+    missed: tuple[MissedRow, ...]
+    approvals: tuple[ApprovalRow, ...]
+    may_send_back: bool
+    may_see_amounts: bool
 
 
 class StaffOrder(msgspec.Struct, frozen=True, kw_only=True):

@@ -14,6 +14,7 @@ from typing import Final
 
 from jinja2 import Environment, PackageLoader, StrictUndefined
 
+from mingzhang.staff.rights import MEANING
 from mingzhang.web import money, words
 from mingzhang.web.i18n import translations
 from mingzhang.web.model import BookRow, DemoSummary, OrderPage, ProductCard, ShopInfo, WorkItem
@@ -165,8 +166,10 @@ def find_order_page(
 
 
 def error_page(code: str, params: Mapping[str, str | int], lang: str, shop: ShopInfo = SHOP) -> str:
-    """A refusal in words, and what to do next."""
-    return render("error.html", lang, shop=shop, code=code, params=params, advice=advice(code))
+    """A refusal in words, and what to do next; of a missing right, which one."""
+    means = {right.value: said for right, said in MEANING.items()}
+    right = means.get(str(params.get("right", "")), ("", ""))[0 if lang == "zh" else 1]
+    return render("error.html", lang, shop=shop, code=code, params=params, advice=advice(code), right=right)
 
 
 def api_docs_page(lang: str, shop: ShopInfo = SHOP) -> str:

@@ -553,6 +553,7 @@ NOTICE_TEMPLATES: Final[Mapping[str, str]] = {
     "prefund_low": N_("预存款告警"),
     "prefund_stop": N_("预存款即将用完"),
     "key_ends": N_("密钥或证书快到期"),
+    "stock_low": N_("卡密库存不足"),
 }
 NOTICE_AUDIENCES: Final[Mapping[str, str]] = {
     "buyer": N_("买家"),

@@ -70,6 +70,29 @@ FROM card_line l LEFT JOIN (
   FROM card_shelf WHERE NOT sold_out GROUP BY product) s ON s.product = l.product
 ORDER BY l.product
 
+-- name: read_left
+-- How many cards of a product may be sold; null for one whose codes are sold again and again.
+SELECT CASE WHEN coalesce(bool_or(reusable), false) THEN NULL ELSE coalesce(sum(available), 0)::bigint END FROM card_shelf
+WHERE product = $1 AND NOT sold_out AND (expires_at IS NULL OR expires_at > $2)
+
+-- name: set_alarm
+-- At how many cards the shop is told (0: never); it is told anew when it is that low already.
+UPDATE card_line SET low_at = $2, low_since = NULL WHERE product = $1 RETURNING product
+
+-- name: list_crossings
+-- Products whose stock has fallen to the threshold and nobody was told, or that have more again.
+SELECT l.product, coalesce(s.available, 0)::bigint AS available, l.low_since IS NULL AS low
+FROM card_line l LEFT JOIN (
+  SELECT product, sum(available) AS available FROM card_shelf
+  WHERE NOT sold_out AND (expires_at IS NULL OR expires_at > $1) GROUP BY product) s ON s.product = l.product
+WHERE NOT l.reusable AND (l.low_at > 0 OR l.low_since IS NOT NULL)
+  AND (l.low_at > 0 AND coalesce(s.available, 0) <= l.low_at) = (l.low_since IS NULL)
+ORDER BY l.product LIMIT 100
+
+-- name: set_low
+-- The crossing is told, once; or it is over (null).
+UPDATE card_line SET low_since = $2 WHERE product = $1 AND (low_since IS NULL) = ($2::timestamptz IS NOT NULL) RETURNING product
+
 -- name: list_batches
 -- The newest batches, with what is left of each.
 SELECT b.batch_id, b.product, s.available, b.cards, b.skipped, b.unit_cost_fen, b.expires_at, b.reusable, b.source, b.added_by,

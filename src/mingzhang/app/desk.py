@@ -38,6 +38,7 @@ from mingzhang.orders.context import Context
 from mingzhang.orders.password import password_fits
 from mingzhang.orders.pay import NOBODY, Buyer
 from mingzhang.orders.place import Placed, PlaceRequest, check_request, check_stock, place_order
+from mingzhang.orders.sourcing import check_sale
 from mingzhang.orders.typical import TypicalTimes
 from mingzhang.payments.channels.base import Channel
 from mingzhang.staff.model import Member

@@ -428,6 +428,9 @@ TEMPLATES: Final[Mapping[str, str]] = {
     "qq": N_("充值 QQ 号"),
     "steam64": N_("SteamID64"),
     "game_id": N_("游戏账号 ID"),
+    "email": N_("充值邮箱账号"),
+    "region": N_("大区"),
+    "server": N_("服务器"),
     "none": N_("无需账号"),
 }
 TEMPLATE_HINTS: Final[Mapping[str, str]] = {
@@ -435,11 +438,30 @@ TEMPLATE_HINTS: Final[Mapping[str, str]] = {
     "qq": N_("5–11 位数字，不以 0 开头"),
     "steam64": N_("17 位数字，以 7656119 开头"),
     "game_id": N_("请在游戏内“个人资料”里复制"),
+    "email": N_("登录该服务用的邮箱"),
+    "region": N_("请按游戏登录界面填写"),
+    "server": N_("请按游戏登录界面填写"),
 }
 TEMPLATE_GENERAL: Final = N_("充值账号")
 # Fields beside the account, where the product gives them no label of its own.
 FIELD_NAMES: Final[Mapping[str, str]] = {"region": N_("区"), "server": N_("服务器")}
 FIELD_GENERAL: Final = N_("补充信息")
+
+# Where a large amount is better bought (R46), where the product itself names nothing. Key: kind or field kind.
+OFFICIAL: Final[Mapping[str, str]] = {
+    "phone_cn": N_("运营商官方渠道（中国移动 / 联通 / 电信 / 广电 App，或 10086、10010、10000、10099）"),
+    "qq": N_("腾讯官方充值中心"),
+    "steam64": N_("Steam 官方商店"),
+}
+OFFICIAL_GENERAL: Final = N_("该商品的官方充值渠道")
+LISTING_RULES: Final[Mapping[str, str]] = {
+    "instant_arrival": N_("承诺了秒到账、立即到账"),
+    "high_return": N_("承诺了低价高返、充值返利"),
+    "certain_success": N_("承诺了百分百到账、永不失败"),
+    "hidden_source": N_("声称内部渠道或绕过风控"),
+    "earnings": N_("承诺了赚钱"),
+    "below_floor": N_("价格低于下限"),
+}
 
 REFUND_STATES: Final[Mapping[str, str]] = {
     "ready": N_("准备退款"),

@@ -99,6 +99,8 @@ FIELD_ERRORS: Final[Mapping[str, str]] = {
     "sold_out": N_("库存不够了：请减少数量，或等补货"),
     "method_invalid": N_("请选择付款方式"),
     "choice_missing": N_("请选择一项"),
+    "import_refused": N_("没有改动：有内容不符合要求"),
+    "catalogue_changed": N_("商品又变了，请重新看一遍"),
     "password_invalid": N_("查询密码要 6–64 位，不能太简单，也不能和账号或联系方式相同"),
     "number_empty": N_("这个号码是空号，请检查"),
     "number_suspended": N_("这个号码已停机，充值可能失败；请先恢复使用或换一个号码"),

@@ -60,6 +60,10 @@ TABLES: Final[Mapping[str, tuple[Mapping[str, str], str]]] = {
     "claim_answer": (words.CLAIM_ANSWERS, words.GENERAL),
     "outcome": (words.OUTCOMES, words.GENERAL),
     "field_error": (FIELD_ERRORS, FIELD_OTHER),
+    "column": (words.CATALOGUE_COLUMNS, words.GENERAL),
+    "column_group": (words.CATALOGUE_GROUPS, words.GENERAL),
+    "catalogue_fault": (words.CATALOGUE_FAULTS, FIELD_OTHER),
+    "import_outcome": (words.IMPORT_OUTCOMES, words.GENERAL),
     "official": (words.OFFICIAL, words.OFFICIAL_GENERAL),
     "listing_rule": (words.LISTING_RULES, words.GENERAL),
 }

@@ -46,7 +46,7 @@ async def upload(
     for key, text in {"csrf": me.csrf, **fields}.items():
         form.add_field(key, text)
     if file:
-        form.add_field(name, file, filename="file", content_type="application/octet-stream")
+        form.add_field(name, io.BytesIO(file), filename="file", content_type="application/octet-stream")
     async with me.session.post(house.url + path, data=form, allow_redirects=False) as answer:
         return answer.status, await answer.text()
 

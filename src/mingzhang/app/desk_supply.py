@@ -24,7 +24,8 @@ from mingzhang.orders import sourcing
 from mingzhang.orders.context import Context
 from mingzhang.staff import record
 from mingzhang.staff.model import Member
-from mingzhang.web.model import ClosedNote, ProductCard
+from mingzhang.web.model import ProductCard
+from mingzhang.web.model_shop import ClosedNote, Front
 from mingzhang.web.model_staff import PauseRow, RoutingRow, SupplierRow, SupplyBoard
 
 TIME_LENGTH: Final = len("2026-01-02T03:04")
@@ -36,9 +37,8 @@ async def with_closure(ctx: Context, card: ProductCard) -> ProductCard:
     if sources.product is None:
         return card
     look = await sourcing.outlook(ctx, sources)
-    closure = await sourcing.sale_closure(ctx, sources.product)
-    if closure is not None:
-        closed = ClosedNote(why=closure.why, until=closure.until, note=closure.note)
+    closed = await _closed(ctx, card.product_id)
+    if closed is not None:
         return msgspec.structs.replace(card, closed=closed)
     suppliers = {sources.product.supplier, *(route.supplier for route in sources.routes)}
     coming = next_window(suppliers, card.product_id, look)
@@ -46,6 +46,24 @@ async def with_closure(ctx: Context, card: ProductCard) -> ProductCard:
         return card
     planned = ClosedNote(why=coming.cause, since=coming.starts_at, until=coming.ends_at, note=coming.note)
     return msgspec.structs.replace(card, planned=planned)
+
+
+async def with_closures(ctx: Context, front: Front) -> Front:
+    """The front with what is not sold now; a family only when none of its variants is."""
+    items = []
+    for item in front.items:
+        products = [choice.product_id for choice in item.choices] or [item.product_id]
+        closed = [await _closed(ctx, product_id) for product_id in products]
+        items.append(msgspec.structs.replace(item, closed=closed[0]) if all(closed) else item)
+    return msgspec.structs.replace(front, items=tuple(items))
+
+
+async def _closed(ctx: Context, product_id: str) -> ClosedNote | None:
+    sources = await ctx.catalogue.sources(product_id, ctx.now())
+    if sources.product is None:
+        return None
+    closure = await sourcing.sale_closure(ctx, sources.product)
+    return ClosedNote(why=closure.why, until=closure.until, note=closure.note) if closure else None
 
 
 async def read_board(ctx: Context) -> SupplyBoard:

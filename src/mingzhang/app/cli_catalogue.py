@@ -20,9 +20,10 @@ from rich.table import Table
 from mingzhang.app.here import settings_here
 from mingzhang.catalogue import change, store
 from mingzhang.catalogue.cells import COLUMNS, to_cells, write_money, write_span
-from mingzhang.catalogue.change import Author, Line, Plan
+from mingzhang.catalogue.change import Author, Line
 from mingzhang.catalogue.listing import check_listing
 from mingzhang.catalogue.model import Category, ChangeLine, Listing
+from mingzhang.catalogue.plan import Plan
 from mingzhang.catalogue.sheet import FILE_BYTES_MAX, read_sheet, write_csv, write_xlsx
 from mingzhang.kit.beijing import write_beijing
 from mingzhang.kit.clock import clock_from_spec

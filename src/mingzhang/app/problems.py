@@ -42,6 +42,8 @@ _FIELD_CODES: Final[Mapping[str, tuple[str, str]]] = {
     "sold_out": ("quantity", "sold_out"),
     "bad_contact": ("contact", "contact_invalid"),
     "bad_method": ("method", "method_invalid"),
+    "bad_password": ("query_password", "password_invalid"),
+    "account_differs": ("account_again", "account_differs"),
 }
 
 

@@ -37,6 +37,7 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     buckets: int = 1
     shop_name: str = "明账演示店"
     support: str = ""
+    large_amount_fen: int = 50_000  # from here on the official channel is named before paying (R46); 0: never
     demo: bool = False
     adapters: Mapping[str, str] = {}  # every other MINGZHANG_ setting: channels and suppliers read theirs
     notices_path: str = ""  # a TOML file: couriers and routes; empty: nobody is told anything
@@ -116,6 +117,8 @@ def _check(settings: Settings) -> None:
     for name in ("port", "worker_port"):
         if not 0 <= getattr(settings, name) <= 65_535:
             raise _invalid(name, "must be a port number")
+    if settings.large_amount_fen < 0:
+        raise _invalid("large_amount_fen", "must be 0 (never) or more")
     if settings.buckets < 1:
         raise _invalid("buckets", "must be at least 1")
     if not 0 < settings.call_timeout_s <= 60:

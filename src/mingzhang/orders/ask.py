@@ -8,12 +8,13 @@ from mingzhang.kit.database import transaction
 from mingzhang.ledger import postings
 from mingzhang.ledger.places import CHANNEL, RESERVED, Account, O, attempt_party
 from mingzhang.orders.context import Context
+from mingzhang.orders.freeze import freeze, unfreeze
 from mingzhang.orders.pay import paid_fact
 from mingzhang.orders.states import PERSON_MAX_S
 from mingzhang.orders.store import Turn, open_turn
 from mingzhang.orders.suspense import open_item
 from mingzhang.payments import store as payments
-from mingzhang.payments.channels.base import AsksByTransaction, Channel, TradeAnswer, TradeState
+from mingzhang.payments.channels.base import FROZEN, AsksByTransaction, Channel, TradeAnswer, TradeState
 from mingzhang.payments.policy import Case
 from mingzhang.payments.schedule import ASK_MAX_S, CONFIRM_MAX_S, CONFIRM_S, UNANSWERED_S, next_question
 from mingzhang.payments.store import Item, Payment, list_items, read_payment
@@ -139,13 +140,16 @@ async def _confirm(turn: Turn, payment: Payment, answer: TradeAnswer, evidence_i
         if state == "paid":
             state = "contradicted"
             await _contradict(turn, payment, evidence_id)
-    elif answer.state is TradeState.UNKNOWN:
+    elif answer.state is TradeState.UNKNOWN or answer.code == FROZEN:
+        if answer.code == FROZEN and state == "paid":
+            await freeze(turn, payment.channel, evidence_id)
         latest = (payment.paid_at or turn.now) + timedelta(seconds=CONFIRM_MAX_S)
         due = min(turn.now + timedelta(seconds=CONFIRM_S[min(payment.asked, len(CONFIRM_S) - 1)]), latest)
         if payment.next_actor == "person":
             due = latest = payment.deadline_at or latest
     elif answer.state is TradeState.PAID and state == "paid":
         turn.event("paid_confirmed", evidence_id, channel=payment.channel)
+        await unfreeze(turn, payment.channel, evidence_id)
     await turn.conn.execute(
         payments.SQL.set_asked,
         payment.bucket,

@@ -25,7 +25,7 @@ WEB = Path(next(iter(mingzhang.web.__path__)))
 HAN = re.compile(r"[\u4e00-\u9fff]")
 EVENT_KINDS = (
     "placed payment_opened payment_asked payment_hint payment_forged paid paid_confirmed "
-    "paid_late payment_contradicted payment_closed expired dispatched sent "
+    "paid_late payment_contradicted payment_frozen payment_unfrozen payment_closed expired dispatched sent "
     "supplier_processing supplier_unknown supplier_asked supplier_hint delivered "
     "cards_issued supplier_refused supplier_reversed late_success refund_asked refund_sent "
     "refund_accepted refund_unknown refund_arrived refund_refused refund_waiting_float "

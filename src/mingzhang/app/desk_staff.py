@@ -86,7 +86,7 @@ def _handed_work(row: asyncpg.Record) -> WorkItem:
         order_id=subject if is_order_id(subject) else "",
         kind=row["kind"],
         state=row["state"],
-        reason="deadline_missed",
+        reason=row["reason"],
         amount_fen=row["amount_fen"],
         holder=row["holder"],
         next_actor="person",

@@ -460,7 +460,7 @@ async def read_codes(conn: asyncpg.Connection, vault: Vault, order: Order) -> tu
     rows = await conn.fetch(FULFILMENT.list_cards, order.bucket, order.order_id)
     cards = []
     for row in rows:
-        number, _, password = vault.open(row["card_enc"]).partition("\n")
+        number, _, password = vault.open_card(row["card_enc"]).partition("\n")
         cards.append((number, password))
     return tuple(cards)
 

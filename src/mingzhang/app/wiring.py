@@ -36,7 +36,7 @@ def build_context(settings: Settings, pool: asyncpg.Pool, http: Outbound) -> Con
     """Everything the use cases need, from the settings of this installation."""
     clock = clock_from_spec(settings.clock)
     crash_point = crash_point_from_env(os.environ)
-    vault = Vault(settings.secret_key)
+    vault = Vault(settings.secret_key, settings.card_keys)
     adapters = Adapters(settings, http, clock, Inner(pool=pool, vault=vault, crash_point=crash_point))
     return Context(
         pool=pool,

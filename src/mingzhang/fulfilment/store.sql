@@ -109,8 +109,24 @@ RETURNING attempt_no AS watched_no
 
 -- name: insert_card
 -- A card code for its buyer, encrypted.
-INSERT INTO delivered_card (bucket, order_id, attempt_no, n, card_enc, card_hash, delivered_at)
-VALUES ($1, $2, $3, $4, $5, $6, $7) ON CONFLICT DO NOTHING
+INSERT INTO delivered_card (bucket, order_id, attempt_no, n, card_enc, card_hash, delivered_at, key_no)
+VALUES ($1, $2, $3, $4, $5, $6, $7, $8) ON CONFLICT DO NOTHING
+
+-- name: count_under_other_keys
+-- How many delivered codes are sealed with another key than this.
+SELECT count(*) FROM delivered_card WHERE key_no <> $1
+
+-- name: list_under_other_keys
+-- The next delivered codes after that one that are sealed with another key than this.
+SELECT bucket, order_id, attempt_no, n, card_enc, card_hash FROM delivered_card
+WHERE key_no <> $1 AND (bucket, order_id, attempt_no, n) > ($2, $3, $4, $5)
+ORDER BY bucket, order_id, attempt_no, n LIMIT $6
+
+-- name: seal_anew
+-- The same codes, sealed with another key.
+UPDATE delivered_card d SET card_enc = t.card_enc, key_no = $6
+FROM unnest($1::int[], $2::text[], $3::text[], $4::int[], $5::bytea[]) AS t(bucket, order_id, attempt_no, n, card_enc)
+WHERE d.bucket = t.bucket AND d.order_id = t.order_id AND d.attempt_no = t.attempt_no AND d.n = t.n
 
 -- name: insert_view
 -- The codes of an order are shown to somebody.

@@ -312,7 +312,7 @@ def _last_word(attempt: Attempt, answer: SupplyAnswer) -> Fact:
 async def _state_last_word(
     ctx: Context, turn: Turn, attempt: Attempt, answer: SupplyAnswer, evidence_id: str
 ) -> None:
-    cards = [ctx.vault.seal(f"{card.number}\n{card.password}").hex() for card in answer.cards]
+    cards = [ctx.vault.seal_card(f"{card.number}\n{card.password}").hex() for card in answer.cards]
     if await evidence.state_fact(turn.conn, _last_word(attempt, answer), evidence_id, turn.now) != "new":
         return
     for n, sealed in enumerate(cards, start=1):
@@ -326,6 +326,7 @@ async def _state_last_word(
             bytes.fromhex(sealed),
             digest,
             turn.now,
+            ctx.vault.card_key_no,
         )
 
 

@@ -221,7 +221,7 @@ class CardStock:
         )
 
     def _open(self, card_enc: bytes) -> Card:
-        number, _, password = self._vault.open(card_enc).partition("\n")
+        number, _, password = self._vault.open_card(card_enc).partition("\n")
         return Card(number, password)
 
     def _unclaimed(self, attempt_no: str, code: str, state: SupplyState) -> SupplyAnswer:

@@ -28,6 +28,7 @@ OCCASIONS: Final[dict[str, Template]] = {
     "claim_needs_person": Template.NEEDS_PERSON,
     "refund_refused": Template.NEEDS_PERSON,
     "payment_contradicted": Template.NEEDS_PERSON,
+    "payment_frozen": Template.NEEDS_PERSON,
     "deadline_missed": Template.NEEDS_PERSON,
     "refund_abnormal": Template.NEEDS_PERSON,
 }

@@ -16,11 +16,12 @@ from mingzhang.ledger import postings
 from mingzhang.ledger.places import MISSING
 from mingzhang.orders.batch import DONE, NOT_PLAIN, Snapshot, Step, fact_parts, message_rows, step_row
 from mingzhang.orders.context import Context
+from mingzhang.orders.freeze import freeze
 from mingzhang.orders.states import DISPATCH_MAX_S
 from mingzhang.orders.store import Order, Turn, open_turn
 from mingzhang.orders.suspense import suspend, suspend_unknown
 from mingzhang.payments import store as payments
-from mingzhang.payments.channels.base import Notify, OpenAnswer, Outcome, PaymentRequest, TradeAnswer
+from mingzhang.payments.channels.base import FROZEN, Notify, OpenAnswer, Outcome, PaymentRequest, TradeAnswer
 from mingzhang.payments.policy import Placed, Standing, Then, place_money
 from mingzhang.payments.schedule import CONFIRM_S, next_question
 from mingzhang.payments.store import Payment, list_payments, read_payment
@@ -258,6 +259,7 @@ def paid_fact(payment: Payment, said: Notify | TradeAnswer) -> Fact:
             "amount_fen": said.amount_fen,
             "buyer_mask": said.buyer_mask,
         },
+        details={"frozen": True} if isinstance(said, TradeAnswer) and said.code == FROZEN else {},
         numbers=(("transaction", said.transaction_id),),
     )
 
@@ -272,7 +274,7 @@ async def apply_paid(ctx: Context, waiting: Waiting) -> None:
     plain = _paid_step(
         waiting.subject, waiting.key, waiting.external_id, waiting.party, content, waiting.evidence_id, now
     )
-    if (await ctx.batch.submit(plain)).result == DONE:
+    if not _is_frozen(waiting) and (await ctx.batch.submit(plain)).result == DONE:
         return
     price_stands = await _price_stands(ctx, waiting.subject)
     async with transaction(ctx.pool) as conn:
@@ -293,6 +295,11 @@ async def _apply_unknown(ctx: Context, waiting: Waiting) -> None:
     async with transaction(ctx.pool) as conn:
         if await evidence.begin(conn, waiting, ctx.now()):
             await suspend_unknown(conn, ctx.now(), waiting)
+
+
+def _is_frozen(waiting: Waiting) -> bool:
+    """Whether the channel said, with the payment, that it froze it (row 21)."""
+    return bool(waiting.content.get("details", {}).get("frozen"))
 
 
 async def _mark_paid(turn: Turn, waiting: Waiting) -> None:
@@ -349,6 +356,9 @@ async def _book_payment(ctx: Context, turn: Turn, waiting: Waiting, placed: Plac
     order.paid_at = now
     deadline = now + timedelta(seconds=DISPATCH_MAX_S)
     turn.move("paid", holder="channel", next_actor="shop", deadline_at=deadline)
+    if _is_frozen(waiting):
+        await freeze(turn, waiting.party, waiting.evidence_id)
+        return
     if placed.order_then is not Then.DELIVER:
         await ctx.start_refund(turn, "no_longer_sold", waiting.evidence_id)
         return

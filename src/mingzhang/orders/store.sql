@@ -11,6 +11,10 @@ INSERT INTO bucket (bucket, opened_at) VALUES ($1, $2) ON CONFLICT (bucket) DO N
 -- Every bucket ever used.
 SELECT bucket FROM bucket ORDER BY bucket
 
+-- name: find_placement
+-- Which order a client's key fixed, if any.
+SELECT order_id FROM placement WHERE client = $1 AND key = $2
+
 -- name: lock_order
 -- Take the order's lock: nothing is posted or changed without it.
 SELECT * FROM orders WHERE bucket = $1 AND order_id = $2 FOR UPDATE

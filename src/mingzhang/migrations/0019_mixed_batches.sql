@@ -1,4 +1,4 @@
--- The steps every order takes, many orders and all kinds of step in one call (decision 0012). What costs in a call is
+-- The steps every order takes, many orders and all kinds of step in one call (decision 0014). What costs in a call is
 -- mostly its statements: so each table is written by one statement for all kinds, and the usual case asks nothing twice.
 -- Replaces the functions of 0003 and 0014; what they write is the same.
 

@@ -28,7 +28,7 @@ from mingzhang.kit.errors import Kind, Problem
 from mingzhang.orders.place import PlaceRequest
 from mingzhang.web import pages
 
-FIELDS: Final = ("account", "quantity", "contact", "method", "idempotency_key")
+FIELDS: Final = ("account", "quantity", "contact", "method", "idempotency_key", "again")
 CLIENT: Final = "web"
 KEY_LENGTHS: Final = range(8, 65)
 # Answers that must not tell an unknown number from a wrong contact (F12).
@@ -78,7 +78,7 @@ async def product_step(request: AnyRequest, product_id: FromPath[str]) -> Respon
         way_of(desk_of(request), form["method"])
         asked = _asked(_plain(product_id), form, language(request))
         if fields.get("step") == "place":
-            return await _place(request, asked, form)
+            return await _place_or_ask(request, asked, form)
         return await _confirm(request, asked, form)
     except Problem as problem:
         error = field_error(problem)
@@ -97,6 +97,7 @@ def _asked(product_id: str, form: Mapping[str, str], lang: str) -> PlaceRequest:
         account=form["account"].strip(),
         contact=form["contact"].strip(),
         language="en" if lang == "en" else "zh",
+        again=form["again"] == "1",
     )
 
 
@@ -109,6 +110,16 @@ async def _confirm(request: AnyRequest, asked: PlaceRequest, form: Mapping[str, 
         product, shop_of(desk), lang, form, {}, confirm=True, rules_text=text, rule_version=version
     )
     return page(request, html)
+
+
+async def _place_or_ask(request: AnyRequest, asked: PlaceRequest, form: Mapping[str, str]) -> Response[Any]:
+    """再下一单?: the same account and product a moment ago; the page asks once more (R22)."""
+    try:
+        return await _place(request, asked, form)
+    except Problem as problem:
+        if problem.code != "repeat_purchase":
+            raise
+    return await _confirm(request, asked, {**form, "again": "1"})
 
 
 async def _place(request: AnyRequest, asked: PlaceRequest, form: Mapping[str, str]) -> Response[Any]:

@@ -14,6 +14,7 @@ import msgspec
 from mingzhang.kit.adapter import PREFIX
 from mingzhang.kit.clock import clock_from_spec
 from mingzhang.kit.errors import Kind, Problem
+from mingzhang.orders.limit_rules import read_rules
 
 SECRET_BYTES_MIN: Final = 32
 _YES: Final = frozenset({"1", "true", "yes", "on"})
@@ -45,6 +46,7 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     call_timeout_s: float = 8.0
     list_every_s: float = 86_400.0  # the shop's seconds between passes over a channel's own list of trades
     pool_size: int = 10
+    limits: str = "on"  # own limits (R22): on, off, or rule=most pairs (docs/states.md)
 
     def __repr__(self) -> str:
         return f"Settings(base_url={self.base_url!r}, clock={self.clock!r}, demo={self.demo}, secrets hidden)"
@@ -121,3 +123,4 @@ def _check(settings: Settings) -> None:
     if not 0 < settings.call_timeout_s <= 60:
         raise _invalid("call_timeout_s", "must be above 0 and at most 60 real seconds")
     clock_from_spec(settings.clock)
+    read_rules(settings.limits)

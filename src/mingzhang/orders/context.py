@@ -13,6 +13,7 @@ from mingzhang.fulfilment.suppliers.base import Supplier
 from mingzhang.kit.clock import Clock
 from mingzhang.kit.vault import Vault
 from mingzhang.orders.batch import BatchReader, OrderBatch
+from mingzhang.orders.limits import Limits
 from mingzhang.orders.store import Turn
 from mingzhang.payments.channels.base import Channel
 from mingzhang.payments.health import Health
@@ -39,7 +40,8 @@ def _no_files() -> list[str]:
 class Context:
     """`lease_s`: how long a claimed row is nobody else's, real seconds. `list_every_s`: how often a
     channel's own list of trades is passed over, the shop's seconds. `reread_keys` makes adapters anew whose key
-    files changed and names them. `crash_point` is for crash tests only."""
+    files changed and names them. `limits`: own limits (R22), None: no order is refused. `crash_point` is for crash
+    tests only."""
 
     pool: asyncpg.Pool
     batch: OrderBatch
@@ -56,6 +58,7 @@ class Context:
     lease_s: float = 30.0
     list_every_s: float = 86_400.0
     health: Health = field(default_factory=Health)
+    limits: Limits | None = None
     reread_keys: Callable[[], list[str]] = field(default=_no_files)
     crash_point: Callable[[str], None] = field(default=_no_crash)
 

@@ -14,7 +14,7 @@ from mingzhang.kit.errors import Kind, Problem
 from mingzhang.kit.ids import attempt_number, is_suspense_id, new_id, order_of_number, payment_number
 from mingzhang.ledger import postings
 from mingzhang.ledger.places import MISSING
-from mingzhang.orders.batch import DONE, Snapshot, Step, fact_parts, message_rows
+from mingzhang.orders.batch import DONE, NOT_PLAIN, Snapshot, Step, fact_parts, message_rows
 from mingzhang.orders.context import Context
 from mingzhang.orders.states import DISPATCH_MAX_S
 from mingzhang.orders.store import Order, Turn, open_turn
@@ -211,7 +211,11 @@ async def learn_paid(ctx: Context, payment: Payment, notify: Notify) -> None:
         payment.order_id, fact.key, fact.external_id, fact.party, fact.content, evidence_id, now
     )
     parts = fact_parts(fact, [evidence_id], [notify.message], now, ctx.soon())
-    await ctx.batch.submit(msgspec.structs.replace(step, **parts))
+    if ctx.limits is not None:
+        await ctx.limits.check_payer(payment.channel, notify.payer, payment.order_id, notify.transaction_id)
+    done = await ctx.batch.submit(msgspec.structs.replace(step, **parts))
+    if ctx.limits is not None and done.result in {DONE, NOT_PLAIN}:
+        ctx.limits.count_payer(payment.channel, notify.payer, notify.amount_fen)
 
 
 def _paid_step(

@@ -67,7 +67,16 @@ OWNERS = {
         "picture",
         "catalogue_change",
     },
-    "orders": {"orders", "event", "bucket", "order_password", "account_correction", "breach", "limit_count", "limit_hit"},
+    "orders": {
+        "orders",
+        "event",
+        "bucket",
+        "order_password",
+        "account_correction",
+        "breach",
+        "limit_count",
+        "limit_hit",
+    },
     "payments": {
         "payment",
         "suspense",

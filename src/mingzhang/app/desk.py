@@ -124,7 +124,12 @@ class Desk:
         """Place an order, once per (client, key). `origin`: where it comes from, if not from the page being answered."""
         await self._require_number(request)
         return await place_order(
-            self.ctx, client, key, request, buckets=self.settings.buckets, origin=origin or origin_of_request()
+            self.ctx,
+            client,
+            key,
+            request,
+            buckets=self.settings.buckets,
+            origin=origin or origin_of_request(),
         )
 
     async def check(self, request: PlaceRequest) -> None:

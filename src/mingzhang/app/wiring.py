@@ -40,6 +40,7 @@ def build_context(settings: Settings, pool: asyncpg.Pool, http: Outbound) -> Con
     crash_point = crash_point_from_env(os.environ)
     vault = Vault(settings.secret_key)
     adapters = Adapters(settings, http, clock, Inner(pool=pool, vault=vault, crash_point=crash_point))
+    rules = read_rules(settings.limits)
     rng = random.Random(secrets.randbits(256))  # for ids; secrets come from elsewhere
     return Context(
         pool=pool,
@@ -48,7 +49,7 @@ def build_context(settings: Settings, pool: asyncpg.Pool, http: Outbound) -> Con
         catalogue=CatalogueCache(pool),
         clock=clock,
         rng=rng,
-        limits=Limits(pool, vault, clock, rng, read_rules(settings.limits)),
+        limits=Limits(pool, vault, clock, rng, rules) if rules else None,
         vault=vault,
         channels=adapters.channels,
         suppliers=adapters.suppliers,

@@ -1,15 +1,17 @@
 """Own limits at work (R22): counted by keyed hash over all processes, asked for many orders at a time.
 
 Before an order is placed one indexed read answers for all that are being placed at that moment; after it, the counts
-are added in the background, so that no reply waits for them. What this process has counted and not written yet is
-added to what it reads. Several requests at the same instant may pass together: a limit is a brake, not a lock.
+are added in the background, so that no reply waits for them. Both go over one connection, in their order: what this
+process has counted it also reads. Several requests at the same instant may pass together: a limit is a brake, not a
+lock.
 """
 
 from __future__ import annotations
 
 import asyncio
 import ipaddress
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
+from contextlib import suppress
 from datetime import datetime, timedelta
 from typing import Any, Final
 
@@ -19,6 +21,7 @@ import msgspec
 from mingzhang.kit.batcher import Batcher
 from mingzhang.kit.clock import Clock
 from mingzhang.kit.database import DATABASE_AWAY
+from mingzhang.kit.errors import Problem
 from mingzhang.kit.ids import new_id
 from mingzhang.kit.sql import load
 from mingzhang.kit.vault import Vault
@@ -27,7 +30,9 @@ from mingzhang.orders.limit_rules import DAY_S, HOUR_S, Action, Counted, Rule, U
 SQL = load("mingzhang.orders", "limits")
 SUBJECT_BYTES: Final = 16
 FORGET_EVERY_S: Final = 6 * HOUR_S
-PENDING_MAX: Final = 100_000  # counts that were not written: beyond it they are dropped, a brake is no ledger
+PENDING_MAX: Final = (
+    4096  # orders whose counts are not written: beyond it they are dropped, a brake is no ledger
+)
 
 
 class Origin(msgspec.Struct, frozen=True, kw_only=True):
@@ -68,9 +73,12 @@ class _Seen(msgspec.Struct):
             self.last_at = at
 
 
-class _Question(msgspec.Struct, frozen=True):
+class _Item(msgspec.Struct, frozen=True):
+    """Something to read (subjects, each since when) or to add (subject, slot, fen, when)."""
+
     key: str
-    wanted: tuple[tuple[bytes, datetime], ...]
+    wanted: tuple[tuple[bytes, datetime], ...] = ()
+    adds: tuple[tuple[bytes, datetime, int, datetime], ...] = ()
     bucket: int = 0
 
     @property
@@ -100,11 +108,9 @@ class Limits:
         self._pool, self._vault, self._clock, self._rng = pool, vault, clock, rng
         self._rules = tuple(rule for rule in rules if rule.counted is not Counted.PAYER)
         self._payer = next((rule for rule in rules if rule.counted is Counted.PAYER), None)
-        self._reader: Batcher[_Question, dict[bytes, _Seen]] = Batcher(self._read, pool=pool, connections=1)
-        self._pending: dict[tuple[bytes, datetime], _Seen] = {}
-        self._leaving: dict[tuple[bytes, datetime], _Seen] = {}
+        self._batcher: Batcher[_Item, dict[bytes, _Seen]] = Batcher(self._work, pool=pool, connections=1)
+        self._adding: set[asyncio.Task[Any]] = set()
         self._forgot_at = clock.now()
-        self._writing: asyncio.Task[None] | None = None
         self._n = 0
 
     async def check(self, asked: Asked, client: str, key: str) -> None:
@@ -131,9 +137,7 @@ class Limits:
         """An order was placed; written in the background."""
         if not self._rules:
             return
-        now = self._clock.now()
-        for subject in self._subjects(asked).values():
-            self._add(subject, asked.fen, now)
+        self._add(self._subjects(asked).values(), asked.fen)
 
     async def check_payer(self, channel: str, payer: str, order_id: str, transaction_id: str) -> None:
         """Put on record that whoever paid, as the channel knows them, is beyond the limit: before the order goes on.
@@ -155,7 +159,7 @@ class Limits:
     def count_payer(self, channel: str, payer: str, fen: int) -> None:
         """A payment came that was not known."""
         if self._payer is not None and payer:
-            self._add(self._payer_subject(channel, payer), fen, self._clock.now())
+            self._add((self._payer_subject(channel, payer),), fen)
 
     def _payer_subject(self, channel: str, payer: str) -> bytes:
         return self._subject(Counted.PAYER, self._vault.fingerprint(f"payer:{channel}:{payer}"))
@@ -169,9 +173,8 @@ class Limits:
 
     async def close(self) -> None:
         """Write what was counted."""
-        if self._writing is not None:
-            await asyncio.gather(self._writing, return_exceptions=True)
-        await self._reader.close()
+        await asyncio.gather(*self._adding, return_exceptions=True)
+        await self._batcher.close()
 
     # -- whom it counts
 
@@ -208,46 +211,44 @@ class Limits:
     async def _ask(self, subjects: dict[Counted, bytes], now: datetime) -> dict[bytes, _Seen]:
         self._n += 1
         wanted = tuple((subject, self._since(counted, now)) for counted, subject in subjects.items())
-        stored = await self._reader.submit(_Question(str(self._n), wanted)) if wanted else {}
-        seen = {subject: msgspec.structs.replace(stored.get(subject, _Seen())) for subject, _ in wanted}
-        for subject, since in wanted:
-            for slot in (_slot(now), _slot(now) - timedelta(seconds=HOUR_S)):
-                for unwritten in (self._pending, self._leaving):
-                    more = unwritten.get((subject, slot))
-                    if more is not None and slot >= since:
-                        seen[subject].add(more.n, more.fen, more.last_at)
-        return seen
+        seen = await self._batcher.submit(_Item(str(self._n), wanted)) if wanted else {}
+        return {subject: seen.get(subject, _Seen()) for subject, _ in wanted}
 
-    async def _read(
-        self, conn: asyncpg.Connection, _bucket: int, asked: Sequence[_Question]
+    def _add(self, subjects: Iterable[bytes], fen: int) -> None:
+        """In the background, before whatever is asked from now on."""
+        now = self._clock.now()
+        self._n += 1
+        item = _Item(str(self._n), adds=tuple((subject, _slot(now), fen, now) for subject in subjects))
+        if item.adds and len(self._adding) < PENDING_MAX:
+            task = asyncio.get_running_loop().create_task(self._submit(item))
+            self._adding.add(task)
+            task.add_done_callback(self._adding.discard)
+
+    async def _submit(self, item: _Item) -> None:
+        with suppress(
+            Problem, *DATABASE_AWAY, asyncpg.PostgresError
+        ):  # a brake is no ledger: it is not counted then
+            await self._batcher.submit(item)
+
+    async def _work(
+        self, conn: asyncpg.Connection, _bucket: int, items: Sequence[_Item]
     ) -> list[dict[bytes, _Seen]]:
-        wanted = dict(pair for question in asked for pair in question.wanted)
-        rows = await conn.fetch(SQL.read_counts, list(wanted), list(wanted.values()))
-        found = {row["subject"]: _Seen(row["n"], row["fen"], row["last_at"]) for row in rows}
-        return [
-            {subject: found[subject] for subject, _ in question.wanted if subject in found}
-            for question in asked
-        ]
-
-    def _add(self, subject: bytes, fen: int, now: datetime) -> None:
-        if len(self._pending) < PENDING_MAX:
-            self._pending.setdefault((subject, _slot(now)), _Seen()).add(1, fen, now)
-        if self._writing is None or self._writing.done():
-            self._writing = asyncio.get_running_loop().create_task(self._write())
-
-    async def _write(self) -> None:
-        """Self-clocked: what came while one write was under way goes out with the next, summed up."""
-        while self._pending:
-            self._leaving, self._pending = self._pending, {}
-            rows = sorted((*key, it.n, it.fen, it.last_at) for key, it in self._leaving.items())
-            try:
-                async with self._pool.acquire() as conn:
-                    await conn.execute(SQL.add_counts, *(list(column) for column in zip(*rows, strict=True)))
-                    await self._forget(conn)
-            except (*DATABASE_AWAY, asyncpg.PostgresError):
-                return  # a brake is no ledger: these are not counted
-            finally:
-                self._leaving = {}
+        added: dict[tuple[bytes, datetime], _Seen] = {}
+        for item in items:
+            for subject, slot, fen, at in item.adds:
+                added.setdefault((subject, slot), _Seen()).add(1, fen, at)
+        if added:
+            rows = sorted((*key, it.n, it.fen, it.last_at) for key, it in added.items())
+            await conn.execute(SQL.add_counts, *(list(column) for column in zip(*rows, strict=True)))
+            await self._forget(conn)
+        wanted = dict(pair for item in items for pair in item.wanted)
+        if not wanted:
+            return [{} for _ in items]
+        found = {
+            row["subject"]: _Seen(row["n"], row["fen"], row["last_at"])
+            for row in await conn.fetch(SQL.read_counts, list(wanted), list(wanted.values()))
+        }
+        return [{subject: found[subject] for subject, _ in item.wanted if subject in found} for item in items]
 
     async def _forget(self, conn: asyncpg.Connection) -> None:
         """Now and then, what no rule looks back to."""

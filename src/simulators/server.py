@@ -121,7 +121,12 @@ class Simulators:
         control.books_of["wechat"] = self.wechat.party.books
         control.cashiers.append(self.wechat.cashier)
         certificates = CertControl(self.alipay.authority)
-        steering = [*control.routes(), *self.wechat.steering.routes(), *certificates.routes()]
+        steering = [
+            *control.routes(),
+            *self.wechat.steering.routes(),
+            *self.epay.steering(),
+            *certificates.routes(),
+        ]
         await self._serve("control", options.control_port, steering)
 
     async def _serve_kasushou(self, control: Control) -> None:

@@ -11,9 +11,8 @@ from rigs import ChannelRig, new_order, open_channel
 from mingzhang.evidence.messages import HttpMessage, Standing
 from mingzhang.kit.clock import Clock
 from mingzhang.kit.outbound import Outbound
-from mingzhang.payments.channels.base import Notify, Outcome, RefundRequest, RefundState, TradeState
+from mingzhang.payments.channels.base import FROZEN, Notify, Outcome, RefundRequest, RefundState, TradeState
 from mingzhang.payments.channels.epay import Epay
-from mingzhang.payments.channels.epay_states import FROZEN
 from simulator_process import SimulatorProcess
 
 

@@ -98,15 +98,18 @@ async def test_f07_six_notifies_at_once_for_forty_orders(database_url: str, tmp_
 
 
 async def test_f08_unpaid_orders_hold_no_stock(database_url: str, tmp_path: Path) -> None:
-    """Ten orders stand unpaid before the only three cards; three who pay have them, the fourth his money."""
+    """Ten orders stand unpaid before the only three cards; three who pay have them, the fourth of those who still pay
+    has his money back, and nobody else can order what is sold out."""
     async with open_house(database_url, tmp_path) as house:
         await stock_up(house, ["own"], 3)
-        for _ in range(10):
-            await house.open(await house.place("own", ""))
+        waiting = [await house.place("own", "") for _ in range(10)]
+        opened = [await house.open(order_id) for order_id in waiting]
         served = [await house.buy(product="own", account="") for _ in range(3)]
         await exactly_one_card_each(house, served)
-        late = await house.buy(product="own", account="")
-        page = await house.until(late, lambda page: page.pay_badge == "refunded")
+        with pytest.raises(AssertionError, match="sold_out"):
+            await house.place("own", "")
+        await house.buyer_pays(opened[0])
+        page = await house.until(waiting[0], lambda page: page.pay_badge == "refunded")
         assert (page.reason, page.cards) == ("stock_out", ())
         report = await house.audit()
         assert report.ok, report.findings

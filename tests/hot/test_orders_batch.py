@@ -26,7 +26,7 @@ from mingzhang.kit import statistics
 from mingzhang.kit.errors import Problem
 from mingzhang.kit.outbound import Outbound
 from mingzhang.orders import pay, supply
-from mingzhang.orders.batch import OrderBatch, Step
+from mingzhang.orders.batch import OrderBatch, Step, step_row
 from mingzhang.orders.context import Context
 from mingzhang.orders.place import PlaceRequest, place_order
 from mingzhang.orders.store import Order
@@ -180,7 +180,7 @@ async def test_a_step_submitted_twice_is_done_once(pool: asyncpg.Pool) -> None:
             key="send:once",
             request_hash=b"h" * 32,
             order_id=order.order_id,
-            row=(order.order_id, attempt.attempt_no, ctx.soon(), ctx.soon(), ctx.now()),
+            row=step_row(attempt_no=attempt.attempt_no, until_at=ctx.soon(), due_at=ctx.soon(), at=ctx.now()),
         )
         assert [(await ctx.batch.submit(step)).result for _ in range(2)] == ["done", "done"]
         other = Step(

@@ -8,12 +8,15 @@ from pathlib import Path
 from typing import Any, Final
 
 import asyncpg
+import msgspec
 import pytest
 from lifecycle_house import START, LifecycleHouse, open_lifecycle_house
 
 from auditor.clocks import Took, Wait, clock_findings, read_clocks
 from mingzhang.app.clocks import CLOCKS, Clock, exported
 from mingzhang.orders import pay
+from mingzhang.payments.channels.alipay import Alipay
+from mingzhang.payments.channels.base import TradeAnswer, TradeState
 from mingzhang.refunds.overdue import hand_over
 
 HOUR: Final = 3600
@@ -200,6 +203,35 @@ async def test_a_refund_past_its_promise_names_a_person_and_goes_on(house: Lifec
         "state"
     ] == "refunded"
     assert await judge(house) == []
+
+
+class OtherCurrency(Alipay):
+    """A channel whose every answer about a payment names another currency (WeChat's adapter says so)."""
+
+    async def query(self, payment_no: str) -> TradeAnswer:
+        answer = await super().query(payment_no)
+        return msgspec.structs.replace(answer, state=TradeState.UNKNOWN, code="wrong_currency")
+
+
+async def test_an_amount_in_another_currency_is_a_persons_at_once(house: LifecycleHouse) -> None:
+    order_id = await house.place()
+    await pay.open_payment(house.ctx, order_id, "alipay", "page")
+    channel = house.ctx.channels["alipay"]
+    channel.__class__ = OtherCurrency
+    house.clock.advance(6)
+    await look(house)
+    (item,) = [item for item in await house.desk.work_list() if item.kind == "payment"]
+    assert (item.reason, item.next_actor) == ("other_currency", "person")
+    assert item.deadline_at == house.ctx.now() + timedelta(hours=24)
+    for _ in range(30):
+        house.clock.advance(HOUR)
+        await look(house)
+        assert await judge(house) == []
+    (row,) = await house.read(
+        "SELECT count(*) AS n FROM event WHERE order_id = $1 AND kind = 'needs_person'", order_id
+    )
+    assert row["n"] == 1
+    assert await house.read("SELECT 1 FROM leg WHERE subject = $1", order_id) == []
 
 
 def wait(**changes: Any) -> Wait:

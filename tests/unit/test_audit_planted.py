@@ -4,7 +4,10 @@ from __future__ import annotations
 
 import asyncio
 import itertools
+import json
 import os
+import subprocess
+import sys
 from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager
 from datetime import UTC, datetime, timedelta
@@ -90,6 +93,26 @@ def test_a_shop_with_every_ending_is_sound(books: str, shop: Shop) -> None:
     assert report["missing_fen"] == 10000  # the doubted payment's
     assert report["scope"] == "full"
     assert report["asked"] == []
+
+
+def test_the_command_itself_prints_one_line_of_json_and_its_exit_code(books: str, shop: Shop) -> None:
+    """`mingzhang audit --full --json` as somebody types it, in a process of its own."""
+    done = subprocess.run(
+        [sys.executable, "-c", "from mingzhang.app.cli import main; main()", "audit", "--full", "--json"],
+        env={
+            **os.environ,
+            "DATABASE_URL": books,
+            "MINGZHANG_CLOCK": shop.clock,
+            "MINGZHANG_SECRET_KEY": "6b" * 32,
+        },
+        capture_output=True,
+        text=True,
+        timeout=120,
+        check=False,
+    )
+    report = json.loads(done.stdout)
+    assert (done.returncode, done.stdout.count("\n")) == (0, 1), done.stderr
+    assert (report["ok"], report["scope"], report["findings"]) == (True, "full", [])
 
 
 @pytest.mark.parametrize(

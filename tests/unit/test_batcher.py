@@ -295,13 +295,13 @@ async def test_close_drains_what_was_taken_in_then_refuses(shop: asyncpg.Pool) -
     await batcher.close()
 
 
-async def test_evidence_is_recorded_once_a_flush_before_anything_is_applied(shop: asyncpg.Pool) -> None:
+async def test_evidence_is_recorded_in_one_call_before_its_items_are_applied(shop: asyncpg.Pool) -> None:
     table, recorded = Table(), list[list[str]]()
 
     async def record(connection: asyncpg.Connection, items: Sequence[Thing]) -> dict[str, str]:
         await connection.executemany("INSERT INTO message VALUES ($1)", [(item.key,) for item in items])
         recorded.append([item.key for item in items])
-        assert not table.calls
+        assert not {key for _, keys in table.calls for key in keys} & {item.key for item in items}
         return {"k2": "conflict"}
 
     items = [Thing(f"k{n}", f"o{n}", bucket=n % 2, needs_record=n != 1) for n in range(4)]
@@ -309,7 +309,32 @@ async def test_evidence_is_recorded_once_a_flush_before_anything_is_applied(shop
         answers = await submit_all(batcher, items)
     assert answers == ["done k0", "done k1", "conflict", "done k3"]
     assert recorded == [["k0", "k2", "k3"]]
-    assert table.calls == [(0, ["k0"]), (1, ["k1", "k3"])]
+    assert sorted(key for _, keys in table.calls for key in keys) == ["k0", "k1", "k3"]
+    assert batcher.queue_length == 0
+
+
+async def test_while_one_batch_is_applied_the_next_is_recorded_and_an_order_waits(shop: asyncpg.Pool) -> None:
+    """The stages overlap; a later item of the same order enters the first stage only after the earlier's answer."""
+    table, recorded, other_recorded = Table(gate=asyncio.Event()), list[str](), asyncio.Event()
+
+    async def record(connection: asyncpg.Connection, items: Sequence[Thing]) -> None:
+        recorded.extend(item.key for item in items)
+        if "b1" in recorded:
+            other_recorded.set()
+
+    first, second = Thing("a1", "a", needs_record=True), Thing("a2", "a", needs_record=True)
+    async with Batcher(table.apply, record=record, pool=shop) as batcher:
+        waiting = [asyncio.create_task(batcher.submit(item)) for item in (first, second)]
+        await table.called.wait()
+        other = asyncio.create_task(batcher.submit(Thing("b1", "b", needs_record=True)))
+        await other_recorded.wait()
+        await asyncio.sleep(0)
+        assert recorded == ["a1", "b1"]
+        assert batcher.queue_length == 2  # a2, and b1 that waits to be applied
+        assert table.gate is not None
+        table.gate.set()
+        assert await asyncio.gather(*waiting, other) == ["done a1", "done a2", "done b1"]
+    assert recorded == ["a1", "b1", "a2"]
 
 
 async def test_a_message_that_cannot_be_stored_fails_alone_and_is_not_applied(shop: asyncpg.Pool) -> None:

@@ -11,7 +11,9 @@ import pytest
 from msgspec.structs import replace
 
 import mingzhang.web
+from mingzhang.catalogue.fields import TEMPLATES, AccountField
 from mingzhang.web import pages
+from mingzhang.web.markup import text_html
 from mingzhang.web.model import (
     BookRow,
     DemoSummary,
@@ -27,6 +29,7 @@ from mingzhang.web.model import (
     Uncertainty,
     WorkItem,
 )
+from mingzhang.web.model_shop import Choice, Front, Named, Shown
 from mingzhang.web.views import group_digits, yuan
 
 STATIC = Path(next(iter(mingzhang.web.__path__))) / "static"
@@ -41,7 +44,34 @@ PRODUCT = ProductCard(
     price_fen=9980,
     max_quantity=3,
     account_template="phone_cn",
+    fields=TEMPLATES["phone_cn"],
     promise_s=600,
+)
+FRONT = Front(
+    items=(
+        Shown(
+            product_id="mobile-100",
+            kind="mobile",
+            title_zh="话费慢充",
+            title_en="Slow top-up",
+            price_fen=4950,
+            face_value_fen=5000,
+            promise_s=72 * 3600,
+            promise_from_s=24 * 3600,
+            picture="ab" * 32,
+            choices=(
+                Choice(product_id="mobile-50", title_zh="50元", title_en="¥50", price_fen=4950),
+                Choice(product_id="mobile-100", title_zh="100元", title_en="¥100", price_fen=9900),
+            ),
+        ),
+    ),
+    top=(Named(id="phone", title_zh="话费", title_en="Phone"),),
+    sub=(Named(id="slow", title_zh="慢充", title_en="Slow"),),
+    at=(Named(id="phone", title_zh="话费", title_en="Phone"),),
+    query="<b>话费",
+    page=2,
+    pages=3,
+    found=50,
 )
 
 
@@ -188,7 +218,7 @@ def every_page(lang: str) -> dict[str, str]:
     }
     made = {name: pages.order_page(order, SHOP, lang, csrf="tok") for name, order in orders.items()}
     made |= {
-        "front": pages.shop_front([PRODUCT], SHOP, lang),
+        "front": pages.shop_front(FRONT, SHOP, lang),
         "product": pages.product_page(PRODUCT, SHOP, lang, form, {"account": "phone_invalid", "": "odd"}),
         "confirm": pages.product_page(PRODUCT, SHOP, lang, form, {}, confirm=True),
         "find": pages.find_order_page(lang, SHOP, {"number": "1"}, "unknown_order"),
@@ -300,3 +330,99 @@ def test_own_files_and_markup_of_the_order_page_stay_small() -> None:
     vendor = [STATIC / "vendor" / name for name in ("tabler.min.css", "htmx.min.js", "alpine-csp.min.js")]
     weight += sum(len(gzip.compress(path.read_bytes())) for path in vendor if path.exists())
     assert weight < 150_000
+
+
+def test_the_front_leads_to_every_variant_and_keeps_words_and_place() -> None:
+    html = pages.shop_front(FRONT, SHOP, "zh")
+    for text in (
+        'href="/products/mobile-50"',
+        'href="/products/mobile-100"',
+        "24–72 小时",
+        "慢充",
+        f"/pictures/{'ab' * 32}.jpg",
+        "&lt;b&gt;话费",
+        "c=phone&q=%3Cb%3E%E8%AF%9D%E8%B4%B9&p=3",
+    ):
+        assert text in html or text.replace("&q", "&amp;q").replace("&p", "&amp;p") in html, text
+    assert "<b>话费" not in html.replace("<b>话费慢充", "")
+
+
+def test_a_slow_large_product_with_many_fields_says_all_of_it_before_paying() -> None:
+    sold = replace(
+        PRODUCT,
+        kind="direct",
+        promise_s=72 * 3600,
+        promise_from_s=24 * 3600,
+        min_quantity=2,
+        max_quantity=10,
+        step_quantity=2,
+        tiers=((4, 9900),),
+        large_fen=30000,
+        double_entry=True,
+        account_template="supplier",
+        fields=(
+            AccountField(name="account", kind="game_id"),
+            AccountField(
+                name="zone", kind="choice", label_zh="战区", label_en="Zone", choices=("北区", "<南>")
+            ),
+            AccountField(name="secret", kind="password", label_zh="口令", label_en="Secret"),
+        ),
+        notice_zh="- 先登录\n- 再下单 <script>",
+        description_zh="第一段\n\n第二段",
+    )
+    html = pages.product_page(
+        sold, SHOP, "zh", {}, {"zone": "account_invalid", "account_again": "account_differs"}
+    )
+    for text in (
+        "这是慢充",
+        "24–72 小时",
+        'name="account_again"',
+        'name="f_zone"',
+        "&lt;南&gt;",
+        'name="f_secret" type="password"',
+        "2–10，每次加 2",
+        "<li>再下单 &lt;script&gt;</li>",
+        "<p>第一段</p><p>第二段</p>",
+        'data-tiers="[[4, 9900]]"',
+        "两次输入的账号不一样",
+        "请选择一项",
+        'name="query_password"',
+    ):
+        assert text in html, text
+    assert "金额较大" not in html
+    form = {
+        "account": "wanderer",
+        "f_zone": "北区",
+        "f_secret": "hush",
+        "quantity": "4",
+        "query_password": "kite-42",
+    }
+    html = pages.product_page(sold, SHOP, "zh", form, {}, confirm=True)
+    shown = re.sub(r"<input[^>]*>", "", html)
+    for text in (
+        "wanderer",
+        "北区",
+        "••••••",
+        "¥396.00",
+        "金额较大",
+        "该商品的官方充值渠道",
+        "这是慢充",
+        "已设置",
+    ):
+        assert text in shown, text
+    assert "hush" not in shown
+    assert "kite-42" not in shown
+    assert html.count('name="f_secret" value="hush"') == 3
+
+
+@pytest.mark.parametrize(
+    ("text", "html"),
+    [
+        ("", ""),
+        ("a\nb", "<p>a<br>b</p>"),
+        ("a\n- b\n- c\nd", '<p>a</p><ul class="mz-list"><li>b</li><li>c</li></ul><p>d</p>'),
+        ("<a href=javascript:x>", "<p>&lt;a href=javascript:x&gt;</p>"),
+    ],
+)
+def test_product_texts_know_paragraphs_and_lists_and_nothing_else(text: str, html: str) -> None:
+    assert str(text_html(text)) == html

@@ -25,12 +25,12 @@ WEB = Path(next(iter(mingzhang.web.__path__)))
 HAN = re.compile(r"[\u4e00-\u9fff]")
 EVENT_KINDS = (
     "placed payment_opened payment_asked payment_hint payment_forged paid paid_confirmed "
-    "paid_late payment_contradicted payment_closed expired dispatched sent "
+    "paid_late payment_contradicted payment_frozen payment_unfrozen payment_closed expired dispatched sent "
     "supplier_processing supplier_unknown supplier_asked supplier_hint delivered "
     "cards_issued supplier_refused supplier_reversed late_success refund_asked refund_sent "
     "refund_accepted refund_unknown refund_arrived refund_refused refund_waiting_float "
     "choice_open buyer_chose_refund buyer_chose_wait needs_person excess_money staff_asked "
-    "partly_delivered rerouted waiting_prefund supply_withdrawn "
+    "partly_delivered rerouted waiting_prefund waiting_supplier supply_withdrawn "
     "claim_made claim_found claim_needs_person claim_answered resupply_started "
     "excess_refund_asked excess_refunded excess_needs_person deadline_missed refund_abnormal "
     "correction_asked account_corrected correction_expired "

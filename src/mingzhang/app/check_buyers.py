@@ -23,7 +23,10 @@ PLACED_MAX: Final = 3
 ACCOUNT_FAULTS: Final = frozenset(
     {"wrong_account", "region_refused"}
 )  # the buyer is asked to correct the account
-TAKE_BACK_S: Final = 120.0  # real seconds until the supplier has refused, whatever is killed meanwhile
+TAKE_BACK_S: Final = (
+    400.0  # real seconds until the supplier has refused, whatever is killed or crowded meanwhile
+)
+LOOK_AGAIN_MAX_S: Final = 3.0  # real; a crowd of buyers that look all the time would be the load itself
 # By the plan's list of suppliers, where it names one.
 ROUTED: Final = {
     ("mobile", "fulu"): "phone-100",
@@ -115,6 +118,7 @@ class Buyers:
         url = f"{self._base_url}/api/v1/orders/{order_id}"
         headers = {"Authorization": f"Bearer {self._tokens[order_id]}"}
         give_up = time.monotonic() + TAKE_BACK_S
+        pause_s = PAUSE_S
         while time.monotonic() < give_up:
             state = (await self._call(f"{url}/status", None, headers))["state"]
             if state == "needs_buyer":
@@ -125,7 +129,8 @@ class Buyers:
                         raise  # else it was done, and only the answer was lost
             if state in ("needs_buyer", "refunding", "refunded"):
                 return
-            await asyncio.sleep(PAUSE_S)
+            await asyncio.sleep(pause_s)
+            pause_s = min(LOOK_AGAIN_MAX_S, pause_s * 1.5)
 
     async def _open_others(
         self, row: Mapping[str, Any], order_id: str, panel: Mapping[str, Any]

@@ -7,15 +7,25 @@ from typing import Any
 
 import asyncpg
 
-from mingzhang.app import desk_staff, reading, sample_shop, wiring, wiring_notices
+from mingzhang.app import (
+    desk_staff,
+    desk_supply,
+    reading,
+    sample_catalogue,
+    sample_shop,
+    shop_reading,
+    wiring,
+    wiring_notices,
+)
 from mingzhang.app.origin import origin_of_request
 from mingzhang.app.reading_status import StatusReader
 from mingzhang.app.settings import Settings
 from mingzhang.catalogue import store as catalogue
 from mingzhang.catalogue.accounts import clean_account, clean_contact
+from mingzhang.catalogue.change import Author, apply_lines, set_category
 from mingzhang.catalogue.fields import AccountField, fields_of
 from mingzhang.catalogue.number_check import NumberCheck, require_in_use
-from mingzhang.catalogue.store import Product
+from mingzhang.catalogue.window import WindowCache
 from mingzhang.evidence import store as evidence
 from mingzhang.evidence.messages import HttpMessage, Reply
 from mingzhang.fulfilment.stock.importer import import_cards
@@ -39,7 +49,8 @@ from mingzhang.orders.context import Context
 from mingzhang.orders.limits import Origin
 from mingzhang.orders.password import password_fits
 from mingzhang.orders.pay import NOBODY, Buyer
-from mingzhang.orders.place import Placed, PlaceRequest, check_request, place_order
+from mingzhang.orders.place import Placed, PlaceRequest, check_request, check_stock, place_order
+from mingzhang.orders.sourcing import check_sale
 from mingzhang.orders.typical import TypicalTimes
 from mingzhang.payments.channels.base import Channel
 from mingzhang.staff.model import Member
@@ -53,6 +64,7 @@ from mingzhang.web.model import (
     TimelineItem,
     WorkItem,
 )
+from mingzhang.web.model_shop import Front
 
 WAIT_POLL_S = 1.0
 PASSWORD_TRIES = 20
@@ -76,6 +88,7 @@ class Desk:
         self.post, self.routes = wiring_notices.build_post(settings, ctx, http)
         self._http = http
         self._times = TypicalTimes()
+        self.window = WindowCache(ctx.pool)
         self._passwords = Limiter(PASSWORD_TRIES, 3600.0)
         self._statuses = StatusReader(ctx.pool)
         self._bell = asyncio.Condition()
@@ -134,7 +147,9 @@ class Desk:
 
     async def check(self, request: PlaceRequest) -> None:
         """Refuse what placing would refuse, before the buyer confirms (R16)."""
-        await check_request(self.ctx, request)
+        checked = await check_request(self.ctx, request)
+        await check_sale(self.ctx, checked.product, checked.quantity)
+        await check_stock(self.ctx, checked.product, checked.quantity)
         await self._require_number(request)
 
     async def _require_number(self, request: PlaceRequest) -> None:
@@ -279,19 +294,45 @@ class Desk:
         """A payment that the buyer shows us (R26); see `claims.make_claim` for what it raises."""
         return reading.claim_panel(await claims.make_claim(self.ctx, order_id, number, picture))
 
-    async def products(self) -> list[ProductCard]:
-        """The shop front."""
+    async def front(self, category: str = "", query: str = "", number: int = 1) -> Front:
+        """The shop front, or the part of it in a category and with these words; pages from 1."""
         await self.ctx.health.refresh(self.pool)
+        window = await self.window.look()
         async with self.pool.acquire() as conn:
-            return [
-                await _card(conn, self._times, product) for product in await catalogue.list_products(conn)
+            front = await shop_reading.read_front(conn, self._times, window, category, query, number)
+        return await desk_supply.with_closures(self.ctx, front)
+
+    async def products(self) -> list[ProductCard]:
+        """Everything on sale."""
+        window = await self.window.look()
+        large_fen = self.settings.large_amount_fen
+        async with self.pool.acquire() as conn:
+            found = [
+                await shop_reading.read_card(conn, self._times, window, one, large_fen)
+                for one in window.listings
             ]
+        return [await desk_supply.with_closure(self.ctx, card) for card in found]
 
     async def product(self, product_id: str) -> ProductCard:
         """One product; raises `unknown_product`."""
         await self.ctx.health.refresh(self.pool)
+        window = await self.window.look()
         async with self.pool.acquire() as conn:
-            return await _card(conn, self._times, await catalogue.read_product(conn, product_id))
+            found = (await catalogue.read_listings(conn, [product_id])).get(product_id)
+            if found is None or not found.on_sale:
+                raise Problem("unknown_product", Kind.NOT_FOUND)
+            card = await shop_reading.read_card(
+                conn, self._times, window, found, self.settings.large_amount_fen
+            )
+        return await desk_supply.with_closure(self.ctx, card)
+
+    async def picture(self, picture_id: str) -> bytes:
+        """A product's picture (JPEG); raises `not_found`."""
+        async with self.pool.acquire() as conn:
+            body = await catalogue.read_picture(conn, picture_id)
+        if body is None:
+            raise Problem("not_found", Kind.NOT_FOUND)
+        return body
 
     async def rules(self, lang: str) -> tuple[int, str]:
         """Number and text of the rules in force."""
@@ -379,9 +420,17 @@ class Desk:
                 await catalogue.add_product(conn, product)
             for route in sample_shop.further_routes():
                 await catalogue.add_route(conn, route)
+        async with self.pool.acquire() as conn:
+            laid_out = bool(await catalogue.list_categories(conn))
+        if not laid_out:
+            now, setup = self.ctx.now(), Author(name="setup", way="setup")
+            for category in sample_catalogue.categories():
+                await set_category(self.pool, self.ctx.rng, now, setup, category)
+            await apply_lines(self.pool, self.ctx.rng, now, setup, sample_catalogue.lines())
         batch, cards = sample_shop.stock_batch()
         await import_cards(self.pool, self.ctx.vault, batch, cards, self.ctx.now())
         self.ctx.catalogue.forget()
+        self.window.forget()
 
     async def book_opening_balances(self) -> None:
         """Row 1: each supplier's prefund as it stands, once, citing the supplier's own answer.
@@ -421,23 +470,6 @@ class Desk:
         if self.ctx.limits is not None:
             await self.ctx.limits.close()
         await self.pool.close()
-
-
-async def _card(conn: asyncpg.Connection, times: TypicalTimes, product: Product) -> ProductCard:
-    typical = await times.of(conn, product.product_id)
-    return ProductCard(
-        product_id=product.product_id,
-        kind=product.kind,
-        title_zh=product.title_zh,
-        title_en=product.title_en,
-        face_value_fen=product.face_value_fen,
-        price_fen=product.price_fen,
-        max_quantity=product.max_quantity,
-        account_template=product.account_template,
-        promise_s=product.promise_s,
-        typical_p50_s=typical.p50,
-        typical_n=typical.n,
-    )
 
 
 async def open_desk(settings: Settings) -> Desk:

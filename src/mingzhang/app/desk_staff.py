@@ -86,7 +86,7 @@ def _handed_work(row: asyncpg.Record) -> WorkItem:
         order_id=subject if is_order_id(subject) else "",
         kind=row["kind"],
         state=row["state"],
-        reason="deadline_missed",
+        reason=row["reason"],
         amount_fen=row["amount_fen"],
         holder=row["holder"],
         next_actor="person",
@@ -257,7 +257,7 @@ async def read_staff_order(ctx: Context, member: Member, page: OrderPage) -> Sta
         notices=tuple(_notice_row(notice) for notice in told),
         claims=tuple(_claim_row(claim) for claim in shown),
         suspense=tuple(SuspenseRow(**{name: getattr(item, name) for name in names}) for item in aside),
-        approvals=tuple(_approval_row(approval, member, now) for approval in reversed(decided)),
+        approvals=tuple(approval_row(approval, member, now) for approval in reversed(decided)),
         may_resupply=member.may(Right.PROPOSE_MONEY)
         and resupply.is_open(order, attempts)
         and not any(approval.state == "proposed" and approval.expires_at > now for approval in decided),
@@ -266,7 +266,7 @@ async def read_staff_order(ctx: Context, member: Member, page: OrderPage) -> Sta
     )
 
 
-def _approval_row(approval: Approval, member: Member, now: datetime) -> ApprovalRow:
+def approval_row(approval: Approval, member: Member, now: datetime) -> ApprovalRow:
     names = [name for name in ApprovalRow.__struct_fields__ if not name.startswith("may_")]
     open_now = approval.state == "proposed" and approval.expires_at > now
     mine = approval.proposed_by == member.name

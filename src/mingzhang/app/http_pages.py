@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import asyncio
+import re
 import secrets
 from collections.abc import Mapping
 from typing import Any, Final
@@ -24,11 +26,23 @@ from mingzhang.app.http_kit import (
     way_of,
 )
 from mingzhang.app.problems import field_error
+from mingzhang.catalogue.accounts import carrier_of, clean_account
 from mingzhang.kit.errors import Kind, Problem
 from mingzhang.orders.place import PlaceRequest
 from mingzhang.web import pages
 
-FIELDS: Final = ("account", "quantity", "contact", "method", "idempotency_key", "again")
+FIELDS: Final = (
+    "account",
+    "account_again",
+    "quantity",
+    "contact",
+    "query_password",
+    "method",
+    "idempotency_key",
+    "again",
+)
+FURTHER: Final = "f_"  # begins the names of further account fields
+PICTURE_ID: Final = re.compile(r"[0-9a-f]{64}")
 CLIENT: Final = "web"
 KEY_LENGTHS: Final = range(8, 65)
 # Answers that must not tell an unknown number from a wrong contact (F12).
@@ -37,9 +51,31 @@ ALIKE: Final = frozenset({"not_found_or_wrong_contact", "unknown_order"})
 
 @get("/", include_in_schema=False)
 async def front(request: AnyRequest) -> HtmlResponse:
-    """The shop front."""
-    desk = desk_of(request)
-    return page(request, pages.shop_front(await desk.products(), shop_of(desk), language(request)))
+    """The shop front: `c` a category, `q` words, `p` the page."""
+    desk, asked = desk_of(request), request.query_params
+    number = asked.get("p", "1")
+    found = await desk.front(
+        asked.get("c", "")[:64],
+        asked.get("q", "").strip(),
+        int(number) if number.isascii() and number.isdecimal() and len(number) < 6 else 1,
+    )
+    return page(request, pages.shop_front(found, shop_of(desk), language(request)))
+
+
+@get("/pictures/{name:str}", include_in_schema=False)
+async def picture(request: AnyRequest, name: FromPath[str]) -> Response[bytes]:
+    """A product's picture; its name is the hash of its content, so it never changes."""
+    picture_id = name.removesuffix(".jpg")
+    if PICTURE_ID.fullmatch(picture_id) is None:
+        raise Problem("not_found", Kind.NOT_FOUND)
+    body = await desk_of(request).picture(picture_id)
+    headers = {
+        "Cache-Control": "public, max-age=31536000, immutable",
+        "X-Content-Type-Options": "nosniff",
+        "Content-Security-Policy": "default-src 'none'",
+        "ETag": f'"{picture_id}"',
+    }
+    return Response(body, media_type="image/jpeg", headers=headers)
 
 
 @get("/products/{product_id:str}", include_in_schema=False)
@@ -49,12 +85,16 @@ async def product_form(request: AnyRequest, product_id: FromPath[str]) -> HtmlRe
 
 
 async def _form_page(
-    request: AnyRequest, product_id: str, form: Mapping[str, str], errors: Mapping[str, str]
+    request: AnyRequest,
+    product_id: str,
+    form: Mapping[str, str],
+    errors: Mapping[str, str],
+    status: int = 422,
 ) -> HtmlResponse:
     desk = desk_of(request)
     product = await desk.product(_plain(product_id))
     html = pages.product_page(product, shop_of(desk, request), language(request), form, errors)
-    return page(request, html, 422 if errors else 200)
+    return page(request, html, status if errors else 200)
 
 
 def _plain(text: str) -> str:
@@ -68,7 +108,7 @@ async def product_step(request: AnyRequest, product_id: FromPath[str]) -> Respon
     """`step`: check (restate everything), edit (back to the form), place (R16, R17)."""
     fields = await form_of(request)
     form = {name: fields.get(name, "") for name in FIELDS}
-    form["quantity"] = form["quantity"] or "1"
+    form |= {name: text for name, text in fields.items() if name.startswith(FURTHER) and len(name) <= 42}
     form["method"] = form["method"] or desk_of(request).ways(phone=False)[0]
     if len(form["idempotency_key"]) not in KEY_LENGTHS or not form["idempotency_key"].isascii():
         form["idempotency_key"] = secrets.token_hex(16)
@@ -76,19 +116,36 @@ async def product_step(request: AnyRequest, product_id: FromPath[str]) -> Respon
         return await _form_page(request, product_id, form, {})
     try:
         way_of(desk_of(request), form["method"])
+        form["quantity"] = form["quantity"].strip() or str(await _least(request, product_id))
         asked = _asked(_plain(product_id), form, language(request))
+        await _require_twice(request, asked, form)
         if fields.get("step") == "place":
             return await _place_or_ask(request, asked, form)
         return await _confirm(request, asked, form)
     except Problem as problem:
+        if problem.code == "sale_paused":
+            return await _form_page(request, product_id, form, {"": "sale_paused"}, 409)
         error = field_error(problem)
         if error is None or problem.code == "unknown_product":
             raise
         return await _form_page(request, product_id, form, dict([error]))
 
 
+async def _least(request: AnyRequest, product_id: str) -> int:
+    """How many are bought when the form did not ask."""
+    product, _ = await desk_of(request).ctx.catalogue.product(product_id, desk_of(request).clock.now())
+    return product.min_quantity
+
+
+async def _require_twice(request: AnyRequest, asked: PlaceRequest, form: Mapping[str, str]) -> None:
+    """Where a mistyped account is another person's: it must have been typed the same twice."""
+    product, _ = await desk_of(request).ctx.catalogue.product(asked.product_id, desk_of(request).clock.now())
+    if product.double_entry and form["account_again"].split() != asked.account.split():
+        raise Problem("account_differs", Kind.INVALID, params={"field": "account_again"})
+
+
 def _asked(product_id: str, form: Mapping[str, str], lang: str) -> PlaceRequest:
-    quantity = form["quantity"].strip()
+    quantity = form["quantity"]
     if not (quantity.isascii() and quantity.isdecimal() and len(quantity) <= 4):
         raise Problem("bad_quantity", Kind.INVALID, params={"field": "quantity"})
     return PlaceRequest(
@@ -96,6 +153,8 @@ def _asked(product_id: str, form: Mapping[str, str], lang: str) -> PlaceRequest:
         quantity=int(quantity),
         account=form["account"].strip(),
         contact=form["contact"].strip(),
+        query_password=form["query_password"],
+        fields={name.removeprefix(FURTHER): text for name, text in form.items() if name.startswith(FURTHER)},
         language="en" if lang == "en" else "zh",
         again=form["again"] == "1",
     )
@@ -106,8 +165,19 @@ async def _confirm(request: AnyRequest, asked: PlaceRequest, form: Mapping[str, 
     await desk.check(asked)
     version, text = await desk.rules(lang)
     product = await desk.product(asked.product_id)
+    carrier = ""
+    if product.account_template == "phone_cn":
+        carrier = await asyncio.to_thread(carrier_of, clean_account("phone_cn", asked.account), lang)
     html = pages.product_page(
-        product, shop_of(desk), lang, form, {}, confirm=True, rules_text=text, rule_version=version
+        product,
+        shop_of(desk),
+        lang,
+        form,
+        {},
+        confirm=True,
+        rules_text=text,
+        rule_version=version,
+        carrier=carrier,
     )
     return page(request, html)
 
@@ -162,4 +232,4 @@ async def find(request: AnyRequest) -> Response[Any]:
     return see_other(f"/orders/{order_id}", (order_cookie(desk, order_id),))
 
 
-HANDLERS: Final = (front, product_form, product_step, find_form, find)
+HANDLERS: Final = (front, picture, product_form, product_step, find_form, find)

@@ -14,7 +14,7 @@ from prometheus_client.registry import Collector
 
 MEDIA_TYPE: Final = "text/plain; version=0.0.4"
 SECONDS_UP_TO: Final = (0.005, 0.01, 0.025, 0.05, 0.075, 0.1, 0.25, 0.5, 0.75, 1.0, 2.5, 5.0, 7.5, 10.0)
-_AREAS = frozenset({"api", "demo", "find", "hooks", "orders", "products", "staff", "static"})
+_AREAS = frozenset({"api", "demo", "find", "hooks", "orders", "pictures", "products", "staff", "static"})
 
 
 class Answered(Collector):

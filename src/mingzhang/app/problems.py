@@ -39,8 +39,11 @@ _BY_STATUS: Final[Mapping[int, tuple[str, Kind]]] = {
 _FIELD_CODES: Final[Mapping[str, tuple[str, str]]] = {
     "bad_account": ("account", "account_invalid"),
     "bad_quantity": ("quantity", "quantity_invalid"),
+    "sold_out": ("quantity", "sold_out"),
     "bad_contact": ("contact", "contact_invalid"),
     "bad_method": ("method", "method_invalid"),
+    "bad_password": ("query_password", "password_invalid"),
+    "account_differs": ("account_again", "account_differs"),
 }
 
 

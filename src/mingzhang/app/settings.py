@@ -30,6 +30,7 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
 
     database_url: str
     secret_key: bytes
+    card_keys: tuple[bytes, ...] = ()  # of card codes: the first seals, all open; none: the secret's own
     base_url: str = "http://127.0.0.1:8000"
     host: str = "127.0.0.1"
     port: int = 8000
@@ -38,6 +39,7 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     buckets: int = 1
     shop_name: str = "明账演示店"
     support: str = ""
+    large_amount_fen: int = 50_000  # from here on the official channel is named before paying (R46); 0: never
     demo: bool = False
     adapters: Mapping[str, str] = {}  # every other MINGZHANG_ setting: channels and suppliers read theirs
     notices_path: str = ""  # a TOML file: couriers and routes; empty: nobody is told anything
@@ -45,6 +47,9 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     worker_pid_file: str = ""  # where the supervisor writes its worker's process id, demo only
     call_timeout_s: float = 8.0
     list_every_s: float = 86_400.0  # the shop's seconds between passes over a channel's own list of trades
+    balance_every_s: float = 300.0  # the shop's seconds between questions for our balance at a supplier
+    prefund_alarm_h: float = 24.0  # hours of runway below which somebody is told
+    prefund_stop_h: float = 1.0  # … and below which the supplier's goods are no longer sold
     pool_size: int = 10
     limits: str = "on"  # own limits (R22): on, off, or rule=most pairs (docs/states.md)
 
@@ -66,9 +71,13 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
         database_url = given.get("database_url") or environ.get("DATABASE_URL", "")
         if not database_url:
             raise _invalid("database_url", "is required (MINGZHANG_DATABASE_URL or DATABASE_URL)")
-        values: dict[str, Any] = {"database_url": database_url, "secret_key": _secret(given)}
+        values: dict[str, Any] = {
+            "database_url": database_url,
+            "secret_key": _secret(given),
+            "card_keys": _card_keys(given),
+        }
         fields = msgspec.structs.fields(cls)
-        own = {field.name for field in fields} | {"secret_key_file"}
+        own = {field.name for field in fields} | {"secret_key_file", "card_keys_file"}
         values["adapters"] = {name: text for name, text in given.items() if name not in own}
         for field in fields:
             text = given.get(field.name)
@@ -97,6 +106,22 @@ def _secret(given: Mapping[str, str]) -> bytes:
     return secret
 
 
+def _card_keys(given: Mapping[str, str]) -> tuple[bytes, ...]:
+    """Keys in hex with commas or line ends between, in MINGZHANG_CARD_KEYS or the file that …_FILE names."""
+    text = given.get("card_keys", "")
+    try:
+        if not text and given.get("card_keys_file"):
+            text = Path(given["card_keys_file"]).read_text(encoding="ascii")
+        keys = tuple(
+            bytes.fromhex(part.strip()) for part in text.replace("\n", ",").split(",") if part.strip()
+        )
+    except (OSError, ValueError) as error:
+        raise _invalid("card_keys", "are not hex, or their file cannot be read") from error
+    if any(len(key) < SECRET_BYTES_MIN for key in keys):
+        raise _invalid("card_keys", f"must be at least {SECRET_BYTES_MIN} bytes each, in hex")
+    return keys
+
+
 def _parse(name: str, kind: object, text: str) -> object:
     try:
         if kind is bool:
@@ -118,9 +143,13 @@ def _check(settings: Settings) -> None:
     for name in ("port", "worker_port"):
         if not 0 <= getattr(settings, name) <= 65_535:
             raise _invalid(name, "must be a port number")
+    if settings.large_amount_fen < 0:
+        raise _invalid("large_amount_fen", "must be 0 (never) or more")
     if settings.buckets < 1:
         raise _invalid("buckets", "must be at least 1")
     if not 0 < settings.call_timeout_s <= 60:
         raise _invalid("call_timeout_s", "must be above 0 and at most 60 real seconds")
+    if settings.balance_every_s < 10 or not 0 <= settings.prefund_stop_h <= settings.prefund_alarm_h:
+        raise _invalid("prefund_stop_h", "must be between 0 and prefund_alarm_h; balance_every_s at least 10")
     clock_from_spec(settings.clock)
     read_rules(settings.limits)

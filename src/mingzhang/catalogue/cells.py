@@ -89,10 +89,8 @@ def _span(text: str) -> int:
 
 
 def write_span(seconds: int) -> str:
-    """Seconds in the largest unit that fits: 900 is 15m."""
-    unit = next(
-        unit for unit, size in _UNITS.items() if seconds % size == 0 and (seconds >= size or size == 1)
-    )
+    """Seconds in the largest unit up to hours that fits: 900 is 15m, three days are 72h."""
+    unit = "h" if seconds and seconds % 3600 == 0 else "m" if seconds and seconds % 60 == 0 else "s"
     return f"{seconds // _UNITS[unit]}{unit}"
 
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import hashlib
 from collections import Counter
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from datetime import datetime
 from random import Random
 from typing import Final
@@ -16,9 +16,10 @@ from typing import Final
 import asyncpg
 import msgspec
 
-from mingzhang.catalogue.cells import ID, Fault, read_cells, to_cells
-from mingzhang.catalogue.listing import check_listing
+from mingzhang.catalogue.cells import ID, Fault, read_cells, to_cells, write_money
+from mingzhang.catalogue.listing import BELOW_FLOOR, check_listing
 from mingzhang.catalogue.model import Category, Listing
+from mingzhang.catalogue.plan import Changed, Plan, RowPlan
 from mingzhang.catalogue.store import SQL, list_categories, read_listings, write_listing
 from mingzhang.kit.database import transaction
 from mingzhang.kit.errors import Kind, Problem
@@ -28,41 +29,6 @@ ROWS_MAX: Final = 5_000
 LOGGED_MAX: Final = 4_000
 Line = tuple[int, Mapping[str, str]]
 """Row number in the file (or 0) and cells by column."""
-
-
-class Changed(msgspec.Struct, frozen=True, kw_only=True):
-    """One cell that becomes another."""
-
-    column: str
-    old: str
-    new: str
-
-
-class RowPlan(msgspec.Struct, frozen=True, kw_only=True):
-    """What becomes of one row. `outcome`: new, changed, same or refused."""
-
-    row: int
-    product_id: str
-    outcome: str
-    changes: tuple[Changed, ...] = ()
-    faults: tuple[Fault, ...] = ()
-
-
-class Plan(msgspec.Struct, frozen=True, kw_only=True):
-    """What an import would do. `digest` names exactly this plan: what was previewed is what is applied."""
-
-    rows: tuple[RowPlan, ...]
-    digest: str
-
-    @property
-    def refused(self) -> tuple[RowPlan, ...]:
-        """Rows with faults; while there is one, nothing is applied."""
-        return tuple(row for row in self.rows if row.outcome == "refused")
-
-    @property
-    def counts(self) -> dict[str, int]:
-        """Rows by outcome."""
-        return dict(Counter(row.outcome for row in self.rows))
 
 
 class Author(msgspec.Struct, frozen=True, kw_only=True):
@@ -127,8 +93,10 @@ def _beside_others(
 
 
 def _violations(listing: Listing) -> list[tuple[str, str, str]]:
+    """Column, rule and what was found; a least price in yuan."""
     return [
-        (field, rule, found) for rule, field, found in check_listing(listing.product, listing.all_texts())
+        (field, rule, f"≥ {write_money(int(found))}" if rule == BELOW_FLOOR else found)
+        for rule, field, found in check_listing(listing.product, listing.all_texts())
     ]
 
 
@@ -156,9 +124,11 @@ async def apply_lines(
     *,
     expect: str = "",
     told: Callable[[int], None] | None = None,
+    beside: Callable[[asyncpg.Connection, Plan], Awaitable[None]] | None = None,
 ) -> Plan:
     """Apply all rows or none. Raises Problem `import_refused` (rows with faults), `catalogue_changed` (`expect` is the
-    digest of another plan: somebody changed something in between). `told` hears of every row written.
+    digest of another plan: somebody changed something in between). `told` hears of every row written; `beside` writes
+    what belongs into the same transaction.
     """
     async with transaction(pool) as conn:
         await conn.execute(SQL.lock_catalogue)
@@ -176,6 +146,8 @@ async def apply_lines(
             await _log(conn, rng, now, author, batch, row.product_id, row.changes)
             if told is not None:
                 told(1)
+        if beside is not None:
+            await beside(conn, plan)
     return plan
 
 

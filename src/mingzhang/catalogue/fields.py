@@ -98,18 +98,21 @@ def clean_values(
 
 
 def _clean(field: AccountField, text: str) -> str:
-    refused = Problem("bad_account", Kind.INVALID, params={"field": field.name, "template": field.kind})
     if field.kind in TEMPLATES:
         try:
             return clean_account(field.kind, text)
         except Problem:
-            raise refused from None
+            raise _refused(field) from None
     text = text if field.kind == "password" else " ".join(text.split())
     if not 0 < len(text) <= VALUE_MAX or not text.isprintable():
-        raise refused
+        raise _refused(field)
     if field.kind == "choice" and text not in field.choices:
-        raise refused
+        raise _refused(field)
     return text
+
+
+def _refused(field: AccountField) -> Problem:
+    return Problem("bad_account", Kind.INVALID, params={"field": field.name, "template": field.kind})
 
 
 def pack_values(values: Mapping[str, str]) -> str:

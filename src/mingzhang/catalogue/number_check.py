@@ -39,4 +39,6 @@ async def require_in_use(service: NumberCheck, phone: str) -> None:
     except (TimeoutError, OSError):
         return
     if state in {NumberState.EMPTY, NumberState.SUSPENDED}:
-        raise Problem("number_not_in_use", Kind.INVALID, params={"field": "account", "reason": state.value})
+        raise Problem(
+            "number_not_in_use", Kind.INVALID, params={"field": "account", "reason": f"number_{state}"}
+        )

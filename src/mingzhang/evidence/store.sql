@@ -51,7 +51,7 @@ DELETE FROM inbox WHERE party = $1 AND kind = $2 AND external_id = $3
 -- name: record_batch
 -- What many steps have to say to tables that are nobody's own bucket, in one call.
 SELECT step_key, step_result, step_order FROM record_batch(
-  $1::placement_row[], $2::evidence_row[], $3::fact_row[], $4::number_row[], $5::inbox_key[])
+  $1::placement_row[], $2, $3::evidence_row[], $4::fact_row[], $5::number_row[], $6, $7, $8)
 
 -- name: postpone_inbox
 -- Applying failed: try again later, and keep why.

@@ -1,8 +1,9 @@
-"""The self-clocked micro-batcher: many callers, few connections, one call per bucket and flush.
+"""The self-clocked micro-batcher: many callers, few connections, large batches.
 
 It knows no slice and no SQL (design: stack.md "So, for the steps every order takes", scale rule 14). There is
-no timer: a flush starts whenever one of its connections is free and something waits, so batches grow by
-themselves with the load and an idle shop answers at once.
+no timer: a call goes out whenever one of its lanes is free and something waits, so batches grow by themselves with
+the load and an idle shop answers at once. Items that have something to record pass two stages, each with lanes of
+its own: while one batch is applied the next is recorded, and both grow larger than if one lane did both.
 
 What it promises to whoever submits an item:
 
@@ -12,8 +13,6 @@ What it promises to whoever submits an item:
 * a lost connection is not an answer: its commit may have happened, so the same items are sent again, by key,
   over a fresh connection, a bounded number of times;
 * nothing waits without bound: a full queue refuses at once (`busy`), every retry is counted.
-
-All durations here are real seconds: they are about sockets and locks, not about promises to people.
 """
 
 from __future__ import annotations
@@ -24,41 +23,18 @@ from collections import deque
 from collections.abc import Awaitable, Callable, Hashable, Mapping, Sequence
 from dataclasses import dataclass
 from types import TracebackType
-from typing import Any, Final, Generic, Protocol, Self, TypeAlias, TypeVar
+from typing import Final, Generic, Protocol, Self, TypeAlias, TypeVar
 
 import asyncpg
 
-from mingzhang.kit.database import ACQUIRE_TIMEOUT_SECONDS
+from mingzhang.kit.batch_lane import BatcherCounts, Flush, GivenUp, Lane, Line
 from mingzhang.kit.errors import Kind, Problem
-from mingzhang.kit.ready_queue import ReadyQueue
 
 CONNECTIONS: Final = 2
 BATCH_MAX: Final = 256
 QUEUE_MAX: Final = 10_000
-LOST_RETRIES_MAX: Final = 8  # with the pauses below: about 4.5 s until `database_unavailable`
+LOST_RETRIES_MAX: Final = 8  # with the lane's pauses: about 4.5 s until `database_unavailable`
 CONFLICT_RETRIES_MAX: Final = 5  # deadlocks and their like, per flush
-_LOST_PAUSE_FIRST_SECONDS: Final = 0.05
-_LOST_PAUSE_MAX_SECONDS: Final = 1.0
-_CONFLICT_PAUSE_SECONDS: Final = 0.005
-_CLOSE_TIMEOUT_SECONDS: Final = 5.0
-
-# After these the outcome of the call is not known, or this server cannot take it: a fresh connection.
-_LOST: Final = (
-    ConnectionError,
-    TimeoutError,
-    asyncpg.PostgresConnectionError,
-    asyncpg.OperatorInterventionError,
-    asyncpg.InsufficientResourcesError,
-    asyncpg.ReadOnlySQLTransactionError,
-)
-# Rolled back for certain, through no fault of an item: the same again is likely to pass.
-_CONFLICT: Final = (
-    asyncpg.DeadlockDetectedError,
-    asyncpg.SerializationError,
-    asyncpg.LockNotAvailableError,
-    asyncpg.QueryCanceledError,
-    asyncpg.InvalidCachedStatementError,
-)
 
 
 class BatchItem(Protocol):
@@ -85,23 +61,10 @@ Answer: TypeAlias = Result | Exception
 Answers: TypeAlias = Sequence[Result | Exception] | Mapping[str, Result | Exception]
 
 
-@dataclass(slots=True)
-class BatcherCounts:
-    """Counters since the batcher was made, for the metrics page."""
-
-    flushes: int = 0
-    calls: int = 0  # execute and record calls tried, retries and halves included
-    items: int = 0  # answered, well or badly
-    failed: int = 0  # of these: answered with an error
-    refused: int = 0  # not taken in: queue full or closing
-    bisections: int = 0
-    lost: int = 0  # connections lost, or not to be had
-    retries: int = 0  # calls repeated after a lost connection or a conflict
-
-
 @dataclass(frozen=True, slots=True)
 class FlushReport:
-    """One flush, as told to `observe`: `seconds` from taking the items to the last answer."""
+    """One flush through one stage, as told to `observe`: `items` it answered, `buckets` it applied (none where it
+    recorded), `seconds` from taking the items to the last answer."""
 
     items: int
     buckets: int
@@ -125,33 +88,27 @@ class _Entry(Generic[Item, Result]):
         self.settled = False
 
 
-class _Lane:
-    """One connection and what is remembered about its health between flushes."""
+class _Stage(Generic[Item, Result]):
+    """What waits for one kind of call, and the lanes of it that have nothing to do."""
 
-    __slots__ = ("connection", "failures", "index")
-
-    def __init__(self, index: int) -> None:
-        self.index = index
-        self.connection: asyncpg.Connection | None = None
-        # Losses since the last call that worked. It outlives the flush, so that during an outage the first
-        # flush waits for the database and those behind it try once and say so at once.
-        self.failures = 0
-
-
-class _Flush:
-    __slots__ = ("bisections", "conflicts", "failed", "retries")
+    __slots__ = ("idle", "waiting")
 
     def __init__(self) -> None:
-        self.bisections = 0
-        self.conflicts = 0
-        self.failed = 0
-        self.retries = 0
+        self.waiting: deque[_Entry[Item, Result]] = deque()
+        self.idle: deque[asyncio.Future[None]] = deque()
 
+    def add(self, entry: _Entry[Item, Result]) -> None:
+        self.waiting.append(entry)
+        if self.idle:
+            self.wake()
 
-class _GivenUp(Exception):  # noqa: N818 - carries the problem past the bisection, never leaves this module
-    def __init__(self, problem: Problem) -> None:
-        self.problem = problem
-        super().__init__(str(problem))
+    def wake(self) -> None:
+        """Wake one idle lane. A lane that leaves work behind wakes the next, so one is enough."""
+        while self.idle:
+            waiter = self.idle.popleft()
+            if not waiter.done():
+                waiter.set_result(None)
+                return
 
 
 class Batcher(Generic[Item, Result]):
@@ -163,14 +120,13 @@ class Batcher(Generic[Item, Result]):
     parallel to the items or a mapping by key; a result that is an exception (a `Problem`) is raised to its
     submitter.
 
-    `record(connection, items)` is the evidence call: made before execute, once a flush, over all buckets,
-    for the items with `needs_record`, under the same rules. It may return a mapping of keys to results: those
-    items are answered with them and not executed (a fact already bound to something else, say).
+    `record(connection, items)` is the evidence call: made before execute, over all buckets, for the items with
+    `needs_record`, under the same rules. It may return a mapping of keys to results: those items are answered
+    with them and not executed (a fact already bound to something else, say). It has a lane of its own, which is
+    one of the `connections`; there is at least one more.
 
-    `one_per_order=False` is for an `execute` that applies several items of one order in the order given.
-
-    `group`: a flush takes items of one group only, that of the item which has waited longest; for an `execute`
-    whose cost is mostly by kind of item.
+    `one_per_order=False` is for an `execute` that applies several items of one order in the order given; only
+    without `record`.
 
     `connect` is used when there is no `pool`. `observe` hears of every flush. `crash_point` is called with
     the name of each place where a kill must lose nothing: "fact_to_apply" (recorded, not executed),
@@ -193,7 +149,6 @@ class Batcher(Generic[Item, Result]):
         batch_max: int = BATCH_MAX,
         queue_max: int = QUEUE_MAX,
         one_per_order: bool = True,
-        group: Callable[[Item], Hashable] | None = None,
         lost_retries_max: int = LOST_RETRIES_MAX,
         conflict_retries_max: int = CONFLICT_RETRIES_MAX,
         observe: Callable[[FlushReport], None] | None = None,
@@ -203,26 +158,23 @@ class Batcher(Generic[Item, Result]):
             raise ValueError("a batcher needs a pool or a connection factory, and not both")
         if min(connections, batch_max, queue_max) < 1 or min(lost_retries_max, conflict_retries_max) < 0:
             raise ValueError("connections, batch_max and queue_max start at 1, retries at 0")
+        if record is not None and not one_per_order:
+            raise ValueError("what is recorded goes one item of an order at a time")
         self._execute = execute
         self._record = record
-        self._pool = pool
-        self._connect = connect
         self._connections = connections
         self._batch_max = batch_max
         self._queue_max = queue_max
         self._one_per_order = one_per_order
-        self._lost_retries_max = lost_retries_max
-        self._conflict_retries_max = conflict_retries_max
         self._observe = observe
         self._crash_point = crash_point
         self.counts = BatcherCounts()
+        self._line = Line(pool, connect, lost_retries_max, conflict_retries_max, self.counts)
         self._loop: asyncio.AbstractEventLoop | None = None
         self._lanes: list[asyncio.Task[None]] = []
-        self._idle: deque[asyncio.Future[None]] = deque()
-        # The first waiting item of every order that has none in flight; the others hang on it by `next`.
-        self._ready: ReadyQueue[_Entry[Item, Result]] = ReadyQueue(
-            lambda entry: group(entry.item) if group is not None else None
-        )
+        # In the stages wait the first items of the orders that have none in flight; the others hang on them by `next`.
+        self._recording: _Stage[Item, Result] = _Stage()
+        self._applying: _Stage[Item, Result] = _Stage()
         # The newest item of every order that waits or is in flight.
         self._tails: dict[Hashable, _Entry[Item, Result]] = {}
         self._queued = 0
@@ -256,16 +208,13 @@ class Batcher(Generic[Item, Result]):
         if before is not None:
             before.next = entry
         else:
-            self._ready.append(entry)
-            if len(self._ready) == 1:
-                self._wake()
+            self._route(entry)
         return await entry.future
 
     async def close(self) -> None:
         """Refuse new items, finish those taken in, give the connections back. May be called twice."""
         self._closing = True
-        while self._idle:
-            self._wake()
+        self._wake_all()
         if self._lanes:
             await asyncio.wait(self._lanes)
 
@@ -279,49 +228,58 @@ class Batcher(Generic[Item, Result]):
 
     def _start(self) -> asyncio.AbstractEventLoop:
         self._loop = loop = asyncio.get_running_loop()
+        stages = [self._applying] * self._connections
+        if self._record is not None:
+            stages = [self._recording, *stages[:-1]] if self._connections > 1 else [self._recording, *stages]
         self._lanes = [
-            loop.create_task(self._run(_Lane(index)), name=f"batcher-{index}")
-            for index in range(self._connections)
+            loop.create_task(self._run(Lane(self._line, index), stage), name=f"batcher-{index}")
+            for index, stage in enumerate(stages)
         ]
         return loop
 
-    def _wake(self) -> None:
-        """Wake one idle lane. A lane that leaves work behind wakes the next, so one is enough."""
-        while self._idle:
-            waiter = self._idle.popleft()
-            if not waiter.done():
-                waiter.set_result(None)
-                return
+    def _route(self, entry: _Entry[Item, Result]) -> None:
+        """Let it wait where it must pass first."""
+        first = self._record is not None and getattr(entry.item, "needs_record", False)
+        (self._recording if first else self._applying).add(entry)
 
-    async def _run(self, lane: _Lane) -> None:
+    def _wake_all(self) -> None:
+        for stage in (self._recording, self._applying):
+            while stage.idle:
+                stage.wake()
+
+    async def _run(self, lane: Lane, stage: _Stage[Item, Result]) -> None:
         assert self._loop is not None
         abort = True
         try:
             while True:
-                entries = self._take()
+                entries = self._take(stage)
                 if entries:
-                    await self._flush(lane, entries)
-                elif self._closing:
+                    await self._flush(lane, stage, entries)
+                elif self._closing and not self._tails:
                     abort = False
-                    return  # what still hangs on an order in flight is taken by the lane that flies it
+                    return
                 else:
                     waiter = self._loop.create_future()
-                    self._idle.append(waiter)
+                    stage.idle.append(waiter)
                     await waiter
         except asyncio.CancelledError:  # the loop is going down
             self._closing = True
-            while entries := self._take():
-                self._settle_rest(_Flush(), entries, Problem("shutting_down", Kind.UNAVAILABLE, "not begun"))
+            for each in (self._recording, self._applying):
+                while entries := self._take(each):
+                    self._settle_rest(
+                        Flush(), entries, Problem("shutting_down", Kind.UNAVAILABLE, "not begun")
+                    )
+            self._wake_all()
             raise
         finally:
-            await self._disconnect(lane, abort=abort)
+            await lane.disconnect(abort=abort)
 
-    def _take(self) -> list[_Entry[Item, Result]]:
+    def _take(self, stage: _Stage[Item, Result]) -> list[_Entry[Item, Result]]:
         """The next batch. Several of one order only where allowed, and never two with one key."""
         entries: list[_Entry[Item, Result]] = []
-        room = self._batch_max
-        self._ready.begin()
-        while room > 0 and (entry := self._ready.pop()) is not None:
+        waiting, room = stage.waiting, self._batch_max
+        while waiting and room > 0:
+            entry = waiting.popleft()
             entries.append(entry)
             room -= 1
             if self._one_per_order:
@@ -335,41 +293,13 @@ class Batcher(Generic[Item, Result]):
                 entries.append(entry)
                 room -= 1
         self._queued -= len(entries)
-        if self._ready:
-            self._wake()
+        if waiting:
+            stage.wake()
         return entries
 
-    async def _flush(self, lane: _Lane, entries: list[_Entry[Item, Result]]) -> None:
-        """Record, then apply bucket by bucket; whatever happens, every entry is settled at the end."""
-        started = time.perf_counter()
-        flush = _Flush()
-        self.counts.flushes += 1
-        buckets: dict[int, list[_Entry[Item, Result]]] = {}
-        try:
-            if self._record is not None:
-                await self._record_all(lane, flush, entries)
-            for entry in entries:
-                if not entry.settled:
-                    buckets.setdefault(entry.item.bucket, []).append(entry)
-            for number, (bucket, part) in enumerate(buckets.items()):
-                if number:
-                    self._reach("batch_half_applied")
-                await self._apply(lane, flush, bucket, part)
-        except _GivenUp as error:
-            self._settle_rest(flush, entries, error.problem)
-        except asyncio.CancelledError:
-            self._settle_rest(flush, entries, Problem("shutting_down", Kind.UNAVAILABLE, "cancelled"))
-            raise
-        except Exception as error:  # noqa: BLE001 - a fault outside the calls must not leave callers waiting
-            await self._disconnect(lane, abort=True)
-            self._settle_rest(flush, entries, error)
-        self._report(flush, len(entries), len(buckets), time.perf_counter() - started)
-
-    async def _record_all(self, lane: _Lane, flush: _Flush, entries: list[_Entry[Item, Result]]) -> None:
+    async def _flush_records(self, lane: Lane, flush: Flush, entries: list[_Entry[Item, Result]]) -> int:
+        """Record; what that does not answer goes on to be applied."""
         assert self._record is not None
-        wanted = [entry for entry in entries if getattr(entry.item, "needs_record", False)]
-        if not wanted:
-            return
 
         def done(part: list[_Entry[Item, Result]], answers: Mapping[str, Answer[Result]] | None) -> None:
             for entry in part if answers else ():
@@ -377,19 +307,51 @@ class Batcher(Generic[Item, Result]):
                 if entry.item.key in answers:
                     self._settle(flush, [entry], [answers[entry.item.key]])
 
-        await self._each_part(lane, flush, self._record, wanted, done)
+        await self._each_part(lane, flush, self._record, entries, done)
         self._reach("fact_to_apply")
+        recorded = [entry for entry in entries if not entry.settled]
+        self._queued += len(recorded)
+        for entry in recorded:
+            self._applying.add(entry)
+        return len(recorded)
+
+    async def _flush_steps(self, lane: Lane, flush: Flush, entries: list[_Entry[Item, Result]]) -> int:
+        """Apply bucket by bucket."""
+        buckets: dict[int, list[_Entry[Item, Result]]] = {}
+        for entry in entries:
+            buckets.setdefault(entry.item.bucket, []).append(entry)
+        flush.buckets = len(buckets)
+        for number, (bucket, part) in enumerate(buckets.items()):
+            if number:
+                self._reach("batch_half_applied")
+            await self._apply(lane, flush, bucket, part)
+        return 0
+
+    async def _flush(
+        self, lane: Lane, stage: _Stage[Item, Result], entries: list[_Entry[Item, Result]]
+    ) -> None:
+        """One batch through a stage; whatever happens, every entry is passed on or settled at the end."""
+        started, flush, passed = time.perf_counter(), Flush(), 0
+        work = self._flush_records if stage is self._recording else self._flush_steps
+        try:
+            passed = await work(lane, flush, entries)
+        except GivenUp as error:
+            self._settle_rest(flush, entries, error.problem)
+        except asyncio.CancelledError:
+            self._settle_rest(flush, entries, Problem("shutting_down", Kind.UNAVAILABLE, "cancelled"))
+            raise
+        except Exception as error:  # noqa: BLE001 - a fault outside the calls must not leave callers waiting
+            await lane.disconnect(abort=True)
+            self._settle_rest(flush, entries, error)
+        self._report(flush, len(entries) - passed, time.perf_counter() - started)
 
     async def _apply(
-        self, lane: _Lane, flush: _Flush, bucket: int, entries: list[_Entry[Item, Result]]
+        self, lane: Lane, flush: Flush, bucket: int, entries: list[_Entry[Item, Result]]
     ) -> None:
         def call(connection: asyncpg.Connection, items: Sequence[Item]) -> Awaitable[Answers[Result]]:
             return self._execute(connection, bucket, items)
 
-        def done(
-            part: list[_Entry[Item, Result]],
-            results: Answers[Result],
-        ) -> None:
+        def done(part: list[_Entry[Item, Result]], results: Answers[Result]) -> None:
             self._reach("commit_to_reply")
             self._settle(flush, part, _in_order([entry.item.key for entry in part], results))
 
@@ -397,8 +359,8 @@ class Batcher(Generic[Item, Result]):
 
     async def _each_part(
         self,
-        lane: _Lane,
-        flush: _Flush,
+        lane: Lane,
+        flush: Flush,
         call: Callable[[asyncpg.Connection, Sequence[Item]], Awaitable[Value]],
         entries: list[_Entry[Item, Result]],
         done: Callable[[list[_Entry[Item, Result]], Value], None],
@@ -408,8 +370,8 @@ class Batcher(Generic[Item, Result]):
         while parts:
             part = parts.pop()
             try:
-                value = await self._attempt(lane, flush, call, [entry.item for entry in part])
-            except _GivenUp:
+                value = await lane.call(flush, call, [entry.item for entry in part])
+            except GivenUp:
                 raise
             except Exception as error:  # noqa: BLE001 - whatever one item provokes is that item's answer
                 if len(part) > 1:
@@ -423,89 +385,10 @@ class Batcher(Generic[Item, Result]):
             if parts:
                 self._reach("mid_bisect")
 
-    async def _attempt(
-        self,
-        lane: _Lane,
-        flush: _Flush,
-        call: Callable[[asyncpg.Connection, Sequence[Item]], Awaitable[Value]],
-        items: list[Item],
-    ) -> Value:
-        """One call, repeated after a lost connection or a conflict, within bounds."""
-        while True:
-            connection = await self._connected(lane, flush)
-            self.counts.calls += 1
-            try:
-                value = await call(connection, items)
-            except Exception as error:
-                if _is_lost(error, connection):
-                    await self._lose(lane, flush, error)
-                    continue
-                if connection.is_in_transaction():  # begun by hand and left: only the server can undo it now
-                    await self._disconnect(lane, abort=True)
-                if not isinstance(error, _CONFLICT):
-                    raise
-                if flush.conflicts >= self._conflict_retries_max:
-                    raise Problem("database_busy", Kind.UNAVAILABLE, repr(error)) from error
-                flush.conflicts += 1
-                flush.retries += 1
-                # Lanes pause unequally: two that deadlocked with each other should not meet again.
-                await asyncio.sleep(_CONFLICT_PAUSE_SECONDS * 2**flush.conflicts * (1 + lane.index))
-                continue
-            if not _is_dead(connection) and connection.is_in_transaction():
-                await self._disconnect(lane, abort=True)
-                raise Problem("transaction_left_open", Kind.INTERNAL, "the call returned before its commit")
-            lane.failures = 0
-            return value
-
-    async def _connected(self, lane: _Lane, flush: _Flush) -> asyncpg.Connection:
-        while True:
-            if lane.connection is not None:
-                if not _is_dead(lane.connection):
-                    return lane.connection
-                await self._disconnect(lane, abort=True)  # died while idle: nothing was in flight
-            try:
-                if self._pool is not None:
-                    lane.connection = await self._pool.acquire(timeout=ACQUIRE_TIMEOUT_SECONDS)
-                elif self._connect is not None:
-                    lane.connection = await self._connect()
-            except Exception as error:  # noqa: BLE001 - for the caller every cause means: no database now
-                await self._lose(lane, flush, error)
-
-    async def _lose(self, lane: _Lane, flush: _Flush, error: Exception) -> None:
-        """Drop the connection and wait a little; after too many losses in a row give the flush up."""
-        await self._disconnect(lane, abort=True)
-        lane.failures += 1
-        self.counts.lost += 1
-        if lane.failures > self._lost_retries_max:
-            problem = Problem("database_unavailable", Kind.UNAVAILABLE, repr(error))
-            problem.__cause__ = error
-            raise _GivenUp(problem) from error
-        flush.retries += 1
-        pause = _LOST_PAUSE_FIRST_SECONDS * 2.0 ** (lane.failures - 1)
-        await asyncio.sleep(min(pause, _LOST_PAUSE_MAX_SECONDS))
-
-    async def _disconnect(self, lane: _Lane, *, abort: bool) -> None:
-        connection: Any = lane.connection
-        lane.connection = None
-        if connection is None:
-            return
-        try:
-            if abort and not _is_dead(connection):
-                connection.terminate()
-            if self._pool is not None:
-                await self._pool.release(connection, timeout=_CLOSE_TIMEOUT_SECONDS)
-            elif not abort:
-                await connection.close(timeout=_CLOSE_TIMEOUT_SECONDS)
-        except (OSError, TimeoutError, asyncpg.PostgresError, asyncpg.InterfaceError):
-            if not _is_dead(connection):
-                connection.terminate()
-
     def _settle(
-        self, flush: _Flush, entries: list[_Entry[Item, Result]], results: Sequence[Answer[Result]]
+        self, flush: Flush, entries: list[_Entry[Item, Result]], results: Sequence[Answer[Result]]
     ) -> None:
-        """Answer the entries and let the next of their orders go; wakes at most one lane for all of them."""
-        ready = self._ready
-        was_empty = not ready
+        """Answer the entries and let the next of their orders go."""
         self.counts.items += len(entries)
         for entry, result in zip(entries, results, strict=True):
             entry.settled = True
@@ -513,7 +396,7 @@ class Batcher(Generic[Item, Result]):
                 if entry.next is None:
                     del self._tails[entry.item.order_key]
                 else:
-                    ready.append(entry.next)
+                    self._route(entry.next)
             failed = isinstance(result, Exception)
             flush.failed += failed
             if entry.future.done():  # its submitter was cancelled; the item counts all the same
@@ -522,23 +405,24 @@ class Batcher(Generic[Item, Result]):
                 entry.future.set_exception(result)
             else:
                 entry.future.set_result(result)
-        if was_empty and ready:
-            self._wake()
+        if self._closing and not self._tails:
+            self._wake_all()
 
-    def _settle_rest(self, flush: _Flush, entries: list[_Entry[Item, Result]], error: Exception) -> None:
+    def _settle_rest(self, flush: Flush, entries: list[_Entry[Item, Result]], error: Exception) -> None:
         rest = [entry for entry in entries if not entry.settled]
         # One exception each: an instance raised in many tasks would gather all their tracebacks.
         self._settle(flush, rest, [_copy_of(error) for _ in rest])
 
-    def _report(self, flush: _Flush, items: int, buckets: int, seconds: float) -> None:
+    def _report(self, flush: Flush, items: int, seconds: float) -> None:
         counts = self.counts
+        counts.flushes += 1
         counts.failed += flush.failed
         counts.bisections += flush.bisections
         counts.retries += flush.retries
         if self._observe is None:
             return
         report = FlushReport(
-            items, buckets, flush.failed, flush.bisections, flush.retries, self._queued, seconds
+            items, flush.buckets, flush.failed, flush.bisections, flush.retries, self._queued, seconds
         )
         try:
             self._observe(report)
@@ -549,21 +433,6 @@ class Batcher(Generic[Item, Result]):
     def _reach(self, point: str) -> None:
         if self._crash_point is not None:
             self._crash_point(point)
-
-
-def _is_lost(error: Exception, connection: asyncpg.Connection) -> bool:
-    if isinstance(error, asyncpg.QueryCanceledError):
-        return False  # of the operator's family, but rolled back for certain and the connection lives
-    return isinstance(error, _LOST) or _is_dead(connection)
-
-
-def _is_dead(connection: Any) -> bool:
-    """Whether it can't be used any more. A pool's connection that dies while idle is taken back by the pool
-    itself, and from then on even asking it raises."""
-    try:
-        return bool(connection.is_closed())
-    except asyncpg.InterfaceError:
-        return True
 
 
 def _in_order(keys: Sequence[str], results: Answers[Value]) -> Sequence[Answer[Value]]:

@@ -121,6 +121,7 @@ REASONS: Final[Mapping[str, Entry]] = {
     "payment_of_refunded_order": _payment(Party.BUYER, Then.REFUND),
     "payment_beside_doubt": _payment(Party.CHANNEL, Then.PERSON),
     "payment_contradicted": _payment(Party.CHANNEL, Then.PERSON),
+    "payment_frozen": _payment(Party.CHANNEL, Then.PERSON),
     "denied_by_channel": _payment(Party.CHANNEL, Then.PERSON),
     "conflict": _payment(Party.CHANNEL, Then.PERSON),
     "no_order": _payment(Party.BUYER, Then.PERSON),

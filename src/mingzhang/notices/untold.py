@@ -13,7 +13,7 @@ from mingzhang.kit.ids import bucket_of
 from mingzhang.notices.model import Template
 from mingzhang.notices.store import SQL
 
-# Which event is told by which notice. `paid` and `delivered` are noted by `apply_and_tell` as well (0014).
+# Which event is told by which notice. `paid` and `delivered` are noted by `apply_batch` as well (0019).
 OCCASIONS: Final[dict[str, Template]] = {
     "paid": Template.PAID,
     "paid_late": Template.PAID,
@@ -28,6 +28,7 @@ OCCASIONS: Final[dict[str, Template]] = {
     "claim_needs_person": Template.NEEDS_PERSON,
     "refund_refused": Template.NEEDS_PERSON,
     "payment_contradicted": Template.NEEDS_PERSON,
+    "payment_frozen": Template.NEEDS_PERSON,
     "deadline_missed": Template.NEEDS_PERSON,
     "refund_abnormal": Template.NEEDS_PERSON,
 }

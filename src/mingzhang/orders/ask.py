@@ -8,16 +8,18 @@ from mingzhang.kit.database import transaction
 from mingzhang.ledger import postings
 from mingzhang.ledger.places import CHANNEL, RESERVED, Account, O, attempt_party
 from mingzhang.orders.context import Context
+from mingzhang.orders.freeze import freeze, unfreeze
 from mingzhang.orders.pay import paid_fact
 from mingzhang.orders.states import PERSON_MAX_S
 from mingzhang.orders.store import Turn, open_turn
 from mingzhang.orders.suspense import open_item
 from mingzhang.payments import store as payments
-from mingzhang.payments.channels.base import AsksByTransaction, Channel, TradeAnswer, TradeState
+from mingzhang.payments.channels.base import FROZEN, AsksByTransaction, Channel, TradeAnswer, TradeState
 from mingzhang.payments.policy import Case
 from mingzhang.payments.schedule import ASK_MAX_S, CONFIRM_MAX_S, CONFIRM_S, UNANSWERED_S, next_question
 from mingzhang.payments.store import Item, Payment, list_items, read_payment
 
+OTHER_CURRENCY = "wrong_currency"  # what an adapter says of an amount that is not in fen
 CAME = frozenset({"paid", "contradicted"})
 
 
@@ -93,13 +95,7 @@ async def _heard(turn: Turn, payment: Payment, answer: TradeAnswer, evidence_id:
         # No answer ends nothing: the schedule after expiry counts answers, and an outage gives none.
         again = now + timedelta(seconds=UNANSWERED_S)
         due = again if due is None else min(due, again)
-    latest = payment.expires_at
-    if due is not None and due > latest:
-        latest = (payment.since or latest) + timedelta(seconds=ASK_MAX_S)
-        if payment.next_actor == "person":
-            latest = payment.deadline_at or latest
-            due = latest  # asked once more at the end of a person's time
-        due = min(due, latest)
+    due, latest = _held(payment, due)
     if state == "closed" and payment.state != "closed":
         turn.event("payment_closed", evidence_id, channel=payment.channel)
     await turn.conn.execute(
@@ -113,6 +109,35 @@ async def _heard(turn: Turn, payment: Payment, answer: TradeAnswer, evidence_id:
         answer.code,
         payment.state,
     )
+    if answer.code == OTHER_CURRENCY and payment.next_actor != "person" and due is not None:
+        await _to_person(turn, payment, latest, evidence_id)
+
+
+def _held(payment: Payment, due: datetime | None) -> tuple[datetime | None, datetime]:
+    """When it is asked next, and the deadline: neither beyond the table's maximum. A person's deadline stays."""
+    if payment.next_actor == "person":
+        latest = payment.deadline_at or payment.expires_at
+        return (latest if due and due > payment.expires_at else due), latest
+    latest = payment.expires_at
+    if due is not None and due > latest:
+        latest = (payment.since or latest) + timedelta(seconds=ASK_MAX_S)
+        due = min(due, latest)
+    return due, latest
+
+
+async def _to_person(turn: Turn, payment: Payment, deadline: datetime, evidence_id: str) -> None:
+    """The channel names another currency: no rule can say what it is worth (policy: other_currency)."""
+    until = turn.now + timedelta(seconds=PERSON_MAX_S)
+    turn.event("needs_person", evidence_id, reason=Case.OTHER_CURRENCY.value)
+    await turn.conn.execute(
+        payments.SQL.hand_payment_over,
+        payment.bucket,
+        payment.payment_no,
+        deadline,
+        "person",
+        turn.now,
+        until,
+    )
 
 
 async def _confirm(turn: Turn, payment: Payment, answer: TradeAnswer, evidence_id: str) -> None:
@@ -124,13 +149,16 @@ async def _confirm(turn: Turn, payment: Payment, answer: TradeAnswer, evidence_i
         if state == "paid":
             state = "contradicted"
             await _contradict(turn, payment, evidence_id)
-    elif answer.state is TradeState.UNKNOWN:
+    elif answer.state is TradeState.UNKNOWN or answer.code == FROZEN:
+        if answer.code == FROZEN and state == "paid":
+            await freeze(turn, payment.channel, evidence_id)
         latest = (payment.paid_at or turn.now) + timedelta(seconds=CONFIRM_MAX_S)
         due = min(turn.now + timedelta(seconds=CONFIRM_S[min(payment.asked, len(CONFIRM_S) - 1)]), latest)
         if payment.next_actor == "person":
             due = latest = payment.deadline_at or latest
     elif answer.state is TradeState.PAID and state == "paid":
         turn.event("paid_confirmed", evidence_id, channel=payment.channel)
+        await unfreeze(turn, payment.channel, evidence_id)
     await turn.conn.execute(
         payments.SQL.set_asked,
         payment.bucket,

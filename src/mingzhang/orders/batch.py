@@ -6,9 +6,9 @@ itself (scale rule 14). A step that is not plain comes back as ``not_plain`` wit
 the caller then goes the general way, with a `Turn`.
 """
 
+import asyncio
 from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime
-from operator import attrgetter
 from typing import Any, Final, Generic, TypeVar
 
 import asyncpg
@@ -18,19 +18,22 @@ from mingzhang.evidence import store as evidence
 from mingzhang.evidence.messages import Message
 from mingzhang.evidence.store import Fact
 from mingzhang.kit.batcher import Batcher, FlushReport
+from mingzhang.kit.database import DATABASE_AWAY
 from mingzhang.kit.ids import bucket_of
 from mingzhang.orders.store import SQL, Order, order_of_row
 from mingzhang.payments import store as payments
 from mingzhang.payments.store import Payment
 
-# The arrays of `apply_batch`, in its order.
 KINDS: Final = ("place", "open", "opened", "paid", "send", "heard", "delivered")
-# These take the order's lock; the others write rows that no other step of the order touches.
-LOCKING: Final = frozenset({"open", "paid", "send", "heard", "delivered"})
+# Whose payment, whose attempt and whose journal the database looks at.
+_OF_PAYMENT: Final = frozenset({"open", "opened", "paid"})
+_OF_ATTEMPT: Final = frozenset({"send", "heard", "delivered"})
+_OF_JOURNAL: Final = frozenset({"send", "delivered"})
 DONE: Final = "done"
 NOT_PLAIN: Final = "not_plain"
 COMPLETIONS_MAX: Final = 1024
 REMEMBERED_MAX: Final = 4096
+HINT_EVERY_REAL_S: Final = 0.02
 
 Value = TypeVar("Value")
 
@@ -39,14 +42,14 @@ class Step(msgspec.Struct, frozen=True, kw_only=True):
     """One step of one order. ``kind``: one of `KINDS`, or empty when there is only something to record.
 
     ``key``: unique for ever; ``request_hash`` set: remembered in `applied` under the key. ``row``: the database's
-    ``<kind>_step`` without its leading key (and hash).
+    ``place_step`` for a placing; for the other kinds its ``order_step`` after the order's id, see `step_row`.
     """
 
     kind: str
     key: str
     order_id: str
     row: tuple[Any, ...] = ()
-    request_hash: bytes = b""
+    request_hash: bytes | None = None
     placement: tuple[Any, ...] | None = None
     evidence: tuple[tuple[Any, ...], ...] = ()
     fact: tuple[Any, ...] | None = None
@@ -66,6 +69,38 @@ class Step(msgspec.Struct, frozen=True, kw_only=True):
     def needs_record(self) -> bool:
         """Whether it takes part in the recording call."""
         return self.placement is not None or bool(self.evidence) or self.fact is not None
+
+
+def step_row(
+    *,
+    payment_no: str | None = None,
+    attempt_no: str | None = None,
+    evidence_id: str = "",
+    at: datetime | None = None,
+    due_at: datetime | None = None,
+    until_at: datetime | None = None,
+    party: str | None = None,
+    amount_fen: int | None = None,
+    value: str = "",
+    mark: str = "",
+    code: str = "",
+    feedback: str = "{}",
+) -> tuple[Any, ...]:
+    """The rest of an ``order_step``; what each column holds by kind stands beside the type (migration 0019)."""
+    return (
+        payment_no,
+        attempt_no,
+        evidence_id,
+        at,
+        due_at,
+        until_at,
+        party,
+        amount_fen,
+        value,
+        mark,
+        code,
+        feedback,
+    )
 
 
 class Done(msgspec.Struct, frozen=True):
@@ -105,18 +140,20 @@ class OrderBatch:
         crash_point: Callable[[str], None] | None = None,
         observe: Callable[[FlushReport], None] | None = None,
     ) -> None:
+        self._pool = pool
         self._batcher: Batcher[Step, Done] = Batcher(
             self._apply,
             record=self._record,
             pool=pool,
-            group=attrgetter("kind"),
             crash_point=self._reach,
             observe=observe,
         )
         self._crash_point = crash_point
-        self._facts_at_stake = False
+        self._stakes = {"record": False, "apply": False}
         # Facts applied by this process whose inbox rows are still there.
         self._applied: list[tuple[str, str, str]] = []
+        self._buckets: set[int] = set()
+        self._hint: asyncio.Task[None] | None = None
 
     @property
     def batcher(self) -> Batcher[Step, Done]:
@@ -130,58 +167,81 @@ class OrderBatch:
     async def close(self) -> None:
         """Finish what was taken in."""
         await self._batcher.close()
+        if self._hint is not None:
+            await self._hint
 
     def _reach(self, point: str) -> None:
         # Crash tests count the facts of an order, not everything that passes here.
-        if self._crash_point is not None and (
-            self._facts_at_stake or point in {"mid_bisect", "batch_half_applied"}
-        ):
+        stake = self._stakes["record" if point == "fact_to_apply" else "apply"]
+        if self._crash_point is not None and (stake or point in {"mid_bisect", "batch_half_applied"}):
             self._crash_point(point)
 
     async def _record(self, conn: asyncpg.Connection, steps: Sequence[Step]) -> Mapping[str, Done]:
-        self._facts_at_stake = any(step.fact for step in steps)
+        self._stakes["record"] = any(step.fact for step in steps)
+        placements = [step.placement for step in steps if step.placement is not None]
+        buckets = {placement[3] for placement in placements} - self._buckets
         completions, self._applied = self._applied[:COMPLETIONS_MAX], self._applied[COMPLETIONS_MAX:]
+        parties, kinds, ids = zip(*completions, strict=True) if completions else ((), (), ())
         try:
             rows = await conn.fetch(
                 evidence.SQL.record_batch,
-                [step.placement for step in steps if step.placement is not None],
+                placements,
+                list(buckets),
                 [row for step in steps for row in step.evidence],
                 [step.fact for step in steps if step.fact is not None],
                 [row for step in steps for row in step.numbers],
-                completions,
+                parties,
+                kinds,
+                ids,
             )
         except BaseException:
             self._applied += completions
             raise
+        self._buckets |= buckets
         return _recorded(steps, {row["step_key"]: row for row in rows})
 
     async def _apply(
         self, conn: asyncpg.Connection, bucket: int, steps: Sequence[Step]
     ) -> Mapping[str, Done]:
-        self._facts_at_stake = any(step.fact for step in steps)
-        arrays: dict[str, list[tuple[Any, ...]]] = {kind: [] for kind in KINDS}
-        keyed = [step for step in steps if step.request_hash]
-        for step in steps:
-            head = (step.key, step.request_hash) if step.request_hash else (step.key,)
-            arrays[step.kind].append(head + step.row)
+        self._stakes["apply"] = any(step.fact for step in steps)
+        placed = [step.row for step in steps if step.kind == "place"]
+        moving = [step for step in steps if step.kind != "place"]
+        found = {step.key: _DONE for step in steps if step.kind == "place"} if placed else {}
         rows = await conn.fetch(
             SQL.apply_batch,
             bucket,
-            [step.order_id for step in steps if step.kind in LOCKING],
-            [step.key for step in keyed],
-            [step.request_hash for step in keyed],
-            *arrays.values(),
+            list({step.kind for step in moving}),
+            [step.order_id for step in moving],
+            [step.row[0] for step in moving if step.kind in _OF_PAYMENT],
+            [step.row[1] for step in moving if step.kind in _OF_ATTEMPT],
+            [step.order_id for step in moving if step.kind in _OF_JOURNAL],
+            placed,
+            [(step.kind, step.key, step.request_hash, step.order_id, *step.row) for step in moving],
         )
-        found = {row["step_key"]: Done(row["step_result"]) for row in rows}
+        for result, keys in rows:
+            done = _DONE if result == DONE else Done(result)
+            found.update(dict.fromkeys(keys, done))
         self._applied += [
             step.fact[:3]
-            for step in steps
+            for step in moving
             if step.fact is not None and found.get(step.key, _NO).result == DONE
         ]
+        if self._hint is None:
+            self._hint = asyncio.create_task(self._tell_pages())
         return {step.key: found.get(step.key, _NO) for step in steps}
+
+    async def _tell_pages(self) -> None:
+        """One hint for all batches of a moment, outside of their transactions: a NOTIFY makes commits queue."""
+        await asyncio.sleep(HINT_EVERY_REAL_S)
+        self._hint = None
+        try:
+            await self._pool.execute(SQL.tell_change, "")
+        except (*DATABASE_AWAY, asyncpg.PostgresError):
+            return  # pages poll, too
 
 
 _NO: Final = Done(NOT_PLAIN)
+_DONE: Final = Done(DONE)
 
 
 def _recorded(steps: Sequence[Step], rows: Mapping[str, asyncpg.Record]) -> dict[str, Done]:
@@ -189,15 +249,15 @@ def _recorded(steps: Sequence[Step], rows: Mapping[str, asyncpg.Record]) -> dict
     answers = {}
     for step in steps:
         if step.placement is not None:
-            row = rows[step.order_id]
+            row = rows.get(step.order_id)
         elif step.fact is not None:
-            row = rows[step.fact[7]]
+            row = rows.get(step.fact[7])
         else:
-            if not step.kind:
-                answers[step.key] = Done("recorded")
-            continue
-        if row["step_result"] != "new" or not step.kind:
+            row = None
+        if row is not None:
             answers[step.key] = Done(row["step_result"], row["step_order"])
+        elif not step.kind:
+            answers[step.key] = Done("recorded" if step.fact is None else "new")
     return answers
 
 

@@ -36,16 +36,18 @@ LIMIT 200
 
 -- name: list_late_rows
 -- Payments, attempts, trades told of and facts that went past their time and wait for a person, soonest deadline first.
-SELECT 'payment' AS kind, order_id AS subject, payment_no AS key, state, amount_fen, holder, due_at, deadline_at
+SELECT 'payment' AS kind, order_id AS subject, payment_no AS key, state, amount_fen, holder, due_at, deadline_at,
+  CASE code WHEN 'wrong_currency' THEN 'other_currency' ELSE 'deadline_missed' END AS reason
 FROM payment WHERE next_actor = 'person' AND due_at IS NOT NULL
 UNION ALL
-SELECT 'supply', order_id, attempt_no, state, cost_fen, holder, due_at, deadline_at
+SELECT 'supply', order_id, attempt_no, state, cost_fen, holder, due_at, deadline_at, 'deadline_missed'
 FROM supply_attempt WHERE next_actor = 'person' AND due_at IS NOT NULL
 UNION ALL
-SELECT 'hint', '', hint_id, state, 0, holder, due_at, deadline_at
+SELECT 'hint', '', hint_id, state, 0, holder, due_at, deadline_at, 'deadline_missed'
 FROM trade_hint WHERE next_actor = 'person' AND due_at IS NOT NULL
 UNION ALL
-SELECT 'fact', i.subject, i.party || '/' || i.kind || '/' || i.external_id, i.kind, 0, i.party, i.due_at, b.deadline_at
+SELECT 'fact', i.subject, i.party || '/' || i.kind || '/' || i.external_id, i.kind, 0, i.party, i.due_at, b.deadline_at,
+  'deadline_missed'
 FROM inbox i JOIN (
   SELECT bucket, key, max(deadline_at) AS deadline_at FROM breach WHERE kind = 'fact' GROUP BY bucket, key) b
   ON b.bucket = i.bucket AND b.key = i.party || '/' || i.kind || '/' || i.external_id

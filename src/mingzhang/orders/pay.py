@@ -14,13 +14,14 @@ from mingzhang.kit.errors import Kind, Problem
 from mingzhang.kit.ids import attempt_number, is_suspense_id, new_id, order_of_number, payment_number
 from mingzhang.ledger import postings
 from mingzhang.ledger.places import MISSING
-from mingzhang.orders.batch import DONE, NOT_PLAIN, Snapshot, Step, fact_parts, message_rows
+from mingzhang.orders.batch import DONE, NOT_PLAIN, Snapshot, Step, fact_parts, message_rows, step_row
 from mingzhang.orders.context import Context
+from mingzhang.orders.freeze import freeze
 from mingzhang.orders.states import DISPATCH_MAX_S
 from mingzhang.orders.store import Order, Turn, open_turn
 from mingzhang.orders.suspense import suspend, suspend_unknown
 from mingzhang.payments import store as payments
-from mingzhang.payments.channels.base import Notify, OpenAnswer, Outcome, PaymentRequest, TradeAnswer
+from mingzhang.payments.channels.base import FROZEN, Notify, OpenAnswer, Outcome, PaymentRequest, TradeAnswer
 from mingzhang.payments.policy import Placed, Standing, Then, place_money
 from mingzhang.payments.schedule import CONFIRM_S, next_question
 from mingzhang.payments.store import Payment, list_payments, read_payment
@@ -102,7 +103,7 @@ async def intend_payment(ctx: Context, order: Snapshot, channel: str, method: st
         key=f"open:{payment_no}:{new_id(now, ctx.rng)}",
         request_hash=evidence.request_hash(payment_no),
         order_id=order_id,
-        row=(order_id, payment_no, channel, method, due, now),
+        row=step_row(payment_no=payment_no, party=channel, value=method, due_at=due, at=now),
     )
     if (await ctx.batch.submit(step)).result != DONE:
         return await _intend_again(ctx, order_id, channel, method)
@@ -190,15 +191,18 @@ async def record_opening(ctx: Context, intent: Payment, answer: OpenAnswer) -> P
         kind="opened",
         key=f"opened:{intent.payment_no}:{new_id(now, ctx.rng)}",
         order_id=intent.order_id,
-        row=(intent.order_id, intent.payment_no, state, answer.url, answer.code),
+        row=step_row(payment_no=intent.payment_no, mark=state, value=answer.url, code=answer.code),
         evidence=message_rows(evidence_ids, answer.messages, now),
     )
-    stands = (await ctx.batch.submit(step)).result
+    done = (await ctx.batch.submit(step)).result == DONE
     if answer.outcome in {Outcome.UNKNOWN, Outcome.NOT_SENT}:
         raise Problem("channel_unavailable", Kind.UNAVAILABLE, answer.code)
-    if stands == "failed":
+    if not done:  # it is an intent no more: paid meanwhile, or this is the same answer once again
+        stands = await ctx.reader.payment(intent.order_id, intent.payment_no)
+        state = stands.state if stands is not None else NOT_PLAIN
+    if state == "failed":
         raise Problem("channel_refused", Kind.CONFLICT, answer.code)
-    payment = msgspec.structs.replace(intent, state=stands, url=answer.url)
+    payment = msgspec.structs.replace(intent, state=state, url=answer.url)
     ctx.reader.opened(payment)
     return payment
 
@@ -227,24 +231,22 @@ def _paid_step(
     evidence_id: str,
     now: datetime,
 ) -> Step:
-    confirm = now + timedelta(seconds=CONFIRM_S[0])
     return Step(
         kind="paid",
         key=key,
         request_hash=evidence.request_hash(evidence_id),
         order_id=order_id,
-        row=(
-            order_id,
-            channel,
-            transaction_id,
-            content["payment_no"],
-            content["amount_fen"],
-            content["buyer_mask"],
-            attempt_number(order_id, 1),
-            evidence_id,
-            confirm,
-            now + timedelta(seconds=DISPATCH_MAX_S),
-            now,
+        row=step_row(
+            payment_no=content["payment_no"],
+            attempt_no=attempt_number(order_id, 1),
+            evidence_id=evidence_id,
+            at=now,
+            due_at=now + timedelta(seconds=CONFIRM_S[0]),
+            until_at=now + timedelta(seconds=DISPATCH_MAX_S),
+            party=channel,
+            amount_fen=content["amount_fen"],
+            value=transaction_id,
+            mark=content["buyer_mask"],
         ),
     )
 
@@ -261,6 +263,7 @@ def paid_fact(payment: Payment, said: Notify | TradeAnswer) -> Fact:
             "amount_fen": said.amount_fen,
             "buyer_mask": said.buyer_mask,
         },
+        details={"frozen": True} if isinstance(said, TradeAnswer) and said.code == FROZEN else {},
         numbers=(("transaction", said.transaction_id),),
     )
 
@@ -275,7 +278,7 @@ async def apply_paid(ctx: Context, waiting: Waiting) -> None:
     plain = _paid_step(
         waiting.subject, waiting.key, waiting.external_id, waiting.party, content, waiting.evidence_id, now
     )
-    if (await ctx.batch.submit(plain)).result == DONE:
+    if not _is_frozen(waiting) and (await ctx.batch.submit(plain)).result == DONE:
         return
     price_stands = await _price_stands(ctx, waiting.subject)
     async with transaction(ctx.pool) as conn:
@@ -296,6 +299,11 @@ async def _apply_unknown(ctx: Context, waiting: Waiting) -> None:
     async with transaction(ctx.pool) as conn:
         if await evidence.begin(conn, waiting, ctx.now()):
             await suspend_unknown(conn, ctx.now(), waiting)
+
+
+def _is_frozen(waiting: Waiting) -> bool:
+    """Whether the channel said, with the payment, that it froze it (row 21)."""
+    return bool(waiting.content.get("details", {}).get("frozen"))
 
 
 async def _mark_paid(turn: Turn, waiting: Waiting) -> None:
@@ -352,6 +360,9 @@ async def _book_payment(ctx: Context, turn: Turn, waiting: Waiting, placed: Plac
     order.paid_at = now
     deadline = now + timedelta(seconds=DISPATCH_MAX_S)
     turn.move("paid", holder="channel", next_actor="shop", deadline_at=deadline)
+    if _is_frozen(waiting):
+        await freeze(turn, waiting.party, waiting.evidence_id)
+        return
     if placed.order_then is not Then.DELIVER:
         await ctx.start_refund(turn, "no_longer_sold", waiting.evidence_id)
         return

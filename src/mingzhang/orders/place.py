@@ -7,7 +7,8 @@ import msgspec
 
 from mingzhang.catalogue.accounts import clean_contact, mask
 from mingzhang.catalogue.fields import clean_values, fields_of, mask_values, pack_values
-from mingzhang.catalogue.store import Product, Rules
+from mingzhang.catalogue.store import Product, Rules, list_routes
+from mingzhang.fulfilment.suppliers.base import CountsStock
 from mingzhang.kit.errors import Kind, Problem
 from mingzhang.kit.ids import new_order_id
 from mingzhang.kit.vault import Vault
@@ -15,7 +16,9 @@ from mingzhang.orders.batch import Snapshot, Step
 from mingzhang.orders.context import Context
 from mingzhang.orders.limits import NOWHERE, Asked, Origin
 from mingzhang.orders.password import check_password, keep_password
+from mingzhang.orders.sourcing import check_sale
 from mingzhang.orders.states import PAYMENT_WINDOW_S
+from mingzhang.orders.store import SQL
 
 
 class PlaceRequest(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
@@ -78,6 +81,24 @@ def _digest(vault: Vault, request: PlaceRequest) -> bytes:
     return hashlib.sha256(msgspec.json.encode(request)).digest()
 
 
+async def check_stock(ctx: Context, product: Product, quantity: int) -> None:
+    """Sale stops when own stock is the only source and has too little left: Problem `sold_out` (F8).
+
+    Unpaid orders hold none of it (decision 0006): whoever placed before may still pay, and has his money back when
+    the cards are gone by then.
+    """
+    supplier: object = ctx.suppliers.get(product.supplier)
+    if not isinstance(supplier, CountsStock):
+        return
+    left = await supplier.left(product.supplier_product)
+    if left is None or left >= quantity:
+        return
+    async with ctx.pool.acquire() as conn:
+        further = await list_routes(conn, product.product_id)
+    if not any(route.supplier in ctx.suppliers for route in further):
+        raise Problem("sold_out", Kind.CONFLICT, params={"field": "quantity", "left": left})
+
+
 async def place_order(
     ctx: Context, client: str, key: str, request: PlaceRequest, *, buckets: int, origin: Origin = NOWHERE
 ) -> Placed:
@@ -90,6 +111,13 @@ async def place_order(
     digest = _digest(ctx.vault, request)
     now, bucket = ctx.now(), ctx.rng.randrange(buckets)
     checked = await check_request(ctx, request)
+    try:
+        await check_sale(ctx, checked.product, checked.quantity)
+        await check_stock(ctx, checked.product, checked.quantity)
+    except Problem:
+        async with ctx.pool.acquire() as conn:
+            if await conn.fetchval(SQL.find_placement, client, key) is None:
+                raise  # a repetition is answered as before, whatever is left by now
     asked = _asked(ctx.vault, request, checked, origin)
     if ctx.limits is not None:
         await ctx.limits.check(asked, client, key)

@@ -44,12 +44,20 @@ ENTRY: dict[str, dict[str, tuple[str, ...]]] = {
     "paid": {"shop": ("paid", "paid_late"), "person": ("deadline_missed",)},
     "supplying": {
         "supplier": ("sent", "buyer_chose_wait", "resupply_started"),
-        "shop": ("rerouted", "waiting_prefund", "supplier_refused", "account_corrected"),
+        "shop": ("rerouted", "waiting_prefund", "supplier_refused", "account_corrected", "payment_unfrozen"),
         "buyer": ("choice_open",),
         "person": ("needs_person", "deadline_missed"),
     },
     "needs_buyer": {"buyer": ("correction_asked",)},
-    "needs_person": {"person": ("needs_person", "payment_contradicted", "refund_refused", "deadline_missed")},
+    "needs_person": {
+        "person": (
+            "needs_person",
+            "payment_contradicted",
+            "payment_frozen",
+            "refund_refused",
+            "deadline_missed",
+        )
+    },
     "refunding": {
         "shop": ("refund_asked",),
         "channel": ("refund_asked", "refund_sent", "refund_accepted"),

@@ -1,8 +1,7 @@
 -- name: apply_batch
--- The plain steps of many orders of one bucket, in one transaction: a result for each key it could do. What they leave
--- to be told is noted in the same transaction.
-SELECT step_key, step_result FROM apply_and_tell($1, $2, $3, $4, $5::place_step[], $6::open_step[], $7::opened_step[],
-  $8::paid_step[], $9::send_step[], $10::heard_step[], $11::delivered_step[])
+-- The plain steps of many orders of one bucket, in one transaction: the keys it could do, by
+-- result. What they leave to be told is noted in the same transaction.
+SELECT step_result, step_keys FROM apply_batch($1, $2, $3, $4, $5, $6, $7::place_step[], $8::order_step[])
 
 -- name: ensure_bucket
 -- Have workers look into a bucket in which no order was placed yet.
@@ -11,6 +10,10 @@ INSERT INTO bucket (bucket, opened_at) VALUES ($1, $2) ON CONFLICT (bucket) DO N
 -- name: list_buckets
 -- Every bucket ever used.
 SELECT bucket FROM bucket ORDER BY bucket
+
+-- name: find_placement
+-- Which order a client's key fixed, if any.
+SELECT order_id FROM placement WHERE client = $1 AND key = $2
 
 -- name: lock_order
 -- Take the order's lock: nothing is posted or changed without it.

@@ -1,80 +1,16 @@
-"""A buyer's screenshot made harmless: type and size checked, decoded and drawn anew, nothing else of it is kept.
+"""A buyer's screenshot, as a claim keeps it; see `kit/pictures.py` for what is done to it."""
 
-Drawing anew drops what hides in a file: scripts, attached archives, the place where a photo was taken. Decoding runs
-on strangers' bytes, so the pixels are counted before anything is unpacked. Pure; call it in a thread.
-"""
-
-from __future__ import annotations
-
-import io
-import warnings
 from typing import Final
 
-from PIL import Image, ImageOps, UnidentifiedImageError
+from mingzhang.kit.pictures import UPLOAD_BYTES_MAX, redraw
 
-from mingzhang.kit.errors import Kind, Problem
-
-UPLOAD_BYTES_MAX: Final = 4 * 1024 * 1024
-PIXELS_MAX: Final = 40_000_000
-SIDE_MIN: Final = 64
-FORMATS: Final = ("PNG", "JPEG", "WEBP")
 # What is stored is sealed as text of 4/3 of its size, and a message holds 256 KiB at most.
 KEPT_BYTES_MAX: Final = 190_000
 _SIDES: Final = (2200, 1600, 1200, 900, 600)
-_QUALITIES: Final = (82, 68, 50)
+
+__all__ = ["KEPT_BYTES_MAX", "UPLOAD_BYTES_MAX", "redraw_picture"]
 
 
 def redraw_picture(data: bytes) -> bytes:
     """A JPEG of at most `KEPT_BYTES_MAX` bytes. Raises `picture_too_large`, `picture_invalid` (type, or damaged)."""
-    if len(data) > UPLOAD_BYTES_MAX:
-        raise Problem("picture_too_large", Kind.TOO_LARGE, f"at most {UPLOAD_BYTES_MAX // 1024 // 1024} MB")
-    try:
-        with warnings.catch_warnings():
-            warnings.simplefilter("error")
-            drawn = _read(data)
-    except Problem:
-        raise
-    except (
-        UnidentifiedImageError,
-        OSError,
-        ValueError,
-        SyntaxError,
-        EOFError,
-        Warning,
-        MemoryError,
-    ) as error:
-        raise Problem("picture_invalid", Kind.INVALID, type(error).__name__) from error
-    return _fit(drawn)
-
-
-def _read(data: bytes) -> Image.Image:
-    with Image.open(io.BytesIO(data), formats=FORMATS) as found:
-        width, height = found.size
-        if width * height > PIXELS_MAX:
-            raise Problem(
-                "picture_too_large", Kind.TOO_LARGE, f"at most {PIXELS_MAX // 1_000_000} megapixels"
-            )
-        if min(width, height) < SIDE_MIN:
-            raise Problem("picture_invalid", Kind.INVALID, "too small to read")
-        found.load()
-        turned = ImageOps.exif_transpose(found)
-        flat = Image.new("RGB", turned.size, "white")
-        if turned.mode in ("RGBA", "LA", "PA") or "transparency" in turned.info:
-            seen = turned.convert("RGBA")
-            flat.paste(seen, mask=seen.getchannel("A"))
-        else:
-            flat.paste(turned.convert("RGB"))
-        return flat
-
-
-def _fit(drawn: Image.Image) -> bytes:
-    """As large and as clear as fits."""
-    for side in _SIDES:
-        smaller = drawn.copy()
-        smaller.thumbnail((side, side * 2))
-        for quality in _QUALITIES:
-            out = io.BytesIO()
-            smaller.save(out, "JPEG", quality=quality, optimize=True)
-            if out.tell() <= KEPT_BYTES_MAX:
-                return out.getvalue()
-    raise Problem("picture_too_large", Kind.TOO_LARGE, "cannot be made small enough")
+    return redraw(data, KEPT_BYTES_MAX, _SIDES)

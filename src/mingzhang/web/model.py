@@ -8,6 +8,9 @@ from datetime import datetime
 
 import msgspec
 
+from mingzhang.catalogue.fields import AccountField
+from mingzhang.web.model_shop import Choice, ClosedNote, Named
+
 
 class Sentence(msgspec.Struct, frozen=True, kw_only=True):
     """The one sentence on top: who holds how much, who acts next, by when (R47).
@@ -15,7 +18,7 @@ class Sentence(msgspec.Struct, frozen=True, kw_only=True):
     ``code`` (closed): awaiting_payment, confirming_payment, paid_waiting_dispatch, sent_to_supplier,
     supplier_processing, confirming_result, choose_refund_or_wait, delivered, refund_asked, refund_processing,
     refund_arrived, partly_refund_asked, partly_refund_processing, partly_refund_arrived, waiting_prefund,
-    closed_unpaid, needs_person, needs_buyer, money_in_doubt.
+    waiting_supplier, closed_unpaid, needs_person, needs_buyer, money_in_doubt.
     ``place`` is a ledger place (``channel``, ``supplier.reserved`` …), ``party`` the channel's or supplier's
     name.
     """
@@ -209,7 +212,9 @@ class OrderPage(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class ProductCard(msgspec.Struct, frozen=True, kw_only=True):
-    """One product on the shop front."""
+    """One product as its page shows it. `account_template`: phone_cn, qq, steam64, game_id, email, region_server,
+    supplier or none; `fields`: what is really asked for, in order.
+    """
 
     product_id: str
     kind: str
@@ -218,10 +223,43 @@ class ProductCard(msgspec.Struct, frozen=True, kw_only=True):
     face_value_fen: int
     price_fen: int
     max_quantity: int
-    account_template: str  # phone_cn | qq | steam64 | game_id | none
+    account_template: str
     promise_s: int
     typical_p50_s: float | None = None
     typical_n: int = 0
+    closed: ClosedNote | None = None  # 暂停销售: no order is taken now
+    planned: ClosedNote | None = None  # a maintenance to come
+    promise_from_s: int = 0
+    min_quantity: int = 1
+    step_quantity: int = 1
+    tiers: tuple[tuple[int, int], ...] = ()  # (from that many, fen for one)
+    fields: tuple[AccountField, ...] = ()
+    double_entry: bool = False
+    official: str = ""
+    large_fen: int = 0  # from here on the official channel is named; 0: never
+    family_zh: str = ""
+    family_en: str = ""
+    choices: tuple[Choice, ...] = ()
+    crumbs: tuple[Named, ...] = ()
+    description_zh: str = ""
+    description_en: str = ""
+    notice_zh: str = ""
+    notice_en: str = ""
+    picture: str = ""
+
+    @property
+    def slow(self) -> bool:
+        """慢充: told before paying."""
+        return self.promise_s >= 86_400
+
+    def total_fen(self, quantity: int) -> int:
+        """What that many cost."""
+        reached = [price for many, price in self.tiers if many <= quantity]
+        return (reached[-1] if reached else self.price_fen) * quantity
+
+    def is_large(self, quantity: int) -> bool:
+        """Whether the hint to the official channel is due (R46)."""
+        return 0 < self.large_fen <= self.total_fen(quantity)
 
 
 class WorkItem(msgspec.Struct, frozen=True, kw_only=True):

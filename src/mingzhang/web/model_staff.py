@@ -6,7 +6,7 @@ from datetime import datetime
 
 import msgspec
 
-from mingzhang.web.model import OrderPage
+from mingzhang.web.model import OrderPage, TimelineItem
 
 
 class NoticeRow(msgspec.Struct, frozen=True, kw_only=True):
@@ -96,6 +96,30 @@ class ApprovalRow(msgspec.Struct, frozen=True, kw_only=True):
     may_withdraw: bool
 
 
+class MissedRow(msgspec.Struct, frozen=True, kw_only=True):
+    """A deadline that passed: who let it, and who was next."""
+
+    deadline_at: datetime
+    late_actor: str
+    next_actor: str
+
+
+class SuspensePage(msgspec.Struct, frozen=True, kw_only=True):
+    """One item put aside: whole trade, trail with its evidence, money by place (fen), missed deadlines, decisions."""
+
+    row: SuspenseRow
+    transaction_id: str
+    payment_no: str
+    trade_fen: int
+    known_at: datetime
+    trail: tuple[TimelineItem, ...]
+    places: tuple[tuple[str, int], ...]
+    missed: tuple[MissedRow, ...]
+    approvals: tuple[ApprovalRow, ...]
+    may_send_back: bool
+    may_see_amounts: bool
+
+
 class StaffOrder(msgspec.Struct, frozen=True, kw_only=True):
     """One order as staff see it. ``may``: rights of the reader; ``may_resupply``: 商家承担补发 is open.
 
@@ -114,6 +138,54 @@ class StaffOrder(msgspec.Struct, frozen=True, kw_only=True):
     may: frozenset[str]
     may_resupply: bool = False
     may_ask_buyer: bool = False
+
+
+class SupplierRow(msgspec.Struct, frozen=True, kw_only=True):
+    """A supplier as it stands. ``n``: last words in the sample since ``since``; ``free_fen`` None: it never said."""
+
+    name: str
+    down_since: datetime | None
+    n: int
+    succeeded: int
+    median_s: int | None
+    since: datetime | None
+    standing: str  # unknown | fine | low | stop
+    free_fen: int | None
+    runway_s: int | None
+    known_at: datetime | None
+
+
+class PauseRow(msgspec.Struct, frozen=True, kw_only=True):
+    """An entry of the calendar; ``holds``: in force now."""
+
+    pause_id: str
+    scope: str
+    name: str
+    cause: str
+    note: str
+    starts_at: datetime
+    ends_at: datetime | None
+    made_by: str
+    holds: bool
+
+
+class RoutingRow(msgspec.Struct, frozen=True, kw_only=True):
+    """How a product chooses among its suppliers, and the loss that is allowed on a unit."""
+
+    product_id: str
+    title_zh: str
+    title_en: str
+    route_mode: str
+    allow_loss_fen: int
+    suppliers: tuple[str, ...]
+
+
+class SupplyBoard(msgspec.Struct, frozen=True, kw_only=True):
+    """Everything of the staff page about suppliers."""
+
+    suppliers: tuple[SupplierRow, ...]
+    pauses: tuple[PauseRow, ...]
+    routing: tuple[RoutingRow, ...]
 
 
 class StockLevelRow(msgspec.Struct, frozen=True, kw_only=True):

@@ -14,9 +14,12 @@ from typing import Final
 
 from jinja2 import Environment, PackageLoader, StrictUndefined
 
+from mingzhang.staff.rights import MEANING
 from mingzhang.web import money, words
 from mingzhang.web.i18n import translations
+from mingzhang.web.markup import text_html
 from mingzhang.web.model import BookRow, DemoSummary, OrderPage, ProductCard, ShopInfo, WorkItem
+from mingzhang.web.model_shop import Front
 from mingzhang.web.problems import advice
 from mingzhang.web.views import View, group_digits, icon, order_names, qr_svg, yuan
 
@@ -31,6 +34,7 @@ TONES: Final[Mapping[str, str]] = {
     "refund_arrived": "good",
     "partly_refund_arrived": "good",
     "waiting_prefund": "wait",
+    "waiting_supplier": "wait",
     "closed_unpaid": "quiet",
     "confirming_payment": "wait",
     "confirming_result": "wait",
@@ -76,7 +80,7 @@ def environment(lang: str) -> Environment:
     )
     catalogue = translations(lang)
     made.install_gettext_callables(catalogue.ugettext, catalogue.ungettext, newstyle=True)  # type: ignore[attr-defined]
-    made.filters.update(yuan=yuan, group=group_digits)
+    made.filters.update(yuan=yuan, group=group_digits, texts=text_html)
     made.globals.update(icon=icon, qr_svg=qr_svg, words=words, tone_icons=TONE_ICONS, badge_tones=BADGE_TONES)
     return made
 
@@ -90,9 +94,9 @@ def render(template: str, lang: str, **context: object) -> str:
     return environment(lang).get_template(template).render(**context)
 
 
-def shop_front(products: Sequence[ProductCard], shop: ShopInfo, lang: str) -> str:
+def shop_front(front: Front, shop: ShopInfo, lang: str) -> str:
     """The front: what can be bought, and what the shop does with the money."""
-    return render("shop_front.html", lang, products=products, shop=shop)
+    return render("shop_front.html", lang, front=front, shop=shop)
 
 
 def product_page(
@@ -105,12 +109,17 @@ def product_page(
     confirm: bool = False,
     rules_text: str = "",
     rule_version: int = 1,
+    carrier: str = "",
 ) -> str:
     """Step 1 fills in the account, step 2 (`confirm`) restates everything before placing (R16, R17).
 
-    `form`: account, quantity, contact, method, idempotency_key. `errors`: field → code ("": the whole form).
+    `form`: account, account_again, f_<name> of further fields, quantity, contact, query_password, method,
+    idempotency_key. `errors`: field → code ("": the whole form). `carrier`: whose prefix the number has, a hint.
     """
-    quantity = int(form.get("quantity", "1")) if form.get("quantity", "1").isdecimal() else 1
+    typed = form.get("quantity", "")
+    quantity = (
+        int(typed) if typed.isascii() and typed.isdecimal() and len(typed) < 9 else product.min_quantity
+    )
     return render(
         "confirm.html" if confirm else "product.html",
         lang,
@@ -118,7 +127,8 @@ def product_page(
         shop=shop,
         form=form,
         errors=errors,
-        quantity=max(1, min(quantity, product.max_quantity)),
+        quantity=max(product.min_quantity, min(quantity, product.max_quantity)),
+        carrier=carrier,
         rules_text=rules_text,
         rule_version=rule_version,
     )
@@ -164,8 +174,10 @@ def find_order_page(
 
 
 def error_page(code: str, params: Mapping[str, str | int], lang: str, shop: ShopInfo = SHOP) -> str:
-    """A refusal in words, and what to do next."""
-    return render("error.html", lang, shop=shop, code=code, params=params, advice=advice(code))
+    """A refusal in words, and what to do next; of a missing right, which one."""
+    means = {right.value: said for right, said in MEANING.items()}
+    right = means.get(str(params.get("right", "")), ("", ""))[0 if lang == "zh" else 1]
+    return render("error.html", lang, shop=shop, code=code, params=params, advice=advice(code), right=right)
 
 
 def api_docs_page(lang: str, shop: ShopInfo = SHOP) -> str:

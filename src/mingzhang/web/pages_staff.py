@@ -11,7 +11,7 @@ from mingzhang.kit.vocabulary import Mend, mended_by
 from mingzhang.web import words
 from mingzhang.web.i18n import translations
 from mingzhang.web.model import ShopInfo
-from mingzhang.web.model_staff import ClaimRow, ManualRow, StaffOrder, StockShown, SuspenseRow
+from mingzhang.web.model_staff import ClaimRow, ManualRow, StaffOrder, StockShown, SuspensePage, SuspenseRow
 from mingzhang.web.pages import BADGE_TONES, render
 from mingzhang.web.views import View, order_names
 
@@ -94,6 +94,22 @@ def suspense_page(
     total = sum(row.amount_fen for row in rows)
     return render(
         "staff_suspense.html", lang, shop=shop, view=view, rows=rows, total=total, name=name, csrf=csrf
+    )
+
+
+def item_page(
+    shown: SuspensePage,
+    shop: ShopInfo,
+    lang: str,
+    name: str,
+    csrf: str = "",
+    now: datetime | None = None,
+    notice: str = "",
+) -> str:
+    """One item put aside. `notice`: an error code of the last action, or "done"."""
+    view = View(lang, shop, translations(lang), now)
+    return render(
+        "staff_item.html", lang, shop=shop, view=view, shown=shown, name=name, csrf=csrf, notice=notice
     )
 
 

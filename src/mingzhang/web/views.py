@@ -6,7 +6,7 @@ import json
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
-from typing import Final
+from typing import Final, Protocol
 
 import segno
 from babel.support import Translations
@@ -32,6 +32,10 @@ TABLES: Final[Mapping[str, tuple[Mapping[str, str], str]]] = {
     "reason": (words.REASONS, words.REASON_GENERAL),
     "responsible": (words.RESPONSIBLE, words.PARTY_GENERAL),
     "next": (words.NEXT, words.GENERAL),
+    "pause_cause": (words.PAUSE_CAUSES, words.GENERAL),
+    "route_mode": (words.ROUTE_MODES, words.GENERAL),
+    "prefund": (words.PREFUNDS, words.GENERAL),
+    "closure": (words.CLOSURES, words.CLOSURE_GENERAL),
     "number": (words.NUMBERS, words.NUMBER_GENERAL),
     "feedback": (words.FEEDBACK, words.FEEDBACK_GENERAL),
     "standing": (words.STANDINGS, words.GENERAL),
@@ -60,7 +64,29 @@ TABLES: Final[Mapping[str, tuple[Mapping[str, str], str]]] = {
     "claim_answer": (words.CLAIM_ANSWERS, words.GENERAL),
     "outcome": (words.OUTCOMES, words.GENERAL),
     "field_error": (FIELD_ERRORS, FIELD_OTHER),
+    "column": (words.CATALOGUE_COLUMNS, words.GENERAL),
+    "column_group": (words.CATALOGUE_GROUPS, words.GENERAL),
+    "catalogue_fault": (words.CATALOGUE_FAULTS, FIELD_OTHER),
+    "import_outcome": (words.IMPORT_OUTCOMES, words.GENERAL),
+    "official": (words.OFFICIAL, words.OFFICIAL_GENERAL),
+    "listing_rule": (words.LISTING_RULES, words.GENERAL),
 }
+
+
+class Promised(Protocol):
+    """Whatever has a promised span, in seconds."""
+
+    @property
+    def promise_s(self) -> int:
+        """At the latest."""
+        ...
+
+    @property
+    def promise_from_s(self) -> int:
+        """Where the span begins, 0 for at once."""
+        ...
+
+
 NEEDS: Final = ("shop", "channel", "supplier", "amount", "party", "account")
 DAY_S: Final = 86_400
 
@@ -225,9 +251,34 @@ class View:
             return self.t(N_("%(n)s 天")) % {"n": whole // DAY_S}
         return f"{text} {more}".strip()
 
-    def title(self, thing: object) -> str:
-        """The product title of an order or a product card in the page's language."""
-        return str(getattr(thing, "title_en" if self.lang == "en" else "title_zh"))
+    def title(self, thing: object, name: str = "title") -> str:
+        """The title, or another text in two languages, of a thing in the page's language; Chinese where English lacks."""
+        chinese = str(getattr(thing, f"{name}_zh"))
+        return (str(getattr(thing, f"{name}_en")) or chinese) if self.lang == "en" else chinese
+
+    def promised(self, thing: Promised) -> str:
+        """The promised span of a product: 15 分钟, or 24–72 小时 for a slow one."""
+        if not thing.promise_from_s:
+            return self.lasts(thing.promise_s)
+        if thing.promise_s % 3600 == thing.promise_from_s % 3600 == 0:
+            return self.t(N_("%(a)s–%(b)s 小时")) % {
+                "a": thing.promise_from_s // 3600,
+                "b": thing.promise_s // 3600,
+            }
+        return f"{self.lasts(thing.promise_from_s)} – {self.lasts(thing.promise_s)}"
+
+    def field_label(self, field: AccountField) -> str:
+        """What a field of the account is called: by the product, else by its kind or its name."""
+        own = self.title(field, "label")
+        return own or self.w("template", field.name if field.name in words.TEMPLATES else field.kind)
+
+    def field_hint(self, field: AccountField) -> str:
+        """What helps to fill it in."""
+        own = self.title(field, "hint")
+        key = field.name if field.name in words.TEMPLATE_HINTS else field.kind
+        if own or self.title(field, "label") or key not in words.TEMPLATE_HINTS:
+            return own
+        return self.t(words.TEMPLATE_HINTS[key])
 
     def field(self, field: AccountField) -> str:
         """The label of something to fill in that has none of its own."""

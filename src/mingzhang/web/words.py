@@ -55,6 +55,9 @@ SENTENCES: Final[Mapping[str, str]] = {
     "supplier_processing": N_("%(supplier)s正在处理您的充值。"),
     "confirming_result": N_("%(supplier)s暂时没有结果，【%(shop)s】正在反复查询，不会重复充值。"),
     "waiting_prefund": N_("【%(shop)s】在%(supplier)s的预存款不足，正在补足；补足后立即发送，逾时自动退款。"),
+    "waiting_supplier": N_(
+        "%(supplier)s暂停服务（维护或故障），指令尚未发出；【%(shop)s】等它恢复或改由别家供货，逾时自动退款。"
+    ),
     "choose_refund_or_wait": N_("已过承诺时间仍无结果，请您选择：退款，或继续等待。"),
     "delivered": N_("%(supplier)s确认：到账成功。"),
     "refund_asked": N_("【%(shop)s】已为您申请原路退款。"),
@@ -227,6 +230,7 @@ REASONS: Final[Mapping[str, str]] = {
     "no_result": N_("对方一直没有明确结果"),
     "deadline_passed": N_("超过承诺时间"),
     "payment_contradicted": N_("渠道前后说法不一致"),
+    "payment_frozen": N_("支付渠道冻结了这笔款项"),
     "conflict": N_("同一笔交易有两种说法"),
     "no_order": N_("款项找不到对应订单"),
     "cards_missing": N_("供应商称成功但没有给出卡密"),
@@ -260,6 +264,24 @@ REASONS: Final[Mapping[str, str]] = {
     "key_ends": N_("密钥或证书快到期"),
     "resupply_refused": N_("补发被供应商拒绝"),
 }
+# Why a product is not sold now (暂停销售), as the buyer reads it before paying.
+CLOSURES: Final[Mapping[str, str]] = {
+    "maintenance": N_("供应商或运营商系统维护"),
+    "paused": N_("本店暂停了销售"),
+    "supplier_down": N_("供应商系统暂时没有回应"),
+    "prefund": N_("本店在供应商的预存款需要补足"),
+}
+# As staff enter and read them.
+PAUSE_CAUSES: Final[Mapping[str, str]] = {"maintenance": N_("维护"), "paused": N_("暂停")}
+ROUTE_MODES: Final[Mapping[str, str]] = {"ordered": N_("按顺序"), "scored": N_("按评分")}
+PREFUNDS: Final[Mapping[str, str]] = {
+    "unknown": N_("未知"),
+    "fine": N_("充足"),
+    "low": N_("不多了"),
+    "stop": N_("已暂停销售"),
+}
+CLOSURE_GENERAL: Final = N_("暂时无法供货")
+
 REASON_GENERAL: Final = N_("其他原因，客服可以为您说明")
 
 # The rest of the vocabulary (kit/vocabulary.py): where the cause lies, what happens next.
@@ -316,6 +338,8 @@ EVENTS: Final[Mapping[str, str]] = {
     "paid_confirmed": N_("%(channel)s再次确认同一笔付款，没有重复入账"),
     "paid_late": N_("订单关闭后，%(channel)s告知收到您的付款"),
     "payment_contradicted": N_("%(channel)s前后说法不一致，款项列为待核实"),
+    "payment_frozen": N_("%(channel)s冻结了这笔款项：钱还在，暂时动不了"),
+    "payment_unfrozen": N_("%(channel)s解除了冻结"),
     "payment_closed": N_("付款单已在%(channel)s关闭"),
     "expired": N_("超过付款时间，订单关闭"),
     "dispatched": N_("已为本单向%(supplier)s备好充值款"),
@@ -331,6 +355,7 @@ EVENTS: Final[Mapping[str, str]] = {
     "partly_delivered": N_("%(supplier)s确认部分到账，其余部分退款"),
     "rerouted": N_("改由%(supplier)s供货，不需要您做什么"),
     "waiting_prefund": N_("【%(shop)s】在%(supplier)s的预存款不足，订单排队等待，已告警"),
+    "waiting_supplier": N_("%(supplier)s暂停服务（维护或故障），指令暂不发出，订单排队等待"),
     "supply_withdrawn": N_("给%(supplier)s的指令没有发出，已取消"),
     "late_success": N_("%(supplier)s迟到的成功：已到账，费用由【%(shop)s】承担"),
     "refund_asked": N_("已申请把 %(amount)s 原路退回"),
@@ -429,6 +454,9 @@ TEMPLATES: Final[Mapping[str, str]] = {
     "qq": N_("充值 QQ 号"),
     "steam64": N_("SteamID64"),
     "game_id": N_("游戏账号 ID"),
+    "email": N_("充值邮箱账号"),
+    "region": N_("大区"),
+    "server": N_("服务器"),
     "none": N_("无需账号"),
 }
 TEMPLATE_HINTS: Final[Mapping[str, str]] = {
@@ -436,11 +464,106 @@ TEMPLATE_HINTS: Final[Mapping[str, str]] = {
     "qq": N_("5–11 位数字，不以 0 开头"),
     "steam64": N_("17 位数字，以 7656119 开头"),
     "game_id": N_("请在游戏内“个人资料”里复制"),
+    "email": N_("登录该服务用的邮箱"),
+    "region": N_("请按游戏登录界面填写"),
+    "server": N_("请按游戏登录界面填写"),
 }
 TEMPLATE_GENERAL: Final = N_("充值账号")
 # Fields beside the account, where the product gives them no label of its own.
 FIELD_NAMES: Final[Mapping[str, str]] = {"region": N_("区"), "server": N_("服务器")}
 FIELD_GENERAL: Final = N_("补充信息")
+
+# Where a large amount is better bought (R46), where the product itself names nothing. Key: kind or field kind.
+OFFICIAL: Final[Mapping[str, str]] = {
+    "phone_cn": N_("运营商官方渠道（中国移动 / 联通 / 电信 / 广电 App，或 10086、10010、10000、10099）"),
+    "qq": N_("腾讯官方充值中心"),
+    "steam64": N_("Steam 官方商店"),
+}
+OFFICIAL_GENERAL: Final = N_("该商品的官方充值渠道")
+LISTING_RULES: Final[Mapping[str, str]] = {
+    "instant_arrival": N_("承诺了秒到账、立即到账"),
+    "high_return": N_("承诺了低价高返、充值返利"),
+    "certain_success": N_("承诺了百分百到账、永不失败"),
+    "hidden_source": N_("声称内部渠道或绕过风控"),
+    "earnings": N_("承诺了赚钱"),
+    "below_floor": N_("价格低于下限"),
+}
+
+CATALOGUE_COLUMNS: Final[Mapping[str, str]] = {
+    "on_sale": N_("在售"),
+    "category": N_("分类"),
+    "family": N_("商品系列（编号）"),
+    "family_zh": N_("系列名称（中文）"),
+    "family_en": N_("系列名称（英文）"),
+    "variant_zh": N_("规格（中文）"),
+    "variant_en": N_("规格（英文）"),
+    "kind": N_("类型"),
+    "title_zh": N_("名称（中文）"),
+    "title_en": N_("名称（英文）"),
+    "face_value": N_("面值（元）"),
+    "price": N_("售价（元）"),
+    "tiers": N_("阶梯价，如 5:9.80;10:9.60"),
+    "cost": N_("进价（元）"),
+    "min_quantity": N_("最少数量"),
+    "max_quantity": N_("最多数量"),
+    "step_quantity": N_("数量步长"),
+    "account_template": N_("账号模板"),
+    "fields": N_("账号字段（JSON）"),
+    "double_entry": N_("账号填两次"),
+    "supplier": N_("供应商"),
+    "supplier_product": N_("供应商商品编号"),
+    "promise": N_("承诺时间，如 15m、72h"),
+    "promise_from": N_("承诺时间从，如 24h"),
+    "position": N_("排序（小的在前）"),
+    "official": N_("大额时提示的官方渠道"),
+    "description_zh": N_("说明（中文）"),
+    "description_en": N_("说明（英文）"),
+    "notice_zh": N_("注意事项（中文）"),
+    "notice_en": N_("注意事项（英文）"),
+    "picture": N_("图片（指纹）"),
+    "product_id": N_("商品编号"),
+    "file": N_("文件"),
+}
+CATALOGUE_GROUPS: Final[Mapping[str, str]] = {
+    "sale": N_("售卖"),
+    "texts": N_("文字"),
+    "place": N_("位置与规格"),
+    "order": N_("下单要求"),
+    "supply": N_("供货"),
+}
+CATALOGUE_FAULTS: Final[Mapping[str, str]] = {
+    **LISTING_RULES,
+    "missing": N_("缺少这一项"),
+    "bad_money": N_("金额不对：用元，最多两位小数"),
+    "bad_number": N_("不是范围内的整数"),
+    "bad_choice": N_("不是可选的值"),
+    "bad_span": N_("时间不对：如 15m、72h，最长 72 小时，起点要早于终点"),
+    "bad_tiers": N_("阶梯价不对：数量要递增且在范围内，价格不能变高"),
+    "bad_fields": N_("账号字段不对：第一项要叫 account，名称不能重复"),
+    "bad_template": N_("没有这个账号模板"),
+    "template_unfit": N_("卡密不需要账号，其他类型需要"),
+    "bad_quantity": N_("最多数量小于最少数量"),
+    "bad_id": N_("编号只能用小写字母、数字、- 和 _"),
+    "bad_picture": N_("不是图片指纹"),
+    "unknown_picture": N_("没有这张图片，请先上传"),
+    "unknown_category": N_("没有这个分类"),
+    "unknown_column": N_("不认识这一列"),
+    "family_differs": N_("同一系列的名称前后不一"),
+    "family_unnamed": N_("系列要有中英文名称，规格也要"),
+    "twice_in_file": N_("同一个商品编号出现两次"),
+    "too_long": N_("太长"),
+    "not_printable": N_("含有不能显示的字符"),
+    "formula_in_cell": N_("单元格里是公式，请改成值"),
+    "sheet_invalid": N_("读不出来：要 CSV 或 XLSX，第一行是列名，含 product_id"),
+    "too_large": N_("文件太大：最多 1 MB、5000 行"),
+    "catalogue_changed": N_("预览之后商品又变了，请重新看一遍再导入"),
+}
+IMPORT_OUTCOMES: Final[Mapping[str, str]] = {
+    "new": N_("新增"),
+    "changed": N_("修改"),
+    "same": N_("不变"),
+    "refused": N_("有错"),
+}
 
 REFUND_STATES: Final[Mapping[str, str]] = {
     "ready": N_("准备退款"),
@@ -529,7 +652,10 @@ NOTICE_TEMPLATES: Final[Mapping[str, str]] = {
     "choice_open": N_("请买家选择"),
     "needs_buyer": N_("请买家修改账号"),
     "needs_person": N_("需要人工"),
+    "prefund_low": N_("预存款告警"),
+    "prefund_stop": N_("预存款即将用完"),
     "key_ends": N_("密钥或证书快到期"),
+    "stock_low": N_("卡密库存不足"),
 }
 NOTICE_AUDIENCES: Final[Mapping[str, str]] = {
     "buyer": N_("买家"),

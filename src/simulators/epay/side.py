@@ -6,7 +6,7 @@ from aiohttp import web
 
 from simulators.epay.cashier import Cashier
 from simulators.epay.gateway import Gateway
-from simulators.epay.model import EpayParty
+from simulators.epay.model import FROZEN, PAID, EpayParty
 from simulators.epay.notify import Notifier
 from simulators.world import World
 
@@ -30,6 +30,17 @@ class EpaySide:
             web.get("/pay/{kind}/{trade_no}/", self.cashier.show),
             web.post("/cashier/act", self.cashier.submit),
         ]
+
+    def steering(self) -> list[web.RouteDef]:
+        """Control: PUT /epay/freeze {"out_trade_no", "frozen": bool} on a trade that is paid."""
+        return [web.put("/epay/freeze", self._freeze)]
+
+    async def _freeze(self, request: web.Request) -> web.Response:
+        told = await request.json()
+        rows = [trade for trade in self.party.trades_of.get(told["out_trade_no"], []) if trade.was_paid]
+        for trade in rows:
+            trade.status = FROZEN if told.get("frozen") else PAID
+        return web.json_response({"trades": len(rows)}, status=200 if rows else 404)
 
     def ready(self) -> dict[str, str]:
         """What an adapter's settings need."""

@@ -12,6 +12,7 @@ Source: scale.md 17; ledger row 25; F6-F8.
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable, Sequence
 from typing import Final
 
@@ -40,6 +41,8 @@ from mingzhang.kit.vault import Vault
 
 PARTY: Final = "stock"
 QUANTITY_MAX: Final = 1000
+LEFT_FRESH_REAL_S: Final = 0.5
+LEFT_MAX: Final = 10_000  # products remembered
 
 _NUMBER_MAX: Final = 50
 _JSON: Final = "application/json"
@@ -70,6 +73,8 @@ class CardStock:
     `name`: the party in ledger and evidence. `crash_point`: called at the places where a kill must lose nothing.
     """
 
+    prefunded = False  # what lies on the shelf is goods and no money: it has no runway
+
     def __init__(
         self,
         pool: asyncpg.Pool,
@@ -83,6 +88,7 @@ class CardStock:
         self._pool = pool
         self._vault = vault
         self._clock = clock
+        self._left: dict[str, tuple[float, int | None]] = {}
         self._batcher: Batcher[_Item, Claim] = Batcher(
             self._claim, pool=pool, connections=1, one_per_order=False, crash_point=crash_point
         )
@@ -137,6 +143,21 @@ class CardStock:
         return BalanceAnswer(
             known=True, free_fen=free_fen, messages=(self._message("stock.levels", body, Direction.IN),)
         )
+
+    async def left(self, supplier_product: str) -> int | None:
+        """How many cards may be sold, at most half a real second old; None: without end, or the database is away."""
+        at, known = self._left.get(supplier_product, (float("-inf"), None))
+        if time.monotonic() - at <= LEFT_FRESH_REAL_S:
+            return known
+        try:
+            async with self._pool.acquire(timeout=ACQUIRE_TIMEOUT_SECONDS) as conn:
+                known = await store.read_left(conn, supplier_product, self._clock.now())
+        except NOT_READY:
+            return None
+        if len(self._left) >= LEFT_MAX:
+            self._left.clear()
+        self._left[supplier_product] = time.monotonic(), known
+        return known
 
     def read_callback(self, http: HttpMessage) -> CallbackHint:
         """Nobody calls for our own stock: whatever comes is forged."""
@@ -200,7 +221,7 @@ class CardStock:
         )
 
     def _open(self, card_enc: bytes) -> Card:
-        number, _, password = self._vault.open(card_enc).partition("\n")
+        number, _, password = self._vault.open_card(card_enc).partition("\n")
         return Card(number, password)
 
     def _unclaimed(self, attempt_no: str, code: str, state: SupplyState) -> SupplyAnswer:

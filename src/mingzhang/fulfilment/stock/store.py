@@ -254,3 +254,26 @@ async def product_of(pool: asyncpg.Pool, batch_id: str) -> str:
 async def read_unbooked_value(conn: asyncpg.Connection) -> Fen:
     """What lies on the shelf, at cost, and no posting tells of: batches from before imports were booked."""
     return int(await conn.fetchval(SQL.read_unbooked_value))
+
+
+async def read_left(conn: asyncpg.Connection, product: str, now: datetime) -> int | None:
+    """How many cards of a product may be sold; None: without end (循环卡密)."""
+    left = await conn.fetchval(SQL.read_left, product, now)
+    return None if left is None else int(left)
+
+
+async def set_alarm(pool: asyncpg.Pool, product: str, low_at: int) -> None:
+    """At how many cards the shop is told; 0: never. Raises Problem `unknown_product`."""
+    if await pool.fetchval(SQL.set_alarm, product, low_at) is None:
+        raise Problem("unknown_product", Kind.NOT_FOUND, product)
+
+
+async def list_crossings(conn: asyncpg.Connection, now: datetime) -> list[tuple[str, int, bool]]:
+    """Products whose level crossed the threshold since it was last looked: how many are left, and whether downwards."""
+    rows = await conn.fetch(SQL.list_crossings, now)
+    return [(row["product"], row["available"], row["low"]) for row in rows]
+
+
+async def set_low(conn: asyncpg.Connection, product: str, since: datetime | None) -> bool:
+    """Remember that a crossing was told, or that it is over; False: somebody else did."""
+    return await conn.fetchval(SQL.set_low, product, since) is not None

@@ -6,7 +6,7 @@ failure: ask again by the same number, never send again or route elsewhere (wire
 
 from datetime import datetime
 from enum import StrEnum
-from typing import Protocol
+from typing import Protocol, runtime_checkable
 
 import msgspec
 
@@ -119,6 +119,15 @@ class CallbackHint(msgspec.Struct, frozen=True, kw_only=True):
 
     message: Message
     attempt_no: str = ""
+
+
+@runtime_checkable
+class CountsStock(Protocol):
+    """A supplier that knows how many it can still deliver (own card stock)."""
+
+    async def left(self, supplier_product: str) -> int | None:
+        """How many, as of the last second; None: without end, or not known now."""
+        ...
 
 
 class Supplier(Protocol):

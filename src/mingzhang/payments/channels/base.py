@@ -15,6 +15,9 @@ import msgspec
 from mingzhang.evidence.messages import HttpMessage, Message, Reply
 from mingzhang.kit.adapter import Given, KeyTerm
 
+FROZEN: Final = "frozen"
+"""The `TradeAnswer.code` of a paid trade that the channel froze: its money is there and may not be touched (row 21)."""
+
 
 class Outcome(StrEnum):
     """How a call ended.

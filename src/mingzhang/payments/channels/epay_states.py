@@ -16,13 +16,10 @@ import msgspec
 from mingzhang.kit.beijing import read_beijing
 from mingzhang.kit.errors import Problem
 from mingzhang.kit.money import Fen, parse_yuan
-from mingzhang.payments.channels.base import Outcome, TradeAnswer, TradeState
+from mingzhang.payments.channels.base import FROZEN, Outcome, TradeAnswer, TradeState
 
 TEXT_MAX: Final = 200
 """Characters of the aggregator's own words that are kept in an answer."""
-
-FROZEN: Final = "frozen"
-"""Code of a paid trade whose money the aggregator holds back (ledger row 21)."""
 
 _NOT_FOUND: Final = ("不存在", "未找到", "没有找到")
 _PENDING: Final = frozenset({"0", "4"})

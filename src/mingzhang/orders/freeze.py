@@ -1,0 +1,71 @@
+"""A trade that its channel froze (渠道冻结): paid, but its money may not be touched (ledger row 21).
+
+Money at the channel goes to `hold`, the float's claim on it with it. What was not sent is not sent: nothing may be
+spent that the channel keeps, and a person is next. The channel is asked on; when it lets go, the money goes back to
+its place and an order that waited for it is supplied.
+"""
+
+from datetime import timedelta
+
+from mingzhang.fulfilment import store as fulfilment
+from mingzhang.kit.ids import attempt_number
+from mingzhang.ledger import postings
+from mingzhang.ledger.places import CHANNEL, HOLD
+from mingzhang.orders.states import DISPATCH_MAX_S, PERSON_MAX_S
+from mingzhang.orders.store import Turn
+
+REASON = "payment_frozen"
+
+
+async def holds(turn: Turn, place: str, channel: str) -> bool:
+    """Whether anything of the order lies there."""
+    found = await turn.balances()
+    return any(account.place == place and account.party == channel and fen for account, fen in found.items())
+
+
+async def freeze(turn: Turn, channel: str, evidence_id: str) -> None:
+    """The channel froze it; nothing happens when nothing of it lies there any more."""
+    order = turn.order
+    if not await holds(turn, CHANNEL, channel):
+        return
+    turn.event("payment_frozen", evidence_id, channel=channel)
+    held = await turn.balances()
+    posting = postings.frozen(order.order_id, held, at=(CHANNEL, channel), by_channel=True)
+    await turn.post(posting, evidence_id)
+    if order.state == "paid":
+        deadline = turn.now + timedelta(seconds=PERSON_MAX_S)
+        turn.move("needs_person", holder=HOLD, next_actor="person", deadline_at=deadline, reason=REASON)
+
+
+async def unfreeze(turn: Turn, channel: str, evidence_id: str) -> None:
+    """The channel let go: the money is where it was, and the order goes on if it waited for nothing else."""
+    order = turn.order
+    if not await holds(turn, HOLD, channel):
+        return
+    turn.event("payment_unfrozen", evidence_id, channel=channel)
+    held = await turn.balances()
+    await turn.post(postings.unfrozen(order.order_id, held, at=(CHANNEL, channel)), evidence_id)
+    if order.state == "needs_person" and order.reason == REASON:
+        await _supply(turn, channel)
+
+
+async def _supply(turn: Turn, channel: str) -> None:
+    order, now = turn.order, turn.now
+    n = len(await fulfilment.list_attempts(turn.conn, order.order_id)) + 1
+    deadline = now + timedelta(seconds=DISPATCH_MAX_S)
+    turn.move("supplying", holder=CHANNEL, next_actor="shop", deadline_at=deadline, reason="")
+    await turn.conn.execute(
+        fulfilment.SQL.insert_attempt,
+        order.bucket,
+        attempt_number(order.order_id, n),
+        order.order_id,
+        n,
+        order.supplier,
+        order.supplier_product,
+        order.kind,
+        order.quantity,
+        order.cost_fen,
+        channel,
+        now,
+        deadline,
+    )

@@ -1,0 +1,71 @@
+"""What the shop front shows: plain data, no words; see `model.py`."""
+
+from __future__ import annotations
+
+from datetime import datetime
+
+import msgspec
+
+
+class ClosedNote(msgspec.Struct, frozen=True, kw_only=True):
+    """Why a product is not sold, or will not be, and when (R20). ``why``: maintenance, paused, supplier_down, prefund.
+
+    ``note``: the shop's own words. ``until`` None: not known."""
+
+    why: str
+    since: datetime | None = None
+    until: datetime | None = None
+    note: str = ""
+
+
+class Named(msgspec.Struct, frozen=True, kw_only=True):
+    """A thing with a title in both languages and an id: a category, a variant."""
+
+    id: str
+    title_zh: str
+    title_en: str
+
+
+class Choice(msgspec.Struct, frozen=True, kw_only=True):
+    """One variant (规格) to choose, with its price of one unit."""
+
+    product_id: str
+    title_zh: str
+    title_en: str
+    price_fen: int
+
+
+class Shown(msgspec.Struct, frozen=True, kw_only=True):
+    """One card of the front: a product, or a family with its variants. Spans in seconds."""
+
+    product_id: str  # the first variant
+    kind: str
+    title_zh: str
+    title_en: str
+    price_fen: int  # the least
+    face_value_fen: int
+    promise_s: int
+    promise_from_s: int
+    picture: str
+    choices: tuple[Choice, ...] = ()
+    typical_p50_s: float | None = None
+    typical_n: int = 0
+    closed: ClosedNote | None = None  # 暂停销售: none of it is sold now
+
+    @property
+    def slow(self) -> bool:
+        """慢充."""
+        return self.promise_s >= 86_400
+
+
+class Front(msgspec.Struct, frozen=True, kw_only=True):
+    """The front: `top` and `sub` are the categories of both levels, `at` the path to where the reader is."""
+
+    items: tuple[Shown, ...]
+    top: tuple[Named, ...] = ()
+    sub: tuple[Named, ...] = ()
+    at: tuple[Named, ...] = ()
+    query: str = ""
+    page: int = 1
+    pages: int = 1
+    found: int = 0

@@ -6,10 +6,14 @@ import io
 import re
 from pathlib import Path
 
+import msgspec
+import pytest
 from PIL import Image
 
 from house import House, open_house
+from mingzhang.app.supplier_template import read_template
 from mingzhang.catalogue.pictures import add_picture
+from mingzhang.kit.errors import Problem
 
 PASSWORD = "kite-42-lake"
 GAME = {
@@ -94,6 +98,12 @@ async def test_a_buyer_finds_their_way_and_is_told_all_before_paying(
         assert "金额较大" in html
         assert "ecard.163.com" in html
         assert "¥584.00" in html
+
+        cells = await read_template(house.desk.ctx, "phone-30")
+        [field] = msgspec.json.decode(cells["fields"])
+        assert (field["name"], field["kind"], field["label_zh"]) == ("account", "phone_cn", "手机号码")
+        with pytest.raises(Problem, match="no_template"):
+            await read_template(house.desk.ctx, "phone-100")
 
         picture = await add_picture(house.desk.pool, png(), house.desk.clock.now())
         async with house.http.get(f"{house.url}/pictures/{picture}.jpg") as answer:

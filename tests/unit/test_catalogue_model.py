@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pytest
 
+from mingzhang.app.supplier_template import fields_from
 from mingzhang.app.wiring import sample_products
 from mingzhang.catalogue.accounts import carrier_of, clean_account
 from mingzhang.catalogue.fields import (
@@ -19,6 +20,7 @@ from mingzhang.catalogue.number_check import NumberState, require_in_use
 from mingzhang.catalogue.store import Product, Tier
 from mingzhang.fulfilment.suppliers import fulu
 from mingzhang.fulfilment.suppliers.base import GoodsKind, SupplyRequest
+from mingzhang.fulfilment.suppliers.kasushou_goods import AccountField as Told
 from mingzhang.kit.errors import Problem
 from mingzhang.orders.password import check_password
 
@@ -175,3 +177,18 @@ def test_further_fields_reach_each_supplier_under_its_own_keys_and_displace_noth
     assert method == "fulu.order.direct.add"
     assert (sent["charge_game_region"], sent["charge_game_srv"]) == ("R", "S")
     assert (sent["customer_order_no"], sent["buy_num"]) == ("MZ1A1", 1)
+
+
+def test_a_suppliers_own_template_becomes_fields_with_the_account_in_front() -> None:
+    told = (
+        Told(key="server", name="服务器", tip="", kind="select"),
+        Told(key="recharge_account", name="QQ号码", tip="请填写QQ号码", kind="text"),
+        Told(key="pass_word", name="密码", tip="", kind="password"),
+    )
+    fields = fields_from(told)
+    assert [(field.name, field.kind) for field in fields] == [
+        ("account", "qq"),
+        ("server", "text"),
+        ("pass_word", "password"),
+    ]
+    check_fields("supplier", fields)

@@ -60,6 +60,7 @@ OWNERS = {
         "product",
         "product_supplier",
         "rule_version",
+        "pause",
         "category",
         "product_family",
         "product_text",
@@ -77,7 +78,14 @@ OWNERS = {
         "key_watch",
         "key_term",
     },
-    "fulfilment": {"supply_attempt", "delivered_card", "card_view"},
+    "fulfilment": {
+        "supply_attempt",
+        "delivered_card",
+        "card_view",
+        "supplier_health",
+        "supplier_watch",
+        "supplier_figure",
+    },
     "fulfilment.stock": {
         "card_line",
         "card_batch",

@@ -30,7 +30,7 @@ EVENT_KINDS = (
     "cards_issued supplier_refused supplier_reversed late_success refund_asked refund_sent "
     "refund_accepted refund_unknown refund_arrived refund_refused refund_waiting_float "
     "choice_open buyer_chose_refund buyer_chose_wait needs_person excess_money staff_asked "
-    "partly_delivered rerouted waiting_prefund supply_withdrawn "
+    "partly_delivered rerouted waiting_prefund waiting_supplier supply_withdrawn "
     "claim_made claim_found claim_needs_person claim_answered resupply_started "
     "excess_refund_asked excess_refunded excess_needs_person deadline_missed refund_abnormal "
     "correction_asked account_corrected correction_expired "

@@ -19,6 +19,7 @@ from mingzhang.fulfilment.store import OPEN
 from mingzhang.ledger.model import Finding, State, named, state_findings
 from mingzhang.ledger.places import (
     PAYER,
+    PLATFORM,
     REFUND_ARRIVED,
     REFUND_TRANSIT,
     REFUNDING,
@@ -163,7 +164,9 @@ def _paid_fact(file: Dossier, fact: FactRow) -> Iterator[Finding]:
     booked = -sum(
         leg.amount_fen
         for leg in file.legs
-        if leg.account.place in SOURCES and leg.account.owner == O and leg.evidence_id == fact.evidence_id
+        if leg.account.place in SOURCES - {PLATFORM}  # what the shop gives to the cost cites the payment, too
+        and leg.account.owner == O
+        and leg.evidence_id == fact.evidence_id
     )
     aside = sum(
         row.amount_fen

@@ -26,6 +26,7 @@ from mingzhang.app.cli_adapters import channel_app, supplier_app
 from mingzhang.app.cli_catalogue import catalogue_app
 from mingzhang.app.cli_staff import staff_app
 from mingzhang.app.cli_stock import stock_app
+from mingzhang.app.cli_supply import supply_app
 from mingzhang.app.desk import open_desk
 from mingzhang.app.here import settings_here
 from mingzhang.app.http_server import plain_config, web_config
@@ -45,6 +46,7 @@ app.add_typer(staff_app, name="staff")
 app.add_typer(stock_app, name="stock")
 app.add_typer(channel_app, name="channel")
 app.add_typer(supplier_app, name="supplier")
+app.add_typer(supply_app, name="supply")
 out = Console()
 
 

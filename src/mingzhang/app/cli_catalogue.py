@@ -17,7 +17,9 @@ from rich.console import Console
 from rich.progress import Progress
 from rich.table import Table
 
+from mingzhang.app.desk import open_desk
 from mingzhang.app.here import settings_here
+from mingzhang.app.supplier_template import read_template
 from mingzhang.catalogue import change, store
 from mingzhang.catalogue.cells import COLUMNS, to_cells, write_money, write_span
 from mingzhang.catalogue.change import Author, Line
@@ -198,6 +200,26 @@ def export_file(
     listings = _run(_all)
     file.write_bytes(writers[file.suffix.lower()](listings))
     _say(f"{len(listings)} products in {file}")
+
+
+@catalogue_app.command()
+def template(
+    product_id: Id,
+    apply: Annotated[bool, typer.Option("--apply", help="ask buyers for it from now on")] = False,
+) -> None:
+    """What the product's first supplier wants to know for an order, as it says itself."""
+
+    async def ask() -> dict[str, str]:
+        desk = await open_desk(settings_here())
+        try:
+            return await read_template(desk.ctx, product_id)
+        finally:
+            await desk.aclose()
+
+    cells = asyncio.run(ask())
+    _say(cells["fields"])
+    if apply:
+        _tell(_run(lambda shop: shop.apply([(0, {"product_id": product_id, **cells})], "cli")))
 
 
 @catalogue_app.command()

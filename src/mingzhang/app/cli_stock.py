@@ -21,7 +21,7 @@ from rich.table import Table
 
 from mingzhang.app.here import settings_here
 from mingzhang.app.stock_words import expiry_of, numbers_of
-from mingzhang.fulfilment.stock import importer, shelf, store
+from mingzhang.fulfilment.stock import importer, rekey, shelf, store
 from mingzhang.fulfilment.stock.importer import Duplicate, Imported, NewBatch, Preview
 from mingzhang.fulfilment.stock.reader import FileRead, read_cards
 from mingzhang.fulfilment.stock.trade import CAPITAL, FROM_CUSTODY, Payment
@@ -63,7 +63,8 @@ def _run(work: Callable[[Store], Awaitable[Result]]) -> Result:
         settings = settings_here()
         pool = await open_pool(settings.database_url, 1, 2)
         try:
-            return await work(Store(pool, Vault(settings.secret_key), clock_from_spec(settings.clock).now()))
+            vault = Vault(settings.secret_key, settings.card_keys)
+            return await work(Store(pool, vault, clock_from_spec(settings.clock).now()))
         finally:
             await pool.close()
 
@@ -292,6 +293,17 @@ def withdraw(
         )
     )
     _say(f"done: {len(lost)} cards written off")
+
+
+@stock_app.command("rekey")
+def rekey_codes() -> None:
+    """Seal every card code anew with the first of the card keys (MINGZHANG_CARD_KEYS); may be stopped and repeated."""
+    with _bar("sealing") as told:
+        done = _run(lambda it: rekey.rekey(it.pool, it.vault, told))
+    _say(f"done: {done.sealed} codes sealed anew")
+    if done.unreadable:
+        _say(f"{done.unreadable} could not be opened, or are not what came in: {', '.join(done.named)}")
+        raise typer.Exit(1)
 
 
 def _why(reason: str) -> str:

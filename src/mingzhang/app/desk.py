@@ -9,6 +9,7 @@ import asyncpg
 
 from mingzhang.app import (
     desk_staff,
+    desk_supply,
     reading,
     sample_catalogue,
     sample_shop,
@@ -47,6 +48,7 @@ from mingzhang.orders.context import Context
 from mingzhang.orders.password import password_fits
 from mingzhang.orders.pay import NOBODY, Buyer
 from mingzhang.orders.place import Placed, PlaceRequest, check_request, check_stock, place_order
+from mingzhang.orders.sourcing import check_sale
 from mingzhang.orders.typical import TypicalTimes
 from mingzhang.payments.channels.base import Channel
 from mingzhang.staff.model import Member
@@ -135,6 +137,7 @@ class Desk:
     async def check(self, request: PlaceRequest) -> None:
         """Refuse what placing would refuse, before the buyer confirms (R16)."""
         checked = await check_request(self.ctx, request)
+        await check_sale(self.ctx, checked.product, checked.quantity)
         await check_stock(self.ctx, checked.product, checked.quantity)
         await self._require_number(request)
 
@@ -285,17 +288,19 @@ class Desk:
         await self.ctx.health.refresh(self.pool)
         window = await self.window.look()
         async with self.pool.acquire() as conn:
-            return await shop_reading.read_front(conn, self._times, window, category, query, number)
+            front = await shop_reading.read_front(conn, self._times, window, category, query, number)
+        return await desk_supply.with_closures(self.ctx, front)
 
     async def products(self) -> list[ProductCard]:
         """Everything on sale."""
         window = await self.window.look()
         large_fen = self.settings.large_amount_fen
         async with self.pool.acquire() as conn:
-            return [
+            found = [
                 await shop_reading.read_card(conn, self._times, window, one, large_fen)
                 for one in window.listings
             ]
+        return [await desk_supply.with_closure(self.ctx, card) for card in found]
 
     async def product(self, product_id: str) -> ProductCard:
         """One product; raises `unknown_product`."""
@@ -305,9 +310,10 @@ class Desk:
             found = (await catalogue.read_listings(conn, [product_id])).get(product_id)
             if found is None or not found.on_sale:
                 raise Problem("unknown_product", Kind.NOT_FOUND)
-            return await shop_reading.read_card(
+            card = await shop_reading.read_card(
                 conn, self._times, window, found, self.settings.large_amount_fen
             )
+        return await desk_supply.with_closure(self.ctx, card)
 
     async def picture(self, picture_id: str) -> bytes:
         """A product's picture (JPEG); raises `not_found`."""

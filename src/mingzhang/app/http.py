@@ -29,6 +29,7 @@ from mingzhang.app import (
     http_staff_catalogue,
     http_staff_orders,
     http_staff_stock,
+    http_staff_supply,
     http_vocabulary,
     metrics,
 )
@@ -153,6 +154,7 @@ def create_app(desk: Desk) -> Litestar:
         *http_staff_aside.HANDLERS,
         *http_staff_stock.HANDLERS,
         *http_staff_catalogue.HANDLERS,
+        *http_staff_supply.HANDLERS,
         http_api.ROUTER,
         http_vocabulary.ROUTER,
         http_correction.ROUTER,

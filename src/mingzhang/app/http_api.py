@@ -159,7 +159,7 @@ async def stand(desk: Desk, order_id: str, authorization: str) -> OrderStatus:
         {
             400: ("invalid_request",),
             404: ("unknown_product",),
-            409: ("key_reused", "sold_out"),
+            409: ("key_reused", "sale_paused", "sold_out"),
             413: ("too_large",),
             422: ("invalid_request", "bad_quantity", "bad_account", "bad_password", "bad_contact"),
             503: ("no_rules",),

@@ -84,12 +84,16 @@ async def product_form(request: AnyRequest, product_id: FromPath[str]) -> HtmlRe
 
 
 async def _form_page(
-    request: AnyRequest, product_id: str, form: Mapping[str, str], errors: Mapping[str, str]
+    request: AnyRequest,
+    product_id: str,
+    form: Mapping[str, str],
+    errors: Mapping[str, str],
+    status: int = 422,
 ) -> HtmlResponse:
     desk = desk_of(request)
     product = await desk.product(_plain(product_id))
     html = pages.product_page(product, shop_of(desk, request), language(request), form, errors)
-    return page(request, html, 422 if errors else 200)
+    return page(request, html, status if errors else 200)
 
 
 def _plain(text: str) -> str:
@@ -118,6 +122,8 @@ async def product_step(request: AnyRequest, product_id: FromPath[str]) -> Respon
             return await _place(request, asked, form)
         return await _confirm(request, asked, form)
     except Problem as problem:
+        if problem.code == "sale_paused":
+            return await _form_page(request, product_id, form, {"": "sale_paused"}, 409)
         error = field_error(problem)
         if error is None or problem.code == "unknown_product":
             raise

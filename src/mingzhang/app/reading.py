@@ -232,6 +232,8 @@ def _sentence_code(
             return "choose_refund_or_wait"
         if attempt.waits_for_prefund:
             return "waiting_prefund"
+        if attempt.is_held:
+            return "waiting_supplier"
         return {
             "sending": "sent_to_supplier",
             "ready": "paid_waiting_dispatch",
@@ -458,7 +460,7 @@ async def read_codes(conn: asyncpg.Connection, vault: Vault, order: Order) -> tu
     rows = await conn.fetch(FULFILMENT.list_cards, order.bucket, order.order_id)
     cards = []
     for row in rows:
-        number, _, password = vault.open(row["card_enc"]).partition("\n")
+        number, _, password = vault.open_card(row["card_enc"]).partition("\n")
         cards.append((number, password))
     return tuple(cards)
 

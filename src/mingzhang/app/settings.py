@@ -29,6 +29,7 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
 
     database_url: str
     secret_key: bytes
+    card_keys: tuple[bytes, ...] = ()  # of card codes: the first seals, all open; none: the secret's own
     base_url: str = "http://127.0.0.1:8000"
     host: str = "127.0.0.1"
     port: int = 8000
@@ -45,6 +46,9 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     worker_pid_file: str = ""  # where the supervisor writes its worker's process id, demo only
     call_timeout_s: float = 8.0
     list_every_s: float = 86_400.0  # the shop's seconds between passes over a channel's own list of trades
+    balance_every_s: float = 300.0  # the shop's seconds between questions for our balance at a supplier
+    prefund_alarm_h: float = 24.0  # hours of runway below which somebody is told
+    prefund_stop_h: float = 1.0  # … and below which the supplier's goods are no longer sold
     pool_size: int = 10
 
     def __repr__(self) -> str:
@@ -65,9 +69,13 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
         database_url = given.get("database_url") or environ.get("DATABASE_URL", "")
         if not database_url:
             raise _invalid("database_url", "is required (MINGZHANG_DATABASE_URL or DATABASE_URL)")
-        values: dict[str, Any] = {"database_url": database_url, "secret_key": _secret(given)}
+        values: dict[str, Any] = {
+            "database_url": database_url,
+            "secret_key": _secret(given),
+            "card_keys": _card_keys(given),
+        }
         fields = msgspec.structs.fields(cls)
-        own = {field.name for field in fields} | {"secret_key_file"}
+        own = {field.name for field in fields} | {"secret_key_file", "card_keys_file"}
         values["adapters"] = {name: text for name, text in given.items() if name not in own}
         for field in fields:
             text = given.get(field.name)
@@ -94,6 +102,22 @@ def _secret(given: Mapping[str, str]) -> bytes:
     if len(secret) < SECRET_BYTES_MIN:
         raise _invalid("secret_key", f"must be at least {SECRET_BYTES_MIN} bytes, in hex")
     return secret
+
+
+def _card_keys(given: Mapping[str, str]) -> tuple[bytes, ...]:
+    """Keys in hex with commas or line ends between, in MINGZHANG_CARD_KEYS or the file that …_FILE names."""
+    text = given.get("card_keys", "")
+    try:
+        if not text and given.get("card_keys_file"):
+            text = Path(given["card_keys_file"]).read_text(encoding="ascii")
+        keys = tuple(
+            bytes.fromhex(part.strip()) for part in text.replace("\n", ",").split(",") if part.strip()
+        )
+    except (OSError, ValueError) as error:
+        raise _invalid("card_keys", "are not hex, or their file cannot be read") from error
+    if any(len(key) < SECRET_BYTES_MIN for key in keys):
+        raise _invalid("card_keys", f"must be at least {SECRET_BYTES_MIN} bytes each, in hex")
+    return keys
 
 
 def _parse(name: str, kind: object, text: str) -> object:
@@ -123,4 +147,6 @@ def _check(settings: Settings) -> None:
         raise _invalid("buckets", "must be at least 1")
     if not 0 < settings.call_timeout_s <= 60:
         raise _invalid("call_timeout_s", "must be above 0 and at most 60 real seconds")
+    if settings.balance_every_s < 10 or not 0 <= settings.prefund_stop_h <= settings.prefund_alarm_h:
+        raise _invalid("prefund_stop_h", "must be between 0 and prefund_alarm_h; balance_every_s at least 10")
     clock_from_spec(settings.clock)

@@ -36,7 +36,7 @@ def build_context(settings: Settings, pool: asyncpg.Pool, http: Outbound) -> Con
     """Everything the use cases need, from the settings of this installation."""
     clock = clock_from_spec(settings.clock)
     crash_point = crash_point_from_env(os.environ)
-    vault = Vault(settings.secret_key)
+    vault = Vault(settings.secret_key, settings.card_keys)
     adapters = Adapters(settings, http, clock, Inner(pool=pool, vault=vault, crash_point=crash_point))
     return Context(
         pool=pool,
@@ -54,6 +54,9 @@ def build_context(settings: Settings, pool: asyncpg.Pool, http: Outbound) -> Con
         worker_name=f"{os.uname().nodename}:{os.getpid()}",
         lease_s=settings.call_timeout_s * 3,
         list_every_s=settings.list_every_s,
+        balance_every_s=settings.balance_every_s,
+        prefund_alarm_h=settings.prefund_alarm_h,
+        prefund_stop_h=settings.prefund_stop_h,
         crash_point=crash_point,
     )
 

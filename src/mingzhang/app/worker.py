@@ -18,7 +18,7 @@ from mingzhang.fulfilment import store as fulfilment
 from mingzhang.kit.database import DATABASE_AWAY, transaction
 from mingzhang.kit.errors import Problem
 from mingzhang.kit.statistics import keep_fresh
-from mingzhang.orders import ask, claims, correct, notify, passes, pay, supply
+from mingzhang.orders import ask, claims, correct, notify, passes, pay, supply, watch
 from mingzhang.orders import store as orders
 from mingzhang.orders.context import Context
 from mingzhang.payments import claim_store
@@ -34,6 +34,7 @@ FACTS_AT_ONCE_MAX = 4  # of a pool of connections that visits share
 POLL_REAL_S = 0.1
 RETRY_S = (30, 60, 120, 300, 600)  # a fact that could not be applied is tried again, ever more slowly
 CHORES_REAL_S = 2.0  # between looks whether a daily chore is due
+WATCH_REAL_S = 0.5  # between two looks for suppliers that are due
 
 Visit = Callable[[Context, str], Awaitable[None]]
 
@@ -85,6 +86,7 @@ class Worker:
         self._tasks: set[asyncio.Task[None]] = set()
         self._slots = asyncio.Semaphore(AT_ONCE_MAX)
         self._passes_known = False
+        self._watched_at: float | None = None
         self._chores_looked = -CHORES_REAL_S
 
     async def round(self) -> int:
@@ -112,7 +114,7 @@ class Worker:
             )
         for row in lists:
             await self._start(passes.pass_over, row["channel"])
-        return taken + len(lists) + await self._do_chores()
+        return taken + len(lists) + await self._do_chores() + await self._watch_suppliers()
 
     async def _do_chores(self) -> int:
         """What is looked at seldom: keys once a day, as their row says, and stock that has become low."""
@@ -120,6 +122,18 @@ class Worker:
             return 0
         self._chores_looked = time.monotonic()
         return await watch_terms(self._ctx) + await watch_stock(self._ctx)
+
+    async def _watch_suppliers(self) -> int:
+        """Visit the suppliers whose balance and figures are due."""
+        if self._watched_at is None:
+            await watch.ensure_watches(self._ctx)
+        elif time.monotonic() < self._watched_at + WATCH_REAL_S:
+            return 0
+        self._watched_at = time.monotonic()
+        due = await watch.claim_watches(self._ctx)
+        for supplier in due:
+            await self._start(watch.look, supplier)
+        return len(due)
 
     async def _claim(self, conn: asyncpg.Connection, statement: str, bucket: int) -> list[asyncpg.Record]:
         ctx = self._ctx

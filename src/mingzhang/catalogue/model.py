@@ -26,6 +26,8 @@ class Product(msgspec.Struct, frozen=True, kw_only=True):
     from `min_quantity` in steps of `step_quantity`. `fields`: what the buyer is asked for beyond `account_template`.
     `double_entry`: the account is typed twice. `promise_from_s`: where the promised span begins, 0 for at once.
     `official`: the official channel that a large amount is better bought at (R46), as plain text.
+    `route_mode`: how one of its suppliers is chosen, ordered or scored. `allow_loss_fen`: how far the cost of a unit may
+    be above its price.
     """
 
     product_id: str
@@ -52,6 +54,8 @@ class Product(msgspec.Struct, frozen=True, kw_only=True):
     double_entry: bool = False
     promise_from_s: int = 0
     official: str = ""
+    route_mode: str = "ordered"
+    allow_loss_fen: int = 0
 
     @property
     def slow(self) -> bool:

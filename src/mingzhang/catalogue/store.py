@@ -13,6 +13,10 @@ from mingzhang.kit.errors import Kind, Problem
 from mingzhang.kit.sql import load
 
 SQL = load("mingzhang.catalogue", "store")
+ROUTE_MODES = ("ordered", "scored")
+LOSS_FEN_MAX = 1_000_000
+# Written by `set_routing` alone: a catalogue file does not name them.
+ROUTING = frozenset({"route_mode", "allow_loss_fen"})
 
 
 __all__ = ["Category", "ChangeLine", "Listing", "Product", "Route", "Rules", "Texts", "Tier"]
@@ -25,7 +29,7 @@ def read_row(row: asyncpg.Record) -> Product:
 
 def columns_of(product: Product) -> list[object]:
     """A product's columns, in the order in which the statements name them."""
-    return [getattr(product, name) for name in Product.__struct_fields__]
+    return [getattr(product, name) for name in Product.__struct_fields__ if name not in ROUTING]
 
 
 async def list_products(conn: asyncpg.Connection) -> list[Product]:
@@ -63,6 +67,21 @@ async def add_route(conn: asyncpg.Connection, route: Route) -> None:
 async def list_routes(conn: asyncpg.Connection, product_id: str) -> list[Route]:
     """A product's further suppliers in their order; the first stands in the product itself."""
     return [Route(**dict(row)) for row in await conn.fetch(SQL.list_routes, product_id)]
+
+
+async def list_all_routes(conn: asyncpg.Connection) -> list[Route]:
+    """Every product's further suppliers, for the cache."""
+    return [Route(**dict(row)) for row in await conn.fetch(SQL.list_all_routes)]
+
+
+async def set_routing(
+    conn: asyncpg.Connection, product_id: str, route_mode: str, allow_loss_fen: int
+) -> None:
+    """How a product chooses its supplier, and what loss on a unit is allowed. Raises `bad_routing`, `unknown_product`."""
+    if route_mode not in ROUTE_MODES or not 0 <= allow_loss_fen <= LOSS_FEN_MAX:
+        raise Problem("bad_routing", Kind.INVALID)
+    if await conn.fetchval(SQL.set_routing, product_id, route_mode, allow_loss_fen) is None:
+        raise Problem("unknown_product", Kind.NOT_FOUND)
 
 
 async def add_rules(conn: asyncpg.Connection, rules: Rules, now: datetime) -> None:

@@ -28,6 +28,15 @@ ON CONFLICT DO NOTHING
 SELECT product_id, position, supplier, supplier_product, cost_fen FROM product_supplier WHERE product_id = $1
 ORDER BY position LIMIT 50
 
+-- name: list_all_routes
+-- Every product's further suppliers.
+SELECT product_id, position, supplier, supplier_product, cost_fen FROM product_supplier
+ORDER BY product_id, position LIMIT 10000
+
+-- name: set_routing
+-- How a product chooses its supplier, and what loss on a unit is allowed.
+UPDATE product SET route_mode = $2, allow_loss_fen = $3 WHERE product_id = $1 RETURNING product_id
+
 -- name: insert_rules
 -- Publish a version of the shop's rules.
 INSERT INTO rule_version (version, text_zh, text_en, sha256, effective_at) VALUES ($1, $2, $3, $4, $5)

@@ -1,10 +1,11 @@
-"""Which supplier is next: an ordered list, and only after a positive refusal that another one may mend.
+"""Which supplier is next: an ordered list or the best score, and only before the first sending or after a positive
+refusal that another one may mend.
 
 Pure. Unknown is no refusal and routes nothing. What no other supplier can mend (a wrong or banned account, a
 wrong region) ends in a refund at once. Each choice is stored with its attempt.
 """
 
-from collections.abc import Collection, Sequence
+from collections.abc import Callable, Collection, Sequence
 from typing import Any, Final
 
 import msgspec
@@ -28,18 +29,41 @@ class Option(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Choice(msgspec.Struct, frozen=True, kw_only=True):
-    """The next option, None when the list is exhausted; ``passed``: who was passed over, and why."""
+    """The next option, None when the list is exhausted; ``passed``: who was passed over, and why.
+
+    ``scores``: the parts of each score, where scores decided.
+    """
 
     option: Option | None
     passed: tuple[dict[str, str], ...] = ()
+    scores: tuple[dict[str, Any], ...] = ()
+
+
+Scorer = Callable[[Sequence[Option]], list[dict[str, Any]]]
+"""A score (``total`` and its parts) for each of the options that are fit."""
+
+
+def _open(option: Option) -> str:
+    _ = option
+    return ""
 
 
 def choose(
-    options: Sequence[Option], before: Sequence[Attempt], *, connected: Collection[str], price_fen: int
+    options: Sequence[Option],
+    before: Sequence[Attempt],
+    *,
+    connected: Collection[str],
+    price_fen: int,
+    closed: Callable[[Option], str] = _open,
+    score: Scorer | None = None,
 ) -> Choice:
-    """The first option in order that was not tried, is connected, and costs no more than the buyer paid."""
+    """Of those not tried, connected, not closed now and no dearer than `price_fen`: the best, or the first in order.
+
+    `price_fen`: what the buyer paid, and the loss that a rule allows beyond it. Equal scores: the first in order.
+    """
     tried = {(attempt.supplier, attempt.supplier_product) for attempt in before}
     passed: list[dict[str, str]] = []
+    fit: list[Option] = []
     for option in options:
         why = ""
         if (option.supplier, option.supplier_product) in tried:
@@ -48,10 +72,19 @@ def choose(
             why = "not_connected"
         elif option.cost_fen > price_fen:
             why = "cost_above_price"
-        if not why:
+        else:
+            why = closed(option)
+        if why:
+            passed.append({"supplier": option.supplier, "why": why})
+        elif score is None:
             return Choice(option=option, passed=tuple(passed))
-        passed.append({"supplier": option.supplier, "why": why})
-    return Choice(option=None, passed=tuple(passed))
+        else:
+            fit.append(option)
+    if score is None or not fit:
+        return Choice(option=None, passed=tuple(passed))
+    found = score(fit)
+    best = max(range(len(fit)), key=lambda at: (found[at]["total"], -at))
+    return Choice(option=fit[best], passed=tuple(passed), scores=tuple(found))
 
 
 def since_correction(before: Sequence[Attempt]) -> list[Attempt]:
@@ -68,6 +101,10 @@ def short_of_prefund(before: Sequence[Attempt]) -> Attempt | None:
     return min(short, key=lambda attempt: attempt.n) if short else None
 
 
-def told(why: str, after: Attempt, reason: str, choice: Choice) -> dict[str, Any]:
+def told(why: str, after: Attempt | None, reason: str, choice: Choice) -> dict[str, Any]:
     """The choice as it is stored with the attempt."""
-    return {"why": why, "after": after.attempt_no, "reason": reason, "passed": list(choice.passed)}
+    stored: dict[str, Any] = {"why": why}
+    if after is not None:
+        stored["after"] = after.attempt_no
+    stored |= {"reason": reason, "passed": list(choice.passed)}
+    return stored | {"scores": list(choice.scores)} if choice.scores else stored

@@ -12,6 +12,10 @@ WATCH_MAX_S = 72 * 3600
 WATCH_S = (600, 3600, 6 * 3600, 24 * 3600, 72 * 3600)
 # While our balance at a supplier is short (F10): how long between two looks at it.
 PREFUND_ASK_S = (30, 60, 120, 300)
+# While everybody who could supply an order is closed (R20): how long between two looks, at most.
+HELD_LOOK_S = 60
+# Our balance at a supplier that does not answer is asked for this often, else at the pace of the settings.
+DOWN_ASK_S = 30
 
 
 def next_poll(asked: int, deadline_at: datetime, now: datetime, actor: str = "supplier") -> datetime:
@@ -33,3 +37,9 @@ def next_watch(finished_at: datetime, now: datetime) -> datetime | None:
 def next_prefund(looked: int, now: datetime) -> datetime:
     """The next look at a balance that was short."""
     return now + timedelta(seconds=PREFUND_ASK_S[min(looked, len(PREFUND_ASK_S) - 1)])
+
+
+def next_look(until: datetime | None, now: datetime) -> datetime:
+    """The next look whether somebody can supply it: at the window's end, if that is sooner."""
+    at = now + timedelta(seconds=HELD_LOOK_S)
+    return min(at, until) if until is not None and until > now else at

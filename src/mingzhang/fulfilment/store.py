@@ -21,9 +21,9 @@ SHOP_COST = "shop_cost"
 class Attempt(msgspec.Struct, frozen=True, kw_only=True):
     """One order at one supplier. States: ready, sending, processing, unknown, succeeded, refused, reversed, cancelled.
 
-    ``choice``: why this supplier (``why``: first, refused, prefund, shop_cost), after which attempt and reason, and whom it
-    passed over. ``units``: how many came when fewer than ordered. ``extra``: succeeded after the order had ended
-    otherwise.
+    ``choice``: why this supplier (``why``: first, scored, refused, closed, prefund, shop_cost), after which attempt
+    and reason, whom it passed over, and the scores where they decided. ``units``: how many came when fewer than
+    ordered. ``extra``: succeeded after the order had ended otherwise.
     """
 
     bucket: int
@@ -59,6 +59,11 @@ class Attempt(msgspec.Struct, frozen=True, kw_only=True):
     def waits_for_prefund(self) -> bool:
         """Planned again because our balance at the supplier was short (F10)."""
         return self.state == "ready" and self.choice.get("why") == "prefund"
+
+    @property
+    def is_held(self) -> bool:
+        """Not sent yet, because everybody who could supply it is closed for now (R20)."""
+        return self.state == "ready" and self.sent_at is None and "held" in self.choice
 
     @property
     def at_shop_cost(self) -> bool:

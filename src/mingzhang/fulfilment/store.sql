@@ -57,6 +57,15 @@ UPDATE supply_attempt SET state = 'cancelled', code = $3, finished_at = $4, due_
 UPDATE supply_attempt SET due_at = least(deadline_at, $3), asked = asked + 1, asked_at = $4,
   lease_until = NULL WHERE bucket = $1 AND attempt_no = $2 AND state = 'ready'
 
+-- name: set_choice
+-- Why this supplier, before anything was sent.
+UPDATE supply_attempt SET choice = $3 WHERE bucket = $1 AND attempt_no = $2 AND state = 'ready' AND sent_at IS NULL
+
+-- name: set_held
+-- Nobody can take it now: why, when it is looked at again, and until when at most.
+UPDATE supply_attempt SET choice = $3, due_at = $4, deadline_at = $5, lease_until = NULL
+WHERE bucket = $1 AND attempt_no = $2 AND state = 'ready' AND sent_at IS NULL
+
 -- name: set_watched
 -- Asked again after the last word; when the next time is (null: not by itself).
 UPDATE supply_attempt SET watched = true, asked = asked + 1, asked_at = $3, due_at = least(deadline_at, $4),
@@ -100,8 +109,24 @@ RETURNING attempt_no AS watched_no
 
 -- name: insert_card
 -- A card code for its buyer, encrypted.
-INSERT INTO delivered_card (bucket, order_id, attempt_no, n, card_enc, card_hash, delivered_at)
-VALUES ($1, $2, $3, $4, $5, $6, $7) ON CONFLICT DO NOTHING
+INSERT INTO delivered_card (bucket, order_id, attempt_no, n, card_enc, card_hash, delivered_at, key_no)
+VALUES ($1, $2, $3, $4, $5, $6, $7, $8) ON CONFLICT DO NOTHING
+
+-- name: count_under_other_keys
+-- How many delivered codes are sealed with another key than this.
+SELECT count(*) FROM delivered_card WHERE key_no <> $1
+
+-- name: list_under_other_keys
+-- The next delivered codes after that one that are sealed with another key than this.
+SELECT bucket, order_id, attempt_no, n, card_enc, card_hash FROM delivered_card
+WHERE key_no <> $1 AND (bucket, order_id, attempt_no, n) > ($2, $3, $4, $5)
+ORDER BY bucket, order_id, attempt_no, n LIMIT $6
+
+-- name: seal_anew
+-- The same codes, sealed with another key.
+UPDATE delivered_card d SET card_enc = t.card_enc, key_no = $6
+FROM unnest($1::int[], $2::text[], $3::text[], $4::int[], $5::bytea[]) AS t(bucket, order_id, attempt_no, n, card_enc)
+WHERE d.bucket = t.bucket AND d.order_id = t.order_id AND d.attempt_no = t.attempt_no AND d.n = t.n
 
 -- name: insert_view
 -- The codes of an order are shown to somebody.

@@ -90,6 +90,11 @@ def new_order_id(bucket: int, now: datetime, rng: Random) -> str:
     return _new_owner_id("M", bucket, now, rng)
 
 
+def first_order_id(bucket: int, at: datetime) -> str:
+    """What every number of an order placed in `bucket` at or after `at` is not less than: a range's lower end."""
+    return "M" + _encode36(bucket, 2)[1:] + _encode36(_milliseconds(at), 4)
+
+
 def new_suspense_id(bucket: int, now: datetime, rng: Random) -> str:
     """A new number for a suspense item (挂账): money that came and belongs to no order yet."""
     return _new_owner_id("S", bucket, now, rng)

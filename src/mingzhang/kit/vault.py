@@ -3,28 +3,49 @@
 import hashlib
 import hmac
 import os
+from collections.abc import Sequence
 
+from cryptography.exceptions import InvalidTag
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 
 
 class Vault:
-    """Seals, opens and fingerprints short texts. Every purpose has its own key, derived from one secret (≥ 32 bytes)."""
+    """Seals, opens and fingerprints short texts. Every purpose has its own key, derived from one secret (≥ 32 bytes).
 
-    def __init__(self, secret: bytes) -> None:
-        if len(secret) < 32:
-            raise ValueError("the secret key must have at least 32 bytes")
+    Card codes may have keys of their own, which can be changed: ``card_keys`` (≥ 32 bytes each), the first seals, all of
+    them open, and so does the secret, under which codes were sealed before there were any.
+    """
+
+    def __init__(self, secret: bytes, card_keys: Sequence[bytes] = ()) -> None:
+        if min(map(len, (secret, *card_keys))) < 32:
+            raise ValueError("the secret key must have at least 32 bytes, and so must each card key")
         self._secret = secret
+        self.card_key_no = int.from_bytes(_derive(card_keys[0], "card-key-no")[:7]) if card_keys else 0
+        self._card_rings = [AESGCM(_derive(key, "card")) for key in card_keys]
         self._aead = AESGCM(self._key("seal"))
         self._finder = self._key("find")
         self._tokens = self._key("token")
+        self._card_rings.append(self._aead)
 
     def _key(self, purpose: str) -> bytes:
-        return hmac.new(self._secret, f"mingzhang:{purpose}".encode(), hashlib.sha256).digest()
+        return _derive(self._secret, purpose)
 
     def seal(self, text: str) -> bytes:
         """Encrypt; the 12-byte nonce stands in front."""
-        nonce = os.urandom(12)
-        return nonce + self._aead.encrypt(nonce, text.encode(), None)
+        return _seal(self._aead, text)
+
+    def seal_card(self, text: str) -> bytes:
+        """Encrypt a card code; `card_key_no` tells with which key (0: the secret's own)."""
+        return _seal(self._card_rings[0], text)
+
+    def open_card(self, sealed: bytes) -> str:
+        """Decrypt a card code with whichever key fits; raises `cryptography.exceptions.InvalidTag` when none does."""
+        for ring in self._card_rings[:-1]:
+            try:
+                return ring.decrypt(sealed[:12], sealed[12:], None).decode()
+            except InvalidTag:
+                continue
+        return self.open(sealed)
 
     def open(self, sealed: bytes) -> str:
         """Decrypt what `seal` made; raises `cryptography.exceptions.InvalidTag` when it was changed."""
@@ -37,3 +58,12 @@ class Vault:
     def token(self, order_id: str) -> str:
         """The order link's token: derived, so that a repeated request for the same order gets the same link."""
         return hmac.new(self._tokens, order_id.encode(), hashlib.sha256).hexdigest()[:40]
+
+
+def _derive(secret: bytes, purpose: str) -> bytes:
+    return hmac.new(secret, f"mingzhang:{purpose}".encode(), hashlib.sha256).digest()
+
+
+def _seal(aead: AESGCM, text: str) -> bytes:
+    nonce = os.urandom(12)
+    return nonce + aead.encrypt(nonce, text.encode(), None)

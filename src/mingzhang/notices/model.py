@@ -17,7 +17,7 @@ from mingzhang.notices.couriers.base import Courier
 
 
 class Template(StrEnum):
-    """Which notice. Buyers: all but the last three; staff: those."""
+    """Which notice. Buyers: all up to `CHOICE_OPEN`; staff: the others."""
 
     PAID = "paid"
     DELIVERED = "delivered"
@@ -26,6 +26,8 @@ class Template(StrEnum):
     CHOICE_OPEN = "choice_open"
     NEEDS_BUYER = "needs_buyer"
     NEEDS_PERSON = "needs_person"
+    PREFUND_LOW = "prefund_low"
+    PREFUND_STOP = "prefund_stop"
     KEY_ENDS = "key_ends"
     STOCK_LOW = "stock_low"
 

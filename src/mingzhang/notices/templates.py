@@ -21,6 +21,8 @@ AUDIENCES: Final[dict[Template, tuple[Audience, ...]]] = {
     Template.CHOICE_OPEN: (Audience.BUYER,),
     Template.NEEDS_BUYER: (Audience.BUYER,),
     Template.NEEDS_PERSON: (Audience.STAFF, Audience.SHOP),
+    Template.PREFUND_LOW: (Audience.STAFF, Audience.SHOP),
+    Template.PREFUND_STOP: (Audience.STAFF, Audience.SHOP),
     Template.KEY_ENDS: (Audience.STAFF, Audience.SHOP),
     Template.STOCK_LOW: (Audience.STAFF, Audience.SHOP),
 }
@@ -106,6 +108,24 @@ SHOP: Final[dict[tuple[Template, str], Words]] = {
     (Template.NEEDS_PERSON, "en"): (
         "Needs a person: {amount}",
         "{order} {title}\nReason: {reason}. The money is at: {place}. By {until} (Beijing time).",
+    ),
+    (Template.PREFUND_LOW, "zh"): (
+        "预存款告警:{title}",
+        "本店在供应商 {title} 的预存款不多了。按近来的用量预计用到 {until}(北京时间)。请尽快充值预存款。",
+    ),
+    (Template.PREFUND_LOW, "en"): (
+        "Prefund alarm: {title}",
+        "Our prefund at the supplier {title} runs low. At the recent rate it lasts until {until} (Beijing time). "
+        "Please top it up.",
+    ),
+    (Template.PREFUND_STOP, "zh"): (
+        "预存款即将用完,已暂停销售:{title}",
+        "本店在供应商 {title} 的预存款即将用完,预计用到 {until}(北京时间)。没有别家供货的商品已暂停销售,充值后自动恢复。",
+    ),
+    (Template.PREFUND_STOP, "en"): (
+        "Prefund nearly gone, sales stopped: {title}",
+        "Our prefund at the supplier {title} is nearly gone; it lasts until {until} (Beijing time). "
+        "What nobody else supplies is not sold until it is topped up.",
     ),
     (Template.KEY_ENDS, "zh"): (
         "密钥或证书快到期:{order}",

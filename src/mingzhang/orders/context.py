@@ -9,6 +9,7 @@ from typing import Protocol
 import asyncpg
 
 from mingzhang.catalogue.cache import CatalogueCache
+from mingzhang.fulfilment.health import SupplierHealth
 from mingzhang.fulfilment.suppliers.base import Supplier
 from mingzhang.kit.clock import Clock
 from mingzhang.kit.vault import Vault
@@ -38,7 +39,9 @@ def _no_files() -> list[str]:
 @dataclass(frozen=True, kw_only=True)
 class Context:
     """`lease_s`: how long a claimed row is nobody else's, real seconds. `list_every_s`: how often a
-    channel's own list of trades is passed over, the shop's seconds. `reread_keys` makes adapters anew whose key
+    channel's own list of trades is passed over, `balance_every_s`: how often a supplier is asked for our balance, the
+    shop's seconds. `prefund_alarm_h`, `prefund_stop_h`: hours of runway below which somebody is told, and below which a
+    supplier's goods are no longer sold. `reread_keys` makes adapters anew whose key
     files changed and names them. `crash_point` is for crash tests only."""
 
     pool: asyncpg.Pool
@@ -55,7 +58,11 @@ class Context:
     worker_name: str
     lease_s: float = 30.0
     list_every_s: float = 86_400.0
+    balance_every_s: float = 300.0
+    prefund_alarm_h: float = 24.0
+    prefund_stop_h: float = 1.0
     health: Health = field(default_factory=Health)
+    standing: SupplierHealth = field(default_factory=SupplierHealth)
     reread_keys: Callable[[], list[str]] = field(default=_no_files)
     crash_point: Callable[[str], None] = field(default=_no_crash)
 

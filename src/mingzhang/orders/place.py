@@ -15,6 +15,7 @@ from mingzhang.kit.vault import Vault
 from mingzhang.orders.batch import Snapshot, Step
 from mingzhang.orders.context import Context
 from mingzhang.orders.password import check_password, keep_password
+from mingzhang.orders.sourcing import check_sale
 from mingzhang.orders.states import PAYMENT_WINDOW_S
 from mingzhang.orders.store import SQL
 
@@ -107,6 +108,7 @@ async def place_order(ctx: Context, client: str, key: str, request: PlaceRequest
     now, bucket = ctx.now(), ctx.rng.randrange(buckets)
     checked = await check_request(ctx, request)
     try:
+        await check_sale(ctx, checked.product, checked.quantity)
         await check_stock(ctx, checked.product, checked.quantity)
     except Problem:
         async with ctx.pool.acquire() as conn:

@@ -7,15 +7,14 @@ from collections.abc import Sequence
 from datetime import timedelta
 from typing import Any
 
-from mingzhang.catalogue.store import list_routes
 from mingzhang.evidence import store as evidence
 from mingzhang.fulfilment import store as fulfilment
+from mingzhang.fulfilment.closures import AS_REASON
 from mingzhang.fulfilment.routing import (
     ATTEMPTS_MAX,
     CORRECTED,
     MENDABLE,
     Option,
-    choose,
     short_of_prefund,
     since_correction,
     told,
@@ -27,6 +26,7 @@ from mingzhang.kit.database import transaction
 from mingzhang.kit.ids import attempt_number
 from mingzhang.ledger import postings
 from mingzhang.ledger.places import RESERVED, Balances, attempt_party
+from mingzhang.orders import sourcing
 from mingzhang.orders.context import Context
 from mingzhang.orders.states import DISPATCH_MAX_S
 from mingzhang.orders.store import SQL, Turn, open_turn
@@ -47,11 +47,12 @@ async def go_on(ctx: Context, turn: Turn, refused: Attempt, reason: str, evidenc
     order.reason = reason
     in_time = refused.sent_at is None or turn.now < refused.sent_at + timedelta(seconds=order.promise_s)
     if reason in MENDABLE and len(before) < ATTEMPTS_MAX:
-        options = await _options(turn)
-        tried = since_correction(before)
-        choice = choose(options, tried, connected=ctx.suppliers.keys(), price_fen=order.price_fen)
+        sources = await ctx.catalogue.sources(order.product_id, turn.now)
+        look = await sourcing.outlook(ctx, sources)
+        tried = [attempt for attempt in since_correction(before) if attempt.state != "cancelled"]
+        choice = sourcing.decide(ctx, order, sources, look, tried)
         if choice.option is not None and in_time:
-            await _plan(turn, choice.option, before, told("refused", refused, reason, choice))
+            await plan(turn, choice.option, before, told("refused", refused, reason, choice))
             return
         short = short_of_prefund(tried)
         if short is not None and await _wait_for_prefund(
@@ -62,33 +63,25 @@ async def go_on(ctx: Context, turn: Turn, refused: Attempt, reason: str, evidenc
 
 
 async def begin_again(ctx: Context, turn: Turn, before: Sequence[Attempt]) -> bool:
-    """With a corrected account (R19) every supplier may be asked again, the first first; false when none is left."""
+    """With a corrected account (R19) every supplier may be asked again, the first first; false when none is left.
+
+    One that is closed for now is planned all the same: it is waited for.
+    """
     order = turn.order
-    choice = choose(await _options(turn), (), connected=ctx.suppliers.keys(), price_fen=order.price_fen)
-    if choice.option is None or len(before) >= ATTEMPTS_MAX:
+    sources = await ctx.catalogue.sources(order.product_id, turn.now)
+    choice = sourcing.decide(ctx, order, sources, await sourcing.outlook(ctx, sources), ())
+    waits = any(each["why"] in AS_REASON for each in choice.passed)
+    option = choice.option or (sourcing.own_option(order) if waits else None)
+    if option is None or len(before) >= ATTEMPTS_MAX:
         return False
     deadline = turn.now + timedelta(seconds=min(DISPATCH_MAX_S, order.promise_s))
-    why = {"why": CORRECTED, "reason": order.reason, "passed": list(choice.passed)}
-    await _insert(turn, choice.option, before, why, due=turn.now, deadline=deadline)
+    why = told(CORRECTED, None, order.reason, choice)
+    await _insert(turn, option, before, why, due=turn.now, deadline=deadline)
     turn.move("supplying", holder=order.holder, next_actor="shop", deadline_at=deadline, reason="")
     return True
 
 
-async def _options(turn: Turn) -> list[Option]:
-    """The order's own supplier first, as it was when it was placed, then the product's others."""
-    order = turn.order
-    first = Option(supplier=order.supplier, supplier_product=order.supplier_product, cost_fen=order.cost_fen)
-    return [first] + [
-        Option(
-            supplier=route.supplier,
-            supplier_product=route.supplier_product,
-            cost_fen=route.cost_fen * order.quantity,
-        )
-        for route in await list_routes(turn.conn, order.product_id)
-    ]
-
-
-async def _plan(turn: Turn, option: Option, before: Sequence[Attempt], choice: dict[str, Any]) -> None:
+async def plan(turn: Turn, option: Option, before: Sequence[Attempt], choice: dict[str, Any]) -> None:
     """The next supplier, due at once."""
     deadline = turn.now + timedelta(seconds=min(DISPATCH_MAX_S, turn.order.promise_s))
     turn.event("rerouted", supplier=option.supplier, reason=choice["reason"])
@@ -148,13 +141,15 @@ async def prefund_suffices(ctx: Context, attempt: Attempt) -> bool:
     return False
 
 
-async def give_up_prefund(ctx: Context, turn: Turn) -> None:
-    """The money did not come in the promised time: the buyer's goes back."""
+async def give_up(ctx: Context, turn: Turn) -> None:
+    """Neither our money at the supplier nor the supplier came back in the promised time: the buyer's money goes back."""
+    reason = Reason.PREFUND_SHORT.value
     for attempt in await list_attempts(turn.conn, turn.order.order_id):
         if attempt.state == "ready":
-            await cancel(turn, attempt, "prefund_short")
+            reason = str(attempt.choice["held"]["reason"]) if attempt.is_held else reason
+            await cancel(turn, attempt, reason)
     cited = await turn.conn.fetchval(SQL.read_last_evidence, turn.order.bucket, turn.order.order_id)
-    await ctx.start_refund(turn, Reason.PREFUND_SHORT.value, cited)
+    await ctx.start_refund(turn, reason, cited)
 
 
 async def cancel(turn: Turn, attempt: Attempt, code: str) -> None:

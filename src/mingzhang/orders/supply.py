@@ -22,11 +22,12 @@ from mingzhang.kit.errors import Kind, Problem
 from mingzhang.kit.ids import new_id, order_of_number
 from mingzhang.ledger import postings
 from mingzhang.ledger.moves import Refused
-from mingzhang.ledger.places import RESERVED
-from mingzhang.orders import correct, route
+from mingzhang.ledger.places import LOSS, RESERVED
+from mingzhang.orders import correct, route, sourcing
 from mingzhang.orders.batch import DONE, Step, fact_parts, message_rows, step_row
 from mingzhang.orders.breaches import Late, note_breach
 from mingzhang.orders.context import Context
+from mingzhang.orders.hold import before_sending
 from mingzhang.orders.states import CHOICE_MAX_S, MAXIMUM_S, PERSON_MAX_S
 from mingzhang.orders.store import SQL, Order, Turn, open_turn
 from mingzhang.orders.supply_apply import PARTIAL_CREDIT, TURNED
@@ -48,10 +49,10 @@ async def work_attempt(ctx: Context, attempt_no: str) -> None:
         await _dispatch(ctx, attempt)
     elif attempt.state in fulfilment.OPEN | fulfilment.WATCHED:
         # A row still in `sending` was left by a crash after the intent: whether it went out is unknown.
-        answer = await ctx.suppliers[attempt.supplier].query(
-            attempt_no, GoodsKind(attempt.kind), attempt.quantity
-        )
+        adapter = ctx.suppliers[attempt.supplier]
+        answer = await adapter.query(attempt_no, GoodsKind(attempt.kind), attempt.quantity)
         await record_answer(ctx, attempt, answer)
+        await ctx.standing.heard(ctx.pool, adapter, answer.state, answer.code, ctx.now())
 
 
 async def _dispatch(ctx: Context, attempt: Attempt) -> None:
@@ -66,12 +67,14 @@ async def _dispatch(ctx: Context, attempt: Attempt) -> None:
         return
     if await correct.stop_at_dispatch(ctx, order, attempt):
         return
-    sending = await begin_supply(ctx, order, attempt)
+    fit = await before_sending(ctx, order, attempt)
+    sending = await begin_supply(ctx, order, fit) if fit is not None else None
     if sending is None:
         return
     ctx.crash_point("intent_to_call")
     asked = read_values(ctx.vault.open(order.account_enc))
-    answer = await ctx.suppliers[attempt.supplier].submit(
+    adapter = ctx.suppliers[attempt.supplier]
+    answer = await adapter.submit(
         SupplyRequest(
             attempt_no=attempt.attempt_no,
             kind=GoodsKind(attempt.kind),
@@ -85,11 +88,12 @@ async def _dispatch(ctx: Context, attempt: Attempt) -> None:
     )
     ctx.crash_point("call_to_outcome")
     await record_answer(ctx, sending, answer)
+    await ctx.standing.heard(ctx.pool, adapter, answer.state, answer.code, ctx.now())
 
 
 async def begin_supply(ctx: Context, order: Order, attempt: Attempt) -> Attempt | None:
     """Row 4 and the intent to send; None when it may not go out (now)."""
-    return await intend_supply(ctx, order, attempt) or await _intend_again(ctx, attempt)
+    return await intend_supply(ctx, order, attempt) or await _intend_again(ctx, order.product_id, attempt)
 
 
 async def intend_supply(ctx: Context, order: Order, attempt: Attempt) -> Attempt | None:
@@ -110,15 +114,16 @@ async def intend_supply(ctx: Context, order: Order, attempt: Attempt) -> Attempt
     )
 
 
-async def _intend_again(ctx: Context, attempt: Attempt) -> Attempt | None:
+async def _intend_again(ctx: Context, product_id: str, attempt: Attempt) -> Attempt | None:
     """Under the order's lock: None when it may not go out (now)."""
+    sources = await ctx.catalogue.sources(product_id, ctx.now())
     async with transaction(ctx.pool) as conn:
         turn = await open_turn(conn, attempt.order_id, ctx.now(), ctx.rng)
         order = turn.order
         fresh = await find_attempt(conn, attempt.order_id, attempt.attempt_no)
         if order.state not in {"paid", "supplying"} or fresh is None or fresh.state != "ready":
             return None
-        if not await _reserve(turn, attempt):
+        if not await _reserve(turn, attempt, sourcing.allowed_loss(order, sources)):
             await turn.finish()
             return None
         deadline = turn.now + timedelta(seconds=order.promise_s)
@@ -146,8 +151,8 @@ async def _intend_again(ctx: Context, attempt: Attempt) -> Attempt | None:
     )
 
 
-async def _reserve(turn: Turn, attempt: Attempt) -> bool:
-    """Row 4, unless this attempt's money is reserved already (a send that never left)."""
+async def _reserve(turn: Turn, attempt: Attempt, loss_fen: int) -> bool:
+    """Row 4, unless this attempt's money is reserved already (a send that never left). `loss_fen`: the most we give."""
     balances = await turn.balances()
     if route.held(balances, RESERVED, attempt):
         return True
@@ -159,7 +164,10 @@ async def _reserve(turn: Turn, attempt: Attempt) -> bool:
             supplier=attempt.supplier,
             attempt=attempt.n,
             cost_fen=attempt.cost_fen,
+            allow_loss=loss_fen > 0,
         )
+        if sum(leg.amount_fen for leg in posting.legs if leg.place == LOSS) > loss_fen:
+            raise Refused("cost_above_money", f"{attempt.cost_fen} with a loss of at most {loss_fen}")
     except Refused as refusal:
         await route.cancel(turn, attempt, refusal.code)
         turn.event("needs_person", reason=refusal.code)
@@ -304,7 +312,7 @@ def _last_word(attempt: Attempt, answer: SupplyAnswer) -> Fact:
 async def _state_last_word(
     ctx: Context, turn: Turn, attempt: Attempt, answer: SupplyAnswer, evidence_id: str
 ) -> None:
-    cards = [ctx.vault.seal(f"{card.number}\n{card.password}").hex() for card in answer.cards]
+    cards = [ctx.vault.seal_card(f"{card.number}\n{card.password}").hex() for card in answer.cards]
     if await evidence.state_fact(turn.conn, _last_word(attempt, answer), evidence_id, turn.now) != "new":
         return
     for n, sealed in enumerate(cards, start=1):
@@ -318,6 +326,7 @@ async def _state_last_word(
             bytes.fromhex(sealed),
             digest,
             turn.now,
+            ctx.vault.card_key_no,
         )
 
 
@@ -381,7 +390,7 @@ async def ring(ctx: Context, order_id: str) -> None:
             return
         was = (order.state, order.next_actor, order.deadline_at or order.due_at)
         if was[:2] == ("supplying", "shop"):
-            await route.give_up_prefund(ctx, turn)
+            await route.give_up(ctx, turn)
         elif was[:2] == ("supplying", "buyer"):
             turn.event("needs_person", reason="no_choice_made")
             turn.to_person()

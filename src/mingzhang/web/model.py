@@ -9,7 +9,7 @@ from datetime import datetime
 import msgspec
 
 from mingzhang.catalogue.fields import AccountField
-from mingzhang.web.model_shop import Choice, Named
+from mingzhang.web.model_shop import Choice, ClosedNote, Named
 
 
 class Sentence(msgspec.Struct, frozen=True, kw_only=True):
@@ -18,7 +18,7 @@ class Sentence(msgspec.Struct, frozen=True, kw_only=True):
     ``code`` (closed): awaiting_payment, confirming_payment, paid_waiting_dispatch, sent_to_supplier,
     supplier_processing, confirming_result, choose_refund_or_wait, delivered, refund_asked, refund_processing,
     refund_arrived, partly_refund_asked, partly_refund_processing, partly_refund_arrived, waiting_prefund,
-    closed_unpaid, needs_person, needs_buyer, money_in_doubt.
+    waiting_supplier, closed_unpaid, needs_person, needs_buyer, money_in_doubt.
     ``place`` is a ledger place (``channel``, ``supplier.reserved`` …), ``party`` the channel's or supplier's
     name.
     """
@@ -227,6 +227,8 @@ class ProductCard(msgspec.Struct, frozen=True, kw_only=True):
     promise_s: int
     typical_p50_s: float | None = None
     typical_n: int = 0
+    closed: ClosedNote | None = None  # 暂停销售: no order is taken now
+    planned: ClosedNote | None = None  # a maintenance to come
     promise_from_s: int = 0
     min_quantity: int = 1
     step_quantity: int = 1

@@ -2,7 +2,20 @@
 
 from __future__ import annotations
 
+from datetime import datetime
+
 import msgspec
+
+
+class ClosedNote(msgspec.Struct, frozen=True, kw_only=True):
+    """Why a product is not sold, or will not be, and when (R20). ``why``: maintenance, paused, supplier_down, prefund.
+
+    ``note``: the shop's own words. ``until`` None: not known."""
+
+    why: str
+    since: datetime | None = None
+    until: datetime | None = None
+    note: str = ""
 
 
 class Named(msgspec.Struct, frozen=True, kw_only=True):
@@ -37,6 +50,7 @@ class Shown(msgspec.Struct, frozen=True, kw_only=True):
     choices: tuple[Choice, ...] = ()
     typical_p50_s: float | None = None
     typical_n: int = 0
+    closed: ClosedNote | None = None  # 暂停销售: none of it is sold now
 
     @property
     def slow(self) -> bool:

@@ -140,6 +140,54 @@ class StaffOrder(msgspec.Struct, frozen=True, kw_only=True):
     may_ask_buyer: bool = False
 
 
+class SupplierRow(msgspec.Struct, frozen=True, kw_only=True):
+    """A supplier as it stands. ``n``: last words in the sample since ``since``; ``free_fen`` None: it never said."""
+
+    name: str
+    down_since: datetime | None
+    n: int
+    succeeded: int
+    median_s: int | None
+    since: datetime | None
+    standing: str  # unknown | fine | low | stop
+    free_fen: int | None
+    runway_s: int | None
+    known_at: datetime | None
+
+
+class PauseRow(msgspec.Struct, frozen=True, kw_only=True):
+    """An entry of the calendar; ``holds``: in force now."""
+
+    pause_id: str
+    scope: str
+    name: str
+    cause: str
+    note: str
+    starts_at: datetime
+    ends_at: datetime | None
+    made_by: str
+    holds: bool
+
+
+class RoutingRow(msgspec.Struct, frozen=True, kw_only=True):
+    """How a product chooses among its suppliers, and the loss that is allowed on a unit."""
+
+    product_id: str
+    title_zh: str
+    title_en: str
+    route_mode: str
+    allow_loss_fen: int
+    suppliers: tuple[str, ...]
+
+
+class SupplyBoard(msgspec.Struct, frozen=True, kw_only=True):
+    """Everything of the staff page about suppliers."""
+
+    suppliers: tuple[SupplierRow, ...]
+    pauses: tuple[PauseRow, ...]
+    routing: tuple[RoutingRow, ...]
+
+
 class StockLevelRow(msgspec.Struct, frozen=True, kw_only=True):
     """What is left of a stock product; ``cost_fen``: at purchase cost, None for whoever may not see costs."""
 

@@ -34,6 +34,7 @@ TONES: Final[Mapping[str, str]] = {
     "refund_arrived": "good",
     "partly_refund_arrived": "good",
     "waiting_prefund": "wait",
+    "waiting_supplier": "wait",
     "closed_unpaid": "quiet",
     "confirming_payment": "wait",
     "confirming_result": "wait",

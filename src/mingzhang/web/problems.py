@@ -39,6 +39,7 @@ PROBLEMS: Final[Mapping[str, Advice]] = {
     "unknown_product": Advice(N_("没有这个商品"), N_("它可能已下架。请回到首页另选。")),
     "product_not_found": Advice(N_("没有这个商品"), N_("它可能已下架。请回到首页另选。")),
     "product_inactive": Advice(N_("这个商品已暂停销售"), N_("请回到首页另选，或稍后再来。")),
+    "sale_paused": Advice(N_("这个商品已暂停销售"), N_("没有下单，也没有扣款。请稍后再来，或回到首页另选。")),
     "idempotency_conflict": Advice(
         N_("同一次提交里出现了不同内容"), N_("没有重复下单。请回到商品页重新填写。")
     ),
@@ -105,6 +106,12 @@ FIELD_ERRORS: Final[Mapping[str, str]] = {
     "number_empty": N_("这个号码是空号，请检查"),
     "number_suspended": N_("这个号码已停机，充值可能失败；请先恢复使用或换一个号码"),
     "product_inactive": N_("这个商品已暂停销售"),
+    "sale_paused": N_("这个商品已暂停销售；没有下单，也没有扣款"),
+    "bad_pause": N_("时段不对：结束要晚于开始、在将来，最长一年；说明最多 200 字"),
+    "unknown_pause": N_("这一条已解除或已结束"),
+    "unknown_supplier": N_("没有接入这家供应商"),
+    "unknown_product": N_("没有这个商品"),
+    "bad_routing": N_("方式或允许亏损的金额不对"),
     "unknown_order": N_("没有找到订单，或核对信息不符"),
     "contact_mismatch": N_("没有找到订单，或核对信息不符"),
     "sign_in_failed": N_("名字、密码或验证码不对"),

@@ -55,6 +55,9 @@ SENTENCES: Final[Mapping[str, str]] = {
     "supplier_processing": N_("%(supplier)s正在处理您的充值。"),
     "confirming_result": N_("%(supplier)s暂时没有结果，【%(shop)s】正在反复查询，不会重复充值。"),
     "waiting_prefund": N_("【%(shop)s】在%(supplier)s的预存款不足，正在补足；补足后立即发送，逾时自动退款。"),
+    "waiting_supplier": N_(
+        "%(supplier)s暂停服务（维护或故障），指令尚未发出；【%(shop)s】等它恢复或改由别家供货，逾时自动退款。"
+    ),
     "choose_refund_or_wait": N_("已过承诺时间仍无结果，请您选择：退款，或继续等待。"),
     "delivered": N_("%(supplier)s确认：到账成功。"),
     "refund_asked": N_("【%(shop)s】已为您申请原路退款。"),
@@ -260,6 +263,24 @@ REASONS: Final[Mapping[str, str]] = {
     "key_ends": N_("密钥或证书快到期"),
     "resupply_refused": N_("补发被供应商拒绝"),
 }
+# Why a product is not sold now (暂停销售), as the buyer reads it before paying.
+CLOSURES: Final[Mapping[str, str]] = {
+    "maintenance": N_("供应商或运营商系统维护"),
+    "paused": N_("本店暂停了销售"),
+    "supplier_down": N_("供应商系统暂时没有回应"),
+    "prefund": N_("本店在供应商的预存款需要补足"),
+}
+# As staff enter and read them.
+PAUSE_CAUSES: Final[Mapping[str, str]] = {"maintenance": N_("维护"), "paused": N_("暂停")}
+ROUTE_MODES: Final[Mapping[str, str]] = {"ordered": N_("按顺序"), "scored": N_("按评分")}
+PREFUNDS: Final[Mapping[str, str]] = {
+    "unknown": N_("未知"),
+    "fine": N_("充足"),
+    "low": N_("不多了"),
+    "stop": N_("已暂停销售"),
+}
+CLOSURE_GENERAL: Final = N_("暂时无法供货")
+
 REASON_GENERAL: Final = N_("其他原因，客服可以为您说明")
 
 # The rest of the vocabulary (kit/vocabulary.py): where the cause lies, what happens next.
@@ -333,6 +354,7 @@ EVENTS: Final[Mapping[str, str]] = {
     "partly_delivered": N_("%(supplier)s确认部分到账，其余部分退款"),
     "rerouted": N_("改由%(supplier)s供货，不需要您做什么"),
     "waiting_prefund": N_("【%(shop)s】在%(supplier)s的预存款不足，订单排队等待，已告警"),
+    "waiting_supplier": N_("%(supplier)s暂停服务（维护或故障），指令暂不发出，订单排队等待"),
     "supply_withdrawn": N_("给%(supplier)s的指令没有发出，已取消"),
     "late_success": N_("%(supplier)s迟到的成功：已到账，费用由【%(shop)s】承担"),
     "refund_asked": N_("已申请把 %(amount)s 原路退回"),
@@ -629,6 +651,8 @@ NOTICE_TEMPLATES: Final[Mapping[str, str]] = {
     "choice_open": N_("请买家选择"),
     "needs_buyer": N_("请买家修改账号"),
     "needs_person": N_("需要人工"),
+    "prefund_low": N_("预存款告警"),
+    "prefund_stop": N_("预存款即将用完"),
     "key_ends": N_("密钥或证书快到期"),
     "stock_low": N_("卡密库存不足"),
 }

@@ -54,6 +54,8 @@ class ByHand:
     `supplier_product` of a request is what staff read: a name or a number of their own.
     """
 
+    prefunded = False  # work is not bought in advance
+
     def __init__(
         self, pool: asyncpg.Pool, vault: Vault, clock: Clock, *, name: str = PARTY, within_s: float = 14_400.0
     ) -> None:

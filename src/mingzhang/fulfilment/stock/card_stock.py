@@ -73,6 +73,8 @@ class CardStock:
     `name`: the party in ledger and evidence. `crash_point`: called at the places where a kill must lose nothing.
     """
 
+    prefunded = False  # what lies on the shelf is goods and no money: it has no runway
+
     def __init__(
         self,
         pool: asyncpg.Pool,
@@ -106,6 +108,7 @@ class CardStock:
         )
         try:
             claim = await self._batcher.submit(_Item(wish))
+            self._left.pop(wish.product, None)  # fewer than was remembered
         except Problem as problem:
             if problem.kind is not Kind.UNAVAILABLE:
                 raise
@@ -219,7 +222,7 @@ class CardStock:
         )
 
     def _open(self, card_enc: bytes) -> Card:
-        number, _, password = self._vault.open(card_enc).partition("\n")
+        number, _, password = self._vault.open_card(card_enc).partition("\n")
         return Card(number, password)
 
     def _unclaimed(self, attempt_no: str, code: str, state: SupplyState) -> SupplyAnswer:

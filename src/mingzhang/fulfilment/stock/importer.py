@@ -142,7 +142,7 @@ async def import_cards(
         if (earlier := await _earlier(conn, batch.batch_id, request_hash)) is not None:
             return earlier
         await conn.execute(SQL.insert_codes, batch.batch_id, timeout=STATEMENT_SECONDS_MAX)
-        await conn.execute(SQL.insert_cards, batch.batch_id, timeout=STATEMENT_SECONDS_MAX)
+        await conn.execute(SQL.insert_cards, batch.batch_id, vault.card_key_no, timeout=STATEMENT_SECONDS_MAX)
         count = await conn.fetchval(SQL.count_cards, batch.batch_id, timeout=STATEMENT_SECONDS_MAX)
         skipped = len(cards) - count
         await _buy(conn, batch, count, skipped, request_hash, now)
@@ -246,7 +246,7 @@ def _fingerprints(vault: Vault, block: Sequence[CardLine]) -> list[bytes]:
 
 
 def _sealed(vault: Vault, block: Sequence[CardLine]) -> list[tuple[int, bytes, bytes]]:
-    return [(card.line, vault.seal(card.text), vault.fingerprint(card.text)) for card in block]
+    return [(card.line, vault.seal_card(card.text), vault.fingerprint(card.text)) for card in block]
 
 
 def _request_hash(vault: Vault, batch: NewBatch, cards: Sequence[CardLine]) -> bytes:

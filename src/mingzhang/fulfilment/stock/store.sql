@@ -129,8 +129,8 @@ ON CONFLICT DO NOTHING
 
 -- name: insert_cards
 -- The cards whose codes are new, numbered in the order of the file.
-INSERT INTO card (batch_id, n, card_enc, card_hash)
-SELECT $1, row_number() OVER (ORDER BY i.line), i.card_enc, i.card_hash
+INSERT INTO card (batch_id, n, card_enc, card_hash, key_no)
+SELECT $1, row_number() OVER (ORDER BY i.line), i.card_enc, i.card_hash, $2
 FROM card_incoming i JOIN card_code k ON k.card_hash = i.card_hash AND k.batch_id = $1 AND k.line = i.line
 
 -- name: count_cards
@@ -170,8 +170,8 @@ UPDATE card_shelf SET available = available - $2, sold_out = available = $2 WHER
 
 -- name: copy_cards
 -- The same sealed cards in another batch, numbered anew.
-INSERT INTO card (batch_id, n, card_enc, card_hash)
-SELECT $1, row_number() OVER (ORDER BY n), card_enc, card_hash FROM card WHERE batch_id = $2 AND n = ANY($3::int[])
+INSERT INTO card (batch_id, n, card_enc, card_hash, key_no)
+SELECT $1, row_number() OVER (ORDER BY n), card_enc, card_hash, key_no FROM card WHERE batch_id = $2 AND n = ANY($3::int[])
 
 -- name: read_unbooked_value
 -- What lies on the shelf, at cost, of batches whose purchase no posting tells of: the stock's opening balance.
@@ -195,3 +195,16 @@ SELECT $1, n, $3, $4, $5, $6, $7, $8 FROM unnest($2::int[]) AS n
 -- name: list_expired
 -- Batches that expired with cards left.
 SELECT batch_id FROM card_shelf WHERE expires_at <= $1 AND NOT sold_out ORDER BY batch_id
+
+-- name: count_under_other_keys
+-- How many codes are sealed with another key than this.
+SELECT count(*) FROM card WHERE key_no <> $1
+
+-- name: list_under_other_keys
+-- The next codes after that one that are sealed with another key than this.
+SELECT batch_id, n, card_enc, card_hash FROM card WHERE key_no <> $1 AND (batch_id, n) > ($2, $3) ORDER BY batch_id, n LIMIT $4
+
+-- name: seal_anew
+-- The same codes, sealed with another key.
+UPDATE card c SET card_enc = t.card_enc, key_no = $4 FROM unnest($1::text[], $2::int[], $3::bytea[]) AS t(batch_id, n, card_enc)
+WHERE c.batch_id = t.batch_id AND c.n = t.n

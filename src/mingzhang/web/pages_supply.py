@@ -1,0 +1,37 @@
+"""Staff pages about suppliers and channels as pure functions of plain data; see `pages.py`."""
+
+from __future__ import annotations
+
+from datetime import datetime
+
+from mingzhang.web.i18n import translations
+from mingzhang.web.model import ShopInfo
+from mingzhang.web.model_staff import SupplyBoard
+from mingzhang.web.pages import render
+from mingzhang.web.views import View
+
+
+def suppliers_page(
+    board: SupplyBoard,
+    shop: ShopInfo,
+    lang: str,
+    name: str,
+    csrf: str = "",
+    now: datetime | None = None,
+    *,
+    notice: str = "",
+    may: frozenset[str] = frozenset(),
+) -> str:
+    """Suppliers, the calendar, how products choose. `may`: rights of the reader; balances need `view_costs`."""
+    view = View(lang, shop, translations(lang), now)
+    return render(
+        "staff_suppliers.html",
+        lang,
+        shop=shop,
+        view=view,
+        board=board,
+        name=name,
+        csrf=csrf,
+        notice=notice,
+        may=may,
+    )

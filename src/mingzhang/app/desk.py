@@ -126,6 +126,16 @@ class Desk:
             if method in channel.methods
         )
 
+    def payer_ways(self) -> tuple[str, ...]:
+        """The ways that need to know who pays (jsapi), as channel.method."""
+        down = self.channels_down
+        return tuple(
+            f"{name}.{method}"
+            for name, channel in self.channels.items()
+            if name not in down
+            for method in sorted(channel.payer_methods)
+        )
+
     @property
     def suppliers(self) -> Mapping[str, Supplier]:
         """Suppliers by name."""

@@ -143,6 +143,7 @@ WAYS: Final[Mapping[str, str]] = {
     "alipay.qr": N_("支付宝扫码或本机支付"),
     "alipay.page": N_("支付宝网页支付"),
     "wechat.qr": N_("微信扫码支付"),
+    "wechat.jsapi": N_("微信支付（微信内）"),
     "wechat.h5": N_("微信支付（本机浏览器）"),
     "epay.page": N_("易支付收银台"),
 }

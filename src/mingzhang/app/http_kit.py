@@ -18,6 +18,7 @@ from mingzhang.kit.errors import Kind, Problem
 from mingzhang.kit.ids import is_order_id
 from mingzhang.kit.limiter import Limiter
 from mingzhang.orders.pay import Buyer
+from mingzhang.payments.offer import device_of
 from mingzhang.web import pages
 from mingzhang.web.model import ShopInfo
 
@@ -51,8 +52,8 @@ def desk_of(request: AnyRequest) -> Desk:
     return desk
 
 
-def shop_of(desk: Desk, request: AnyRequest | None = None) -> ShopInfo:
-    """The shop as pages show it; with the request, the ways to pay that fit the buyer's device."""
+def shop_of(desk: Desk, request: AnyRequest | None = None, amount_fen: int | None = None) -> ShopInfo:
+    """The shop as pages show it; with request and amount, the ways to pay that fit the buyer's device and order."""
     settings = desk.settings
     speed = desk.clock.speed if settings.demo else None
     agent = request.headers.get("user-agent", "") if request is not None else ""
@@ -60,7 +61,7 @@ def shop_of(desk: Desk, request: AnyRequest | None = None) -> ShopInfo:
         name=settings.shop_name,
         support=settings.support,
         demo_speed=speed,
-        ways=desk.ways("Mobile" in agent),
+        ways=desk.ways(device_of(agent), amount_fen),
         channels_down=tuple(sorted(desk.channels_down)),
     )
 

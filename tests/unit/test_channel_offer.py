@@ -83,18 +83,18 @@ def test_figures_count_openings_delays_and_what_was_found_by_asking() -> None:
             "expires_at": NOW - timedelta(minutes=15),
             "known_at": None,
             "paid_at": None,
-            "standing": None,
+            "told": None,
             "hinted_at": None,
         }
         return base | more
 
     known = NOW - timedelta(minutes=20)
     paid_at = (known - timedelta(seconds=2)).isoformat()
-    told = {"known_at": known, "paid_at": paid_at}
+    seen = {"known_at": known, "paid_at": paid_at}
     rows = [
-        row("paid", **told, standing="verified"),
-        row("paid", **told, standing="answer", hinted_at=known),
-        row("paid", **told, standing="answer"),
+        row("paid", **seen, told=True),
+        row("paid", **seen, told=False, hinted_at=known),
+        row("paid", **seen, told=False),
         row("closed"),
         row("failed", shown=False),
         row("intent", shown=False),

@@ -7,7 +7,6 @@ from typing import Any, Final
 import asyncpg
 import msgspec
 
-from mingzhang.evidence.messages import Standing
 from mingzhang.kit.beijing import BEIJING
 from mingzhang.kit.errors import Kind, Problem
 from mingzhang.kit.ids import first_order_id
@@ -160,9 +159,9 @@ def _delay_ms(row: Mapping[str, Any]) -> int | None:
 
 
 def _found_by_asking(row: Mapping[str, Any]) -> bool:
-    """Neither a notify that proves it, nor one that hinted at it before we knew."""
+    """Neither a notify that proves it (evidence of the kind ``….notify``), nor one that hinted at it before we knew."""
     hinted = row["hinted_at"] is not None and row["hinted_at"] <= row["known_at"]
-    return row["standing"] == Standing.ANSWER and not hinted
+    return row["told"] is False and not hinted
 
 
 def _quantile(values: Sequence[int], percent: int) -> int | None:

@@ -41,7 +41,7 @@ WHERE bucket = $1 AND payment_no >= $2 AND channel = $3 AND paid_at >= $4
 -- name: list_recent_payments
 -- The newest payments of one bucket, by the time in their numbers: how each was opened, and how its money became known.
 SELECT y.channel, y.method, y.state, y.url <> '' AS shown, y.opened_at, y.expires_at, f.known_at,
-  f.content -> 'details' ->> 'paid_at' AS paid_at, e.standing, h.known_at AS hinted_at
+  f.content -> 'details' ->> 'paid_at' AS paid_at, e.kind LIKE '%.notify' AS told, h.known_at AS hinted_at
 FROM (
   SELECT bucket, payment_no, channel, method, state, url, transaction_id, opened_at, expires_at FROM payment
   WHERE bucket = $1 AND payment_no >= $2 ORDER BY payment_no DESC LIMIT $3) y

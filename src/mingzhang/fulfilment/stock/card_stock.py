@@ -108,6 +108,7 @@ class CardStock:
         )
         try:
             claim = await self._batcher.submit(_Item(wish))
+            self._left.pop(wish.product, None)  # fewer than was remembered
         except Problem as problem:
             if problem.kind is not Kind.UNAVAILABLE:
                 raise

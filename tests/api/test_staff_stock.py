@@ -44,6 +44,7 @@ async def test_cards_come_in_by_upload_with_a_preview(database_url: str, tmp_pat
             assert "第 4 行" in html
             assert "第 5 行" in html
             assert "code-0" not in html
+            assert 'value="wholesaler"' in html  # what was typed is still there for the import
             status, html = await upload(me, "import")
             assert "已入库 2 张" in html
             (batch,) = (await batches(house)).keys() - before.keys()

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import hashlib
+from collections.abc import Mapping
+from types import MappingProxyType
 from typing import Any, Final
 
 from litestar import Response, get, post
@@ -47,7 +49,12 @@ STATUS: Final = {Kind.INVALID: 422, Kind.TOO_LARGE: 413, Kind.FORBIDDEN: 403, Ki
 
 
 async def _page(
-    request: AnyRequest, member: Member, notice: str = "", status: int = 200, file: StockFile | None = None
+    request: AnyRequest,
+    member: Member,
+    notice: str = "",
+    status: int = 200,
+    file: StockFile | None = None,
+    form: Mapping[str, str] = MappingProxyType({}),
 ) -> HtmlResponse:
     desk = desk_of(request)
     now, costs = desk.clock.now(), member.may(Right.VIEW_COSTS)
@@ -59,6 +66,7 @@ async def _page(
         now=now,
         may_change=member.may(Right.MANAGE_CATALOGUE),
         file=file,
+        form=dict(form),
         levels=tuple(
             StockLevelRow(
                 product=row.product,
@@ -129,8 +137,8 @@ async def take_in(request: AnyRequest) -> Response[Any]:
     try:
         file = await _take(request, member, fields, name, data)
     except Problem as problem:
-        return await _refused(request, member, problem)
-    return await _page(request, member, file=file)
+        return await _refused(request, member, problem, fields)
+    return await _page(request, member, file=file, form={} if file.batch_id else fields)
 
 
 async def _take(
@@ -263,11 +271,13 @@ async def _change(request: AnyRequest, action: str) -> Response[Any]:
     return see_other(f"{HOME}?done=1")
 
 
-async def _refused(request: AnyRequest, member: Member, problem: Problem) -> HtmlResponse:
+async def _refused(
+    request: AnyRequest, member: Member, problem: Problem, form: Mapping[str, str] = MappingProxyType({})
+) -> HtmlResponse:
     """The page with the refusal in words; what nobody expected goes on."""
     if problem.kind in (Kind.INTERNAL, Kind.UNAVAILABLE):
         raise problem
-    return await _page(request, member, problem.code, STATUS.get(problem.kind, 409))
+    return await _page(request, member, problem.code, STATUS.get(problem.kind, 409), form=form)
 
 
 HANDLERS: Final = (stock, take_in, move, recycle, restore)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from datetime import datetime
 
 import msgspec
@@ -243,7 +244,7 @@ class StockFile(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class StockShown(msgspec.Struct, frozen=True, kw_only=True):
-    """The whole page. ``may_change``: the reader may import, move and recycle."""
+    """The whole page. ``may_change``: the reader may import, move and recycle. ``form``: what was typed before."""
 
     now: datetime
     levels: tuple[StockLevelRow, ...]
@@ -251,6 +252,7 @@ class StockShown(msgspec.Struct, frozen=True, kw_only=True):
     bin: tuple[StockBinRow, ...]
     may_change: bool
     file: StockFile | None = None
+    form: Mapping[str, str] = {}
 
 
 class ChannelRow(msgspec.Struct, frozen=True, kw_only=True):

@@ -17,6 +17,7 @@ from mingzhang.app import (
     wiring,
     wiring_notices,
 )
+from mingzhang.app.origin import origin_of_request
 from mingzhang.app.reading_status import StatusReader
 from mingzhang.app.settings import Settings
 from mingzhang.catalogue import store as catalogue
@@ -45,6 +46,7 @@ from mingzhang.ledger.places import FREE
 from mingzhang.orders import claims, correct, notify, pay, supply
 from mingzhang.orders import store as orders
 from mingzhang.orders.context import Context
+from mingzhang.orders.limits import Origin
 from mingzhang.orders.password import password_fits
 from mingzhang.orders.pay import NOBODY, Buyer
 from mingzhang.orders.place import Placed, PlaceRequest, check_request, check_stock, place_order
@@ -106,7 +108,9 @@ class Desk:
         """Channels that answer no more; pages say so and offer the others."""
         return self.ctx.health.down(self.ctx.now()) & self.channels.keys()
 
-    def ways(self, device: Device, amount_fen: int | None = None) -> tuple[str, ...]:
+    def ways(
+        self, device: Device, amount_fen: int | None = None, *, payer_known: bool = False
+    ) -> tuple[str, ...]:
         """The ways to pay that are offered, as channel.method; see `payments.offer`."""
         now, health = self.ctx.now(), self.ctx.health
         facts = [
@@ -119,17 +123,26 @@ class Desk:
             )
             for name, channel in self.channels.items()
         ]
-        return offer(facts, amount_fen, device, self.channels_down).ways
+        return offer(facts, amount_fen, device, self.channels_down, payer_known=payer_known).ways
 
     @property
     def suppliers(self) -> Mapping[str, Supplier]:
         """Suppliers by name."""
         return self.ctx.suppliers
 
-    async def place(self, client: str, key: str, request: PlaceRequest) -> Placed:
-        """Place an order, once per (client, key)."""
+    async def place(
+        self, client: str, key: str, request: PlaceRequest, origin: Origin | None = None
+    ) -> Placed:
+        """Place an order, once per (client, key). `origin`: where it comes from, if not from the page being answered."""
         await self._require_number(request)
-        return await place_order(self.ctx, client, key, request, buckets=self.settings.buckets)
+        return await place_order(
+            self.ctx,
+            client,
+            key,
+            request,
+            buckets=self.settings.buckets,
+            origin=origin or origin_of_request(),
+        )
 
     async def check(self, request: PlaceRequest) -> None:
         """Refuse what placing would refuse, before the buyer confirms (R16)."""
@@ -462,6 +475,8 @@ class Desk:
         await self.ctx.batch.close()
         await self.ctx.reader.close()
         await self._statuses.close()
+        if self.ctx.limits is not None:
+            await self.ctx.limits.close()
         await self.pool.close()
 
 

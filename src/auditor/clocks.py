@@ -189,7 +189,9 @@ def _wait(wait: Wait, table: list[Mapping[str, Any]], at: datetime, grace_s: flo
     elif wait.deadline_at > max(latest):
         over_s = (wait.deadline_at - max(latest)).total_seconds()
         found.append(f"{name}: its deadline is {over_s:.0f} s beyond the table's maximum")
-    if wait.deadline_at + timedelta(seconds=grace_s) < at and not wait.told:
+    # A payment's own deadline is its next question; what nobody may miss is the end of the table's time.
+    end = max(latest) if wait.kind == "payment" and latest else wait.deadline_at
+    if end + timedelta(seconds=grace_s) < at and not wait.told:
         found.append(
             f"{name}: past its deadline since {wait.deadline_at.isoformat()}, and no breach on record"
         )

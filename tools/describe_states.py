@@ -18,6 +18,7 @@ from mingzhang.fulfilment import states as attempts
 from mingzhang.fulfilment.suppliers.base import Reason
 from mingzhang.kit import vocabulary
 from mingzhang.notices import states as notices
+from mingzhang.orders import limit_rules
 from mingzhang.orders import states as orders
 from mingzhang.orders.supply import NOT_SENT_RETRY_S
 from mingzhang.payments import claim_states as claims
@@ -140,6 +141,21 @@ def floors() -> Iterator[str]:
         yield f"| `{name}` | {floor.zh} | {floor.face_percent} % | {floor.cost_percent} % |"
 
 
+def limits() -> Iterator[str]:
+    """Own limits, rule by rule."""
+    does = {
+        "refuse": "not placed",
+        "ask": "not placed unless the buyer says so once more",
+        "refund": "refunded in full",
+    }
+    yield "| Rule | Counted by | At most | Within | Beyond it | Code |"
+    yield "| --- | --- | --- | --- | --- | --- |"
+    for rule in limit_rules.RULES:
+        within = span(rule.window_s) if rule.window_s else "one order"
+        most = f"{rule.most:,} {rule.unit}"
+        yield f"| `{rule.name}` | {rule.counted} | {most} | {within} | {does[rule.action]} | `{rule.code}` |"
+
+
 def policies() -> Iterator[str]:
     """What becomes of money that is not simply its order's price."""
     yield "| What happened | Then | Otherwise | Put aside | Final or decided within | Why |"
@@ -179,6 +195,15 @@ def described() -> str:
         f"Settled until news comes: {', '.join(f'`{state}`' for state in sorted(orders.FINAL))}.",
         "",
         *diagram(orders.TRANSITIONS, "awaiting_payment"),
+        "",
+        "## Own limits – `orders/limit_rules.py`",
+        "",
+        "Before an order is placed (R22), and a payer's after the payment, before anything is sent. Counted by keyed hash,",
+        "of an IPv6 address its /64, in slots of an hour, over all processes; several requests at the same instant may pass",
+        "together. `MINGZHANG_LIMITS` changes what is allowed (`account=20,ip=500`; 0: no such rule) or takes all away",
+        "(`off`). Every hit is kept in `limit_hit`.",
+        "",
+        *limits(),
         "",
         "## Payment – `payments/states.py`",
         "",

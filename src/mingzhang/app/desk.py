@@ -17,6 +17,7 @@ from mingzhang.app import (
     wiring,
     wiring_notices,
 )
+from mingzhang.app.origin import origin_of_request
 from mingzhang.app.reading_status import StatusReader
 from mingzhang.app.settings import Settings
 from mingzhang.catalogue import store as catalogue
@@ -45,6 +46,7 @@ from mingzhang.ledger.places import FREE
 from mingzhang.orders import claims, correct, notify, pay, supply
 from mingzhang.orders import store as orders
 from mingzhang.orders.context import Context
+from mingzhang.orders.limits import Origin
 from mingzhang.orders.password import password_fits
 from mingzhang.orders.pay import NOBODY, Buyer
 from mingzhang.orders.place import Placed, PlaceRequest, check_request, check_stock, place_order
@@ -124,15 +126,34 @@ class Desk:
             if method in channel.methods
         )
 
+    def payer_ways(self) -> tuple[str, ...]:
+        """The ways that need to know who pays (jsapi), as channel.method."""
+        down = self.channels_down
+        return tuple(
+            f"{name}.{method}"
+            for name, channel in self.channels.items()
+            if name not in down
+            for method in sorted(channel.payer_methods)
+        )
+
     @property
     def suppliers(self) -> Mapping[str, Supplier]:
         """Suppliers by name."""
         return self.ctx.suppliers
 
-    async def place(self, client: str, key: str, request: PlaceRequest) -> Placed:
-        """Place an order, once per (client, key)."""
+    async def place(
+        self, client: str, key: str, request: PlaceRequest, origin: Origin | None = None
+    ) -> Placed:
+        """Place an order, once per (client, key). `origin`: where it comes from, if not from the page being answered."""
         await self._require_number(request)
-        return await place_order(self.ctx, client, key, request, buckets=self.settings.buckets)
+        return await place_order(
+            self.ctx,
+            client,
+            key,
+            request,
+            buckets=self.settings.buckets,
+            origin=origin or origin_of_request(),
+        )
 
     async def check(self, request: PlaceRequest) -> None:
         """Refuse what placing would refuse, before the buyer confirms (R16)."""
@@ -456,6 +477,8 @@ class Desk:
         await self.ctx.batch.close()
         await self.ctx.reader.close()
         await self._statuses.close()
+        if self.ctx.limits is not None:
+            await self.ctx.limits.close()
         await self.pool.close()
 
 

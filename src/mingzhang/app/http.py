@@ -37,6 +37,7 @@ from mingzhang.app.desk import Desk
 from mingzhang.app.http_demo import HANDLERS as DEMO_HANDLERS
 from mingzhang.app.http_errors import headers_of, problem_of
 from mingzhang.app.http_kit import PAGE_HEADERS, AnyRequest, desk_of, guess_limiter, language, shop_of
+from mingzhang.app.origin import NotesOrigin
 from mingzhang.app.problems import PROBLEM_JSON, body_of, from_status
 from mingzhang.kit.errors import Kind, Problem
 from mingzhang.web import pages
@@ -168,7 +169,7 @@ def create_app(desk: Desk) -> Litestar:
     return Litestar(
         route_handlers=handlers,
         state=State({"desk": desk, "guesses": guess_limiter()}),
-        middleware=[Counted()],
+        middleware=[Counted(), NotesOrigin(secure=desk.settings.secure_cookies)],
         exception_handlers={
             Problem: on_exception,
             HTTPException: on_http_exception,

@@ -39,6 +39,7 @@ FIELDS: Final = (
     "query_password",
     "method",
     "idempotency_key",
+    "again",
 )
 FURTHER: Final = "f_"  # begins the names of further account fields
 PICTURE_ID: Final = re.compile(r"[0-9a-f]{64}")
@@ -119,7 +120,7 @@ async def product_step(request: AnyRequest, product_id: FromPath[str]) -> Respon
         asked = _asked(_plain(product_id), form, language(request))
         await _require_twice(request, asked, form)
         if fields.get("step") == "place":
-            return await _place(request, asked, form)
+            return await _place_or_ask(request, asked, form)
         return await _confirm(request, asked, form)
     except Problem as problem:
         if problem.code == "sale_paused":
@@ -155,6 +156,7 @@ def _asked(product_id: str, form: Mapping[str, str], lang: str) -> PlaceRequest:
         query_password=form["query_password"],
         fields={name.removeprefix(FURTHER): text for name, text in form.items() if name.startswith(FURTHER)},
         language="en" if lang == "en" else "zh",
+        again=form["again"] == "1",
     )
 
 
@@ -178,6 +180,16 @@ async def _confirm(request: AnyRequest, asked: PlaceRequest, form: Mapping[str, 
         carrier=carrier,
     )
     return page(request, html)
+
+
+async def _place_or_ask(request: AnyRequest, asked: PlaceRequest, form: Mapping[str, str]) -> Response[Any]:
+    """再下一单?: the same account and product a moment ago; the page asks once more (R22)."""
+    try:
+        return await _place(request, asked, form)
+    except Problem as problem:
+        if problem.code != "repeat_purchase":
+            raise
+    return await _confirm(request, asked, {**form, "again": "1"})
 
 
 async def _place(request: AnyRequest, asked: PlaceRequest, form: Mapping[str, str]) -> Response[Any]:

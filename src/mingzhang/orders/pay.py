@@ -215,7 +215,11 @@ async def learn_paid(ctx: Context, payment: Payment, notify: Notify) -> None:
         payment.order_id, fact.key, fact.external_id, fact.party, fact.content, evidence_id, now
     )
     parts = fact_parts(fact, [evidence_id], [notify.message], now, ctx.soon())
-    await ctx.batch.submit(msgspec.structs.replace(step, **parts))
+    if ctx.limits is not None:
+        await ctx.limits.check_payer(payment.channel, notify.payer, payment.order_id, notify.transaction_id)
+    done = await ctx.batch.submit(msgspec.structs.replace(step, **parts))
+    if ctx.limits is not None and done.result in {DONE, NOT_PLAIN}:
+        ctx.limits.count_payer(payment.channel, notify.payer, notify.amount_fen)
 
 
 def _paid_step(

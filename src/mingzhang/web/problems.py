@@ -71,6 +71,27 @@ PROBLEMS: Final[Mapping[str, Advice]] = {
     "amount_invalid": Advice(N_("金额不正确"), N_("请返回检查后再提交。")),
     "too_large": Advice(N_("提交的内容过大"), N_("请缩短后再提交。")),
     "too_many": Advice(N_("操作太频繁"), N_("请等一分钟再试。订单会自己继续，不需要反复提交。")),
+    "repeat_purchase": Advice(
+        N_("两分钟内已给这个账号下过同样的单，再下一单？"),
+        N_("没有重复下单。确实要再买一份，请回到商品页确认“再下一单”；否则请看上一张订单。"),
+    ),
+    "limit_account": Advice(
+        N_("这个充值账号今天的单数或金额已到上限"),
+        N_("没有扣款。请明天再充；急用请联系客服，或到官方渠道充值。"),
+    ),
+    "limit_contact": Advice(
+        N_("这个联系方式今天的单数或金额已到上限"), N_("没有扣款。请明天再来；需要批量购买请联系客服。")
+    ),
+    "limit_device": Advice(N_("这台设备今天下单太多"), N_("没有扣款。请明天再来；需要批量购买请联系客服。")),
+    "limit_address": Advice(
+        N_("您的网络一小时内下单太多"), N_("没有扣款。请一小时后再试，或换一个网络；仍不行请联系客服。")
+    ),
+    "limit_order_units": Advice(
+        N_("一张订单的数量超过上限"), N_("没有扣款。请减少数量，分几张订单购买；批量购买请联系客服。")
+    ),
+    "limit_order_fen": Advice(
+        N_("一张订单的金额超过上限"), N_("没有扣款。大额请走官方直充渠道，或减少数量。")
+    ),
     "too_many_claims": Advice(
         N_("本单今天提交的凭证已满 5 次"), N_("已提交的会继续查，结果在订单页。仍不放心请联系客服。")
     ),
@@ -84,6 +105,8 @@ PROBLEMS: Final[Mapping[str, Advice]] = {
 
 FIELD_ERRORS: Final[Mapping[str, str]] = {
     "required": N_("请填写"),
+    "limit_order_units": N_("一张订单的数量超过上限，请减少数量"),
+    "limit_order_fen": N_("一张订单的金额超过上限；大额请走官方直充渠道，或减少数量"),
     "account_unchanged": N_("和原来的账号一样，请改成正确的账号"),
     "account_differs": N_("两次输入的账号不一样，请检查"),
     "account_required": N_("请填写充值账号"),

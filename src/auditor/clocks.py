@@ -94,7 +94,9 @@ SELECT w.*, EXISTS (SELECT FROM breach b WHERE b.bucket = w.bucket AND b.kind = 
 """
 TOOK = """
 SELECT 'supply' AS kind, a.bucket, a.attempt_no AS key, 'supplier' AS actor, 'sending' AS state, o.promise_s,
-  extract(epoch FROM a.finished_at - a.sent_at)::float8 AS took_s
+  extract(epoch FROM coalesce((
+    SELECT min(f.known_at) FROM fact f WHERE f.party = a.supplier AND f.external_id = a.attempt_no
+      AND f.kind IN ('supply_succeeded', 'supply_refused', 'supply_reversed')), a.finished_at) - a.sent_at)::float8 AS took_s
 FROM supply_attempt a JOIN orders o ON o.bucket = a.bucket AND o.order_id = a.order_id
 WHERE a.finished_at IS NOT NULL AND a.sent_at IS NOT NULL AND a.choice ->> 'why' <> 'shop_cost'
 UNION ALL

@@ -15,6 +15,7 @@ from mingzhang.catalogue import listing
 from mingzhang.catalogue.model import SLOW_FROM_S
 from mingzhang.fulfilment import schedule as supply_schedule
 from mingzhang.fulfilment import states as attempts
+from mingzhang.fulfilment.scoring import WEIGHTS
 from mingzhang.fulfilment.suppliers.base import Reason
 from mingzhang.kit import vocabulary
 from mingzhang.notices import states as notices
@@ -22,7 +23,7 @@ from mingzhang.orders import limit_rules
 from mingzhang.orders import states as orders
 from mingzhang.orders.supply import NOT_SENT_RETRY_S
 from mingzhang.payments import claim_states as claims
-from mingzhang.payments import policy
+from mingzhang.payments import offer, policy
 from mingzhang.payments import schedule as pay_schedule
 from mingzhang.payments import states as payments
 from mingzhang.refunds import flow as refund_flow
@@ -167,6 +168,19 @@ def policies() -> Iterator[str]:
         )
 
 
+def offers() -> Iterator[str]:
+    """Which ways to pay a buyer is offered."""
+    yield "| Device | Ways, the first two that the channel has |"
+    yield "| --- | --- |"
+    for device, ways in offer.PREFERENCE.items():
+        yield f"| {device} | {', '.join(f'`{way}`' for way in ways)} |"
+    yield ""
+    yield "| A channel | When | Then |"
+    yield "| --- | --- | --- |"
+    for why, when, then in offer.RULES:
+        yield f"| `{why}` | {when} | {then} |"
+
+
 def described() -> str:
     """The whole document."""
     lines: list[str] = [
@@ -260,6 +274,20 @@ def described() -> str:
         f"it every {span(supply_schedule.SLOW_POLL_S)} for {span(supply_schedule.LATE_MAX_S)},",
         "then a person is next. Proved not sent: the same",
         f"number goes out again after {span(NOT_SENT_RETRY_S)}.",
+        "",
+        "## What a buyer is offered – `payments/offer.py`",
+        "",
+        "Channels in their own order. `jsapi` needs the payer's id. The device is what the browser says that it is.",
+        "",
+        *offers(),
+        "",
+        "## Who supplies – `fulfilment/scoring.py`",
+        "",
+        "A product's list as it stands, or by score: "
+        + ", ".join(f"{name} {weight} %" for name, weight in WEIGHTS.items())
+        + ". Looked at before the first sending",
+        f"and after a mendable refusal. While everybody is closed: again within {span(supply_schedule.HELD_LOOK_S)},",
+        "until the promised time is over.",
         "",
         "## Refund – `refunds/states.py`",
         "",

@@ -86,6 +86,8 @@ OWNERS = {
         "channel_health",
         "claim",
         "key_watch",
+        "channel_register",
+        "channel_watch",
         "key_term",
     },
     "fulfilment": {

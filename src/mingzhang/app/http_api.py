@@ -270,7 +270,7 @@ async def get_events(
     responses=problems(
         {
             **WRONG_TOKEN,
-            409: ("order_not_payable", "channel_refused"),
+            409: ("order_not_payable", "channel_refused", "channel_limit"),
             413: ("too_large",),
             422: ("unknown_channel",),
             429: ("too_many_payments",),

@@ -19,6 +19,7 @@ from mingzhang.kit.errors import Kind, Problem
 from mingzhang.kit.ids import is_order_id
 from mingzhang.kit.limiter import Limiter
 from mingzhang.orders.pay import Buyer
+from mingzhang.payments.offer import device_of
 from mingzhang.web import pages
 from mingzhang.web.model import ShopInfo
 
@@ -29,7 +30,6 @@ FORM_BYTES_MAX: Final = 64 * 1024
 FORM_FIELDS_MAX: Final = 40
 ORDER_COOKIE: Final = "mz_order"
 PAYER_COOKIE: Final = "mz_payer"
-WECHAT_AGENT: Final = "MicroMessenger"
 _PAYER: Final = re.compile(r"[0-9A-Za-z_-]{1,128}")
 LANG_COOKIE: Final = "lang"
 ORDER_SESSION_DAYS: Final = 30
@@ -55,8 +55,10 @@ def desk_of(request: AnyRequest) -> Desk:
     return desk
 
 
-def shop_of(desk: Desk, request: AnyRequest | None = None, payer: str = "") -> ShopInfo:
-    """The shop as pages show it; with the request, the ways to pay that fit the buyer's device.
+def shop_of(
+    desk: Desk, request: AnyRequest | None = None, amount_fen: int | None = None, payer: str = ""
+) -> ShopInfo:
+    """The shop as pages show it; with request and amount, the ways to pay that fit the buyer's device and order.
 
     `payer`: who pays, as WeChat knows them; in its own browser they may then pay with its script.
     """
@@ -67,7 +69,7 @@ def shop_of(desk: Desk, request: AnyRequest | None = None, payer: str = "") -> S
         name=settings.shop_name,
         support=settings.support,
         demo_speed=speed,
-        ways=(*(desk.payer_ways() if payer and WECHAT_AGENT in agent else ()), *desk.ways("Mobile" in agent)),
+        ways=desk.ways(device_of(agent), amount_fen, payer_known=bool(payer)),
         channels_down=tuple(sorted(desk.channels_down)),
     )
 

@@ -44,10 +44,8 @@ async def order(request: AnyRequest, order_id: FromPath[str]) -> HtmlResponse:
     if not order_id.isalnum() or not unlocked(request, order_id):
         return page(request, pages.order_locked_page(order_id[:64], lang, shop_of(desk)))
     shown = await desk.order_page(known_order_id(order_id), "page")
-    return page(
-        request,
-        pages.order_page(shown, shop_of(desk, request, payer_of(request)), lang, csrf_of(request, order_id)),
-    )
+    shop = shop_of(desk, request, shown.price_fen, payer_of(request))
+    return page(request, pages.order_page(shown, shop, lang, csrf_of(request, order_id)))
 
 
 @post("/orders/{order_id:str}/session", include_in_schema=False)
@@ -91,9 +89,8 @@ async def fragment(request: AnyRequest, order_id: FromPath[str]) -> HtmlResponse
     """The live part of the page alone."""
     desk = desk_of(request)
     shown = await desk.order_page(_need_session(request, order_id), "live")
-    html = pages.order_fragment(
-        shown, shop_of(desk, request, payer_of(request)), language(request), csrf_of(request, order_id)
-    )
+    shop = shop_of(desk, request, shown.price_fen, payer_of(request))
+    html = pages.order_fragment(shown, shop, language(request), csrf_of(request, order_id))
     return Response(html, media_type="text/html", headers=PAGE_HEADERS)
 
 

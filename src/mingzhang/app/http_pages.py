@@ -29,6 +29,7 @@ from mingzhang.app.problems import field_error
 from mingzhang.catalogue.accounts import carrier_of, clean_account
 from mingzhang.kit.errors import Kind, Problem
 from mingzhang.orders.place import PlaceRequest
+from mingzhang.payments.offer import Device
 from mingzhang.web import pages
 
 FIELDS: Final = (
@@ -93,7 +94,8 @@ async def _form_page(
 ) -> HtmlResponse:
     desk = desk_of(request)
     product = await desk.product(_plain(product_id))
-    html = pages.product_page(product, shop_of(desk, request), language(request), form, errors)
+    shop = shop_of(desk, request, await desk.price(product_id, form.get("quantity", "")))
+    html = pages.product_page(product, shop, language(request), form, errors)
     return page(request, html, status if errors else 200)
 
 
@@ -109,7 +111,8 @@ async def product_step(request: AnyRequest, product_id: FromPath[str]) -> Respon
     fields = await form_of(request)
     form = {name: fields.get(name, "") for name in FIELDS}
     form |= {name: text for name, text in fields.items() if name.startswith(FURTHER) and len(name) <= 42}
-    form["method"] = form["method"] or desk_of(request).ways(phone=False)[0]
+    ways = shop_of(desk_of(request), request).ways
+    form["method"] = form["method"] or (ways[0] if ways else "")
     if len(form["idempotency_key"]) not in KEY_LENGTHS or not form["idempotency_key"].isascii():
         form["idempotency_key"] = secrets.token_hex(16)
     if fields.get("step") == "edit":
@@ -163,6 +166,10 @@ def _asked(product_id: str, form: Mapping[str, str], lang: str) -> PlaceRequest:
 async def _confirm(request: AnyRequest, asked: PlaceRequest, form: Mapping[str, str]) -> HtmlResponse:
     desk, lang = desk_of(request), language(request)
     await desk.check(asked)
+    amount = await desk.price(asked.product_id, str(asked.quantity))
+    offered = {way.rpartition(".")[0] for way in desk.ways(Device.DESKTOP, amount)}
+    if way_of(desk, form["method"])[0] not in offered:
+        raise Problem("bad_method", Kind.INVALID, params={"field": "method", "reason": "method_not_offered"})
     version, text = await desk.rules(lang)
     product = await desk.product(asked.product_id)
     carrier = ""

@@ -39,6 +39,9 @@ PROBLEMS: Final[Mapping[str, Advice]] = {
     "unknown_product": Advice(N_("没有这个商品"), N_("它可能已下架。请回到首页另选。")),
     "product_not_found": Advice(N_("没有这个商品"), N_("它可能已下架。请回到首页另选。")),
     "product_inactive": Advice(N_("这个商品已暂停销售"), N_("请回到首页另选，或稍后再来。")),
+    "channel_limit": Advice(
+        N_("这个金额不能用这种方式付"), N_("没有扣款。请回到订单页换一种付款方式，或联系客服。")
+    ),
     "sale_paused": Advice(N_("这个商品已暂停销售"), N_("没有下单，也没有扣款。请稍后再来，或回到首页另选。")),
     "idempotency_conflict": Advice(
         N_("同一次提交里出现了不同内容"), N_("没有重复下单。请回到商品页重新填写。")
@@ -128,6 +131,9 @@ FIELD_ERRORS: Final[Mapping[str, str]] = {
     "password_invalid": N_("查询密码要 6–64 位，不能太简单，也不能和账号或联系方式相同"),
     "number_empty": N_("这个号码是空号，请检查"),
     "number_suspended": N_("这个号码已停机，充值可能失败；请先恢复使用或换一个号码"),
+    "method_not_offered": N_("这个金额现在不能用这种方式付，请另选"),
+    "bad_terms": N_("费率、限额或许可信息不对：金额不能为负，最低不能高于最高，网址要以 http 开头"),
+    "unknown_channel": N_("没有接入这个支付通道"),
     "product_inactive": N_("这个商品已暂停销售"),
     "sale_paused": N_("这个商品已暂停销售；没有下单，也没有扣款"),
     "bad_pause": N_("时段不对：结束要晚于开始、在将来，最长一年；说明最多 200 字"),

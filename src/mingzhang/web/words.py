@@ -142,10 +142,14 @@ SUPPLIER_GENERAL: Final = N_("供应商")
 WAYS: Final[Mapping[str, str]] = {
     "alipay.qr": N_("支付宝扫码或本机支付"),
     "alipay.page": N_("支付宝网页支付"),
+    "alipay.wap": N_("支付宝（本机打开）"),
     "wechat.qr": N_("微信扫码支付"),
     "wechat.jsapi": N_("微信支付（微信内）"),
     "wechat.h5": N_("微信支付（本机浏览器）"),
     "epay.page": N_("易支付收银台"),
+    "epay.wap": N_("易支付收银台（本机打开）"),
+    "epay.h5": N_("易支付（本机打开）"),
+    "epay.qr": N_("易支付扫码"),
 }
 WAY_GENERAL: Final = N_("其他付款方式")
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 import re
 from pathlib import Path
@@ -17,11 +18,11 @@ pytestmark = pytest.mark.browser
 BRIDGE = """
 setTimeout(() => {
   window.WeixinJSBridge = { invoke: (name, told, done) => {
-    localStorage.setItem("asked", JSON.stringify([name, told]));
+    window.tellTheTest(JSON.stringify([name, told]));
     setTimeout(() => done({ err_msg: "get_brand_wcpay_request:ok" }), 50);
   } };
   document.dispatchEvent(new Event("WeixinJSBridgeReady"));
-}, 1000);
+}, 200);
 """
 
 
@@ -38,6 +39,12 @@ async def test_the_signed_parameters_reach_wechats_script(
         await window.add_cookies([{"name": "mz_payer", "value": "oUpF8uMuAJO_M2pxb1Q9", "url": house.url}])
         await window.add_init_script(BRIDGE)
         page = await window.new_page()
+        asked: asyncio.Future[str] = asyncio.get_running_loop().create_future()
+
+        def take(said: str) -> None:
+            asked.set_result(said)
+
+        await page.expose_function("tellTheTest", take)
         faults: list[str] = []
         page.on("pageerror", lambda error: faults.append(str(error)))
         page.on("console", lambda said: faults.append(said.text) if "Content Security" in said.text else None)
@@ -45,9 +52,8 @@ async def test_the_signed_parameters_reach_wechats_script(
         await expect(page.locator("#other-ways")).to_be_visible(timeout=WAIT_MS)
         await page.locator("#other-ways summary").click()
         await page.locator("form:has([name=method][value='wechat.jsapi']) button[type=submit]").last.click()
-        await page.wait_for_url(re.compile(r"/actions/pay$"), timeout=WAIT_MS)
+        name, told = json.loads(await asyncio.wait_for(asked, WAIT_MS / 1000))
         await page.wait_for_url(re.compile(rf"/orders/{order_id}$"), timeout=WAIT_MS)
-        name, told = json.loads(await page.evaluate("localStorage.getItem('asked')"))
         assert name == "getBrandWCPayRequest"
         assert {"appId", "timeStamp", "nonceStr", "package", "signType", "paySign"} == set(told)
         await house.world.tell("POST", "/buyers/pay", {"pay_url": told["package"]})

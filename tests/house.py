@@ -244,7 +244,7 @@ async def open_house(
             | dict(adapters),
             control_url=world.ready["control"],
             call_timeout_s=1.5,
-            **more,
+            **{"limits": "off", **more},
         )
         desk = await open_desk(settings)
         await desk.set_up_sample_shop()

@@ -15,13 +15,15 @@ from mingzhang.catalogue import listing
 from mingzhang.catalogue.model import SLOW_FROM_S
 from mingzhang.fulfilment import schedule as supply_schedule
 from mingzhang.fulfilment import states as attempts
+from mingzhang.fulfilment.scoring import WEIGHTS
 from mingzhang.fulfilment.suppliers.base import Reason
 from mingzhang.kit import vocabulary
 from mingzhang.notices import states as notices
+from mingzhang.orders import limit_rules
 from mingzhang.orders import states as orders
 from mingzhang.orders.supply import NOT_SENT_RETRY_S
 from mingzhang.payments import claim_states as claims
-from mingzhang.payments import policy
+from mingzhang.payments import offer, policy
 from mingzhang.payments import schedule as pay_schedule
 from mingzhang.payments import states as payments
 from mingzhang.refunds import flow as refund_flow
@@ -140,6 +142,21 @@ def floors() -> Iterator[str]:
         yield f"| `{name}` | {floor.zh} | {floor.face_percent} % | {floor.cost_percent} % |"
 
 
+def limits() -> Iterator[str]:
+    """Own limits, rule by rule."""
+    does = {
+        "refuse": "not placed",
+        "ask": "not placed unless the buyer says so once more",
+        "refund": "refunded in full",
+    }
+    yield "| Rule | Counted by | At most | Within | Beyond it | Code |"
+    yield "| --- | --- | --- | --- | --- | --- |"
+    for rule in limit_rules.RULES:
+        within = span(rule.window_s) if rule.window_s else "one order"
+        most = f"{rule.most:,} {rule.unit}"
+        yield f"| `{rule.name}` | {rule.counted} | {most} | {within} | {does[rule.action]} | `{rule.code}` |"
+
+
 def policies() -> Iterator[str]:
     """What becomes of money that is not simply its order's price."""
     yield "| What happened | Then | Otherwise | Put aside | Final or decided within | Why |"
@@ -149,6 +166,19 @@ def policies() -> Iterator[str]:
         yield (
             f"| {rule.happened} (`{case}`) | `{rule.then}` | {other} | {rule.aside} | {span(rule.clock_s)} | {rule.why} |"
         )
+
+
+def offers() -> Iterator[str]:
+    """Which ways to pay a buyer is offered."""
+    yield "| Device | Ways, the first two that the channel has |"
+    yield "| --- | --- |"
+    for device, ways in offer.PREFERENCE.items():
+        yield f"| {device} | {', '.join(f'`{way}`' for way in ways)} |"
+    yield ""
+    yield "| A channel | When | Then |"
+    yield "| --- | --- | --- |"
+    for why, when, then in offer.RULES:
+        yield f"| `{why}` | {when} | {then} |"
 
 
 def described() -> str:
@@ -179,6 +209,15 @@ def described() -> str:
         f"Settled until news comes: {', '.join(f'`{state}`' for state in sorted(orders.FINAL))}.",
         "",
         *diagram(orders.TRANSITIONS, "awaiting_payment"),
+        "",
+        "## Own limits – `orders/limit_rules.py`",
+        "",
+        "Before an order is placed (R22), and a payer's after the payment, before anything is sent. Counted by keyed hash,",
+        "of an IPv6 address its /64, in slots of an hour, over all processes; several requests at the same instant may pass",
+        "together. `MINGZHANG_LIMITS` changes what is allowed (`account=20,ip=500`; 0: no such rule) or takes all away",
+        "(`off`). Every hit is kept in `limit_hit`.",
+        "",
+        *limits(),
         "",
         "## Payment – `payments/states.py`",
         "",
@@ -235,6 +274,20 @@ def described() -> str:
         f"it every {span(supply_schedule.SLOW_POLL_S)} for {span(supply_schedule.LATE_MAX_S)},",
         "then a person is next. Proved not sent: the same",
         f"number goes out again after {span(NOT_SENT_RETRY_S)}.",
+        "",
+        "## What a buyer is offered – `payments/offer.py`",
+        "",
+        "Channels in their own order. `jsapi` needs the payer's id. The device is what the browser says that it is.",
+        "",
+        *offers(),
+        "",
+        "## Who supplies – `fulfilment/scoring.py`",
+        "",
+        "A product's list as it stands, or by score: "
+        + ", ".join(f"{name} {weight} %" for name, weight in WEIGHTS.items())
+        + ". Looked at before the first sending",
+        f"and after a mendable refusal. While everybody is closed: again within {span(supply_schedule.HELD_LOOK_S)},",
+        "until the promised time is over.",
         "",
         "## Refund – `refunds/states.py`",
         "",

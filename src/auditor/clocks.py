@@ -94,7 +94,9 @@ SELECT w.*, EXISTS (SELECT FROM breach b WHERE b.bucket = w.bucket AND b.kind = 
 """
 TOOK = """
 SELECT 'supply' AS kind, a.bucket, a.attempt_no AS key, 'supplier' AS actor, 'sending' AS state, o.promise_s,
-  extract(epoch FROM a.finished_at - a.sent_at)::float8 AS took_s
+  extract(epoch FROM coalesce((
+    SELECT min(f.known_at) FROM fact f WHERE f.party = a.supplier AND f.external_id = a.attempt_no
+      AND f.kind IN ('supply_succeeded', 'supply_refused', 'supply_reversed')), a.finished_at) - a.sent_at)::float8 AS took_s
 FROM supply_attempt a JOIN orders o ON o.bucket = a.bucket AND o.order_id = a.order_id
 WHERE a.finished_at IS NOT NULL AND a.sent_at IS NOT NULL AND a.choice ->> 'why' <> 'shop_cost'
 UNION ALL
@@ -189,7 +191,9 @@ def _wait(wait: Wait, table: list[Mapping[str, Any]], at: datetime, grace_s: flo
     elif wait.deadline_at > max(latest):
         over_s = (wait.deadline_at - max(latest)).total_seconds()
         found.append(f"{name}: its deadline is {over_s:.0f} s beyond the table's maximum")
-    if wait.deadline_at + timedelta(seconds=grace_s) < at and not wait.told:
+    # A payment's own deadline is its next question; what nobody may miss is the end of the table's time.
+    end = max(latest) if wait.kind == "payment" and latest else wait.deadline_at
+    if end + timedelta(seconds=grace_s) < at and not wait.told:
         found.append(
             f"{name}: past its deadline since {wait.deadline_at.isoformat()}, and no breach on record"
         )

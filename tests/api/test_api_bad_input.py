@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import io
 import json
+import re
 from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
 from typing import Any
@@ -207,10 +208,9 @@ def paths_of(app: Litestar) -> Iterator[tuple[str, frozenset[str]]]:
     for route in app.routes:
         if isinstance(route, HTTPRoute) and "{file_path" not in route.path_format:
             path = route.path_format
-            holes = ("order_id", "product_id", "action", "kind", "subject", "scenario", "path")
-            for hole in (*holes, "notice_id", "claim_id", "approval_id"):
-                path = path.replace(f"{{{hole}}}", "phone-100" if hole == "product_id" else "x1")
-            path = path.replace("{channel}", "alipay").replace("{supplier}", "fulu")
+            for hole, filled in (("product_id", "phone-100"), ("channel", "alipay"), ("supplier", "fulu")):
+                path = path.replace(f"{{{hole}}}", filled)
+            path = re.sub(r"\{\w+\}", "x1", path)
             assert "{" not in path, path
             yield path, frozenset(route.methods)
 

@@ -28,7 +28,7 @@ async def test_every_channel_is_offered_and_can_be_switched_to(database_url: str
         async with browser.get(url) as answer:
             shown = await answer.text()
         offered = re.findall(r'name="method" value="([^"]+)"', shown)
-        assert offered == ["alipay.qr", "alipay.page", "wechat.qr", "epay.page"]
+        assert offered == ["alipay.qr", "alipay.page", "wechat.qr", "epay.qr", "epay.page"]
         assert shown.count(" checked") == 1
         key = KEY.search(shown)
         assert key is not None

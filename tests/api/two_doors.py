@@ -117,6 +117,7 @@ async def two_doors(database_url: str, folder: Path) -> AsyncIterator[Doors]:
     keys = Keys(folder)
     desk = await open_desk(
         Settings(
+            limits="off",
             database_url=database_url,
             secret_key=b"t" * 32,
             adapters={

@@ -117,6 +117,7 @@ async def open_crash_house(database_url: str, folder: Path, speed: float = 60.0)
             "fulu_app_key": world.ready["fulu"]["app_key"],
             "fulu_app_secret": world.ready["fulu"]["app_secret"],
             "call_timeout_s": str(CALL_TIMEOUT_S),
+            "limits": "off",
         }
         environ = {f"MINGZHANG_{name.upper()}": text for name, text in values.items()}
         desk = await open_desk(Settings.from_env(environ))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
@@ -88,8 +89,15 @@ async def test_the_clock_ends_or_the_buyer_gives_up_and_all_goes_back(
     database_url: str, tmp_path: Path
 ) -> None:
     """R19: 24 hours. The form works without a script."""
-    async with open_house(database_url, tmp_path, speed=3600.0) as house:
+    async with open_house(database_url, tmp_path) as house:
         late = await house.buy(("fulu", "wrong_account"))
+        page = await house.until(late, waits_for_buyer)
+        assert page.correction is not None
+        assert page.correction.deadline_at is not None
+        assert timedelta(hours=23) < page.correction.deadline_at - page.now <= timedelta(hours=24)
+        await house.desk.pool.execute(
+            "UPDATE orders SET due_at = $2, deadline_at = $2 WHERE order_id = $1", late, page.now
+        )
         page = await house.until(late, lambda page: happened(page, "correction_expired") == 1)
         page = await house.until(late, lambda page: page.pay_badge == "refunded")
         assert page.refund is not None

@@ -39,7 +39,7 @@ REQUEST = PlaceRequest(product_id="phone-100", account="13800138000", contact="b
 @asynccontextmanager
 async def context(pool: asyncpg.Pool, kind: type[OrderBatch] = OrderBatch) -> AsyncIterator[Context]:
     """Everything an order needs but outside parties."""
-    settings = Settings(database_url="unused", secret_key=b"k" * 32)
+    settings = Settings(database_url="unused", secret_key=b"k" * 32, limits="off")
     http = Outbound()
     ctx = wiring.build_context(settings, pool, http)
     ctx = dataclasses.replace(ctx, batch=kind(pool), rng=random.Random(7))

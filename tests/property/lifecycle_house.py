@@ -214,7 +214,7 @@ async def open_lifecycle_house(database_url: str, folder: Path) -> AsyncIterator
     world = Simulators(options)
     await world.start()
     ready = world.ready()
-    settings = Settings(database_url=database_url, secret_key=b"k" * 32)
+    settings = Settings(database_url=database_url, secret_key=b"k" * 32, limits="off")
     pool, http = await open_pool(database_url, 1, 4), Outbound()
     alipay = AlipaySettings(
         gateway=ready["alipay"]["gateway"],

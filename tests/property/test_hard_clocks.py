@@ -205,6 +205,25 @@ async def test_a_refund_past_its_promise_names_a_person_and_goes_on(house: Lifec
     assert await judge(house) == []
 
 
+async def test_a_last_word_that_comes_late_is_on_record_though_nobody_looked_in_between(
+    house: LifecycleHouse,
+) -> None:
+    await paid_order(house)
+    await look(house)
+    order_id = (await house.read("SELECT order_id FROM orders"))[0]["order_id"]
+    await house.parties.decide(order_id, "success")
+    house.clock.advance(2 * HOUR)
+    for attempt_no in await house.claim("attempt_no"):
+        await house.visit("attempt_no", attempt_no)
+    while await house.apply_next():
+        pass
+    (row,) = await house.read("SELECT kind, late_actor, next_actor FROM breach WHERE kind = 'supply'")
+    assert tuple(row) == ("supply", "supplier", "")
+    for order in await house.claim("order_id"):
+        await house.visit("order_id", order)
+    assert await judge(house) == []
+
+
 class OtherCurrency(Alipay):
     """A channel whose every answer about a payment names another currency (WeChat's adapter says so)."""
 

@@ -31,6 +31,7 @@ APPEND_ONLY = (
     "catalogue_change",
     "breach",
     "account_correction",
+    "limit_hit",
 )
 ORDER_OWNED = (
     "orders",
@@ -67,7 +68,16 @@ OWNERS = {
         "picture",
         "catalogue_change",
     },
-    "orders": {"orders", "event", "bucket", "order_password", "account_correction", "breach"},
+    "orders": {
+        "orders",
+        "event",
+        "bucket",
+        "order_password",
+        "account_correction",
+        "breach",
+        "limit_count",
+        "limit_hit",
+    },
     "payments": {
         "payment",
         "suspense",
@@ -76,6 +86,8 @@ OWNERS = {
         "channel_health",
         "claim",
         "key_watch",
+        "channel_register",
+        "channel_watch",
         "key_term",
     },
     "fulfilment": {

@@ -10,7 +10,7 @@ from typing import Any, Final
 
 import aiohttp
 
-from mingzhang.app.check_claims import Claimant
+from mingzhang.app.check_claims import Claimant, own_session
 from mingzhang.kit.clock import Clock
 
 AT_ONCE_MAX: Final = 16
@@ -111,19 +111,20 @@ class Buyers:
             claims = row["buyer"]["claims"]
             await self.claimant.claim(row["index"], order_id, self._tokens[order_id], claims)
         if row["expected"] == "refunded" and ACCOUNT_FAULTS & {fault["name"] for fault in row["faults"]}:
-            await self._take_back(order_id)
+            async with own_session(row["index"]) as http:
+                await self._take_back(order_id, http)
 
-    async def _take_back(self, order_id: str) -> None:
+    async def _take_back(self, order_id: str, http: aiohttp.ClientSession) -> None:
         """待您处理: this buyer has no other account and takes the money back (R19)."""
         url = f"{self._base_url}/api/v1/orders/{order_id}"
         headers = {"Authorization": f"Bearer {self._tokens[order_id]}"}
         give_up = time.monotonic() + TAKE_BACK_S
         pause_s = PAUSE_S
         while time.monotonic() < give_up:
-            state = (await self._call(f"{url}/status", None, headers))["state"]
+            state = (await self._call(f"{url}/status", None, headers, http))["state"]
             if state == "needs_buyer":
                 try:
-                    await self._call(f"{url}/correction", {"refund": True}, headers)
+                    await self._call(f"{url}/correction", {"refund": True}, headers, http)
                 except BuyerError as error:
                     if "correction_not_open" not in str(error):
                         raise  # else it was done, and only the answer was lost
@@ -191,13 +192,19 @@ class Buyers:
         headers = {"Idempotency-Key": f"check-{self._seed}-{row['index']:06d}-{again}", "X-Client": "check"}
         return await self._call(f"{self._base_url}/api/v1/orders", body, headers)
 
-    async def _call(self, url: str, body: object, headers: Mapping[str, str] | None = None) -> dict[str, Any]:
+    async def _call(
+        self,
+        url: str,
+        body: object,
+        headers: Mapping[str, str] | None = None,
+        http: aiohttp.ClientSession | None = None,
+    ) -> dict[str, Any]:
         """POST (GET without a body) until it is answered; what is out of service or cut off is tried again."""
         last, give_up = "", time.monotonic() + TRY_S
         method = "GET" if body is None else "POST"
         while time.monotonic() < give_up:
             try:
-                async with self._http.request(method, url, json=body, headers=headers) as answer:
+                async with (http or self._http).request(method, url, json=body, headers=headers) as answer:
                     if answer.status < 300:
                         told: dict[str, Any] = await answer.json()
                         return told

@@ -18,12 +18,18 @@ MADE_UP: Final = "2026112399000000000000000000"
 FIRST_STATES: Final = frozenset({"asking", "waiting"})
 
 
+def own_session(index: int) -> aiohttp.ClientSession:
+    """A session from a loopback address of this buyer's own: guesses are limited by address, as for real buyers."""
+    connector = aiohttp.TCPConnector(local_addr=(f"127.1.{index // 250 % 250}.{index % 250 + 1}", 0))
+    return aiohttp.ClientSession(connector=connector, timeout=aiohttp.ClientTimeout(total=30))
+
+
 class LeakError(RuntimeError):
     """A claim's answer told of somebody else's order, or believed a number that nobody's payment has."""
 
 
 class Claimant:
-    """Claims over HTTP, each buyer from a loopback address of their own (guesses are limited by address).
+    """Claims over HTTP.
 
     ``known``: every order's trades seen so far, from the channels' books, so that others can try them.
     """
@@ -35,10 +41,7 @@ class Claimant:
 
     async def claim(self, index: int, order_id: str, token: str, numbers: Sequence[str]) -> None:
         """One claim for each of ``numbers``: made_up, others, own. Raises LeakError."""
-        address = f"127.1.{index // 250 % 250}.{index % 250 + 1}"
-        connector = aiohttp.TCPConnector(local_addr=(address, 0))
-        timeout = aiohttp.ClientTimeout(total=30)
-        async with aiohttp.ClientSession(connector=connector, timeout=timeout) as http:
+        async with own_session(index) as http:
             for name in numbers:
                 number, owner = await self._number(http, name, order_id)
                 if number:

@@ -24,6 +24,7 @@ from mingzhang.app.bench.cli import app as bench_app
 from mingzhang.app.check import CHANNELS, Check, Faults, Suppliers, run_check
 from mingzhang.app.cli_adapters import channel_app, supplier_app
 from mingzhang.app.cli_catalogue import catalogue_app
+from mingzhang.app.cli_channels import add_commands
 from mingzhang.app.cli_staff import staff_app
 from mingzhang.app.cli_stock import stock_app
 from mingzhang.app.cli_supply import supply_app
@@ -44,6 +45,7 @@ app.add_typer(bench_app, name="bench")
 app.add_typer(catalogue_app, name="catalogue")
 app.add_typer(staff_app, name="staff")
 app.add_typer(stock_app, name="stock")
+add_commands(channel_app)
 app.add_typer(channel_app, name="channel")
 app.add_typer(supplier_app, name="supplier")
 app.add_typer(supply_app, name="supply")

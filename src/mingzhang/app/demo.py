@@ -295,6 +295,7 @@ class Demo:
             "control_url": ready["control"],
             "worker_pid_file": str(self.folder / WORKER_PID),
             "call_timeout_s": "3",
+            "limits": "off",  # one machine plays all buyers here
             **self._more,
         }
         return {f"MINGZHANG_{name.upper()}": text for name, text in values.items()}

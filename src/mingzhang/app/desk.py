@@ -17,6 +17,7 @@ from mingzhang.app import (
     wiring,
     wiring_notices,
 )
+from mingzhang.app.origin import origin_of_request
 from mingzhang.app.reading_status import StatusReader
 from mingzhang.app.settings import Settings
 from mingzhang.catalogue import store as catalogue
@@ -45,12 +46,14 @@ from mingzhang.ledger.places import FREE
 from mingzhang.orders import claims, correct, notify, pay, supply
 from mingzhang.orders import store as orders
 from mingzhang.orders.context import Context
+from mingzhang.orders.limits import Origin
 from mingzhang.orders.password import password_fits
 from mingzhang.orders.pay import NOBODY, Buyer
 from mingzhang.orders.place import Placed, PlaceRequest, check_request, check_stock, place_order
 from mingzhang.orders.sourcing import check_sale
 from mingzhang.orders.typical import TypicalTimes
 from mingzhang.payments.channels.base import Channel
+from mingzhang.payments.offer import Device, Facts, offer
 from mingzhang.staff.model import Member
 from mingzhang.web.model import (
     ClaimPanel,
@@ -66,13 +69,6 @@ from mingzhang.web.model_shop import Front
 
 WAIT_POLL_S = 1.0
 PASSWORD_TRIES = 20
-WAYS_DESKTOP: Mapping[str, tuple[str, ...]] = {"alipay": ("qr", "page"), "wechat": ("qr",), "epay": ("page",)}
-WAYS_PHONE: Mapping[str, tuple[str, ...]] = {
-    "alipay": ("qr", "page"),
-    "wechat": ("h5", "qr"),
-    "epay": ("page",),
-}
-WAYS_OTHERS = ("qr", "page", "wap", "h5")  # of a channel that we do not know, whatever it has of them
 
 
 class Desk:
@@ -112,27 +108,41 @@ class Desk:
         """Channels that answer no more; pages say so and offer the others."""
         return self.ctx.health.down(self.ctx.now()) & self.channels.keys()
 
-    def ways(self, phone: bool) -> tuple[str, ...]:
-        """The ways to pay that are offered, as channel.method; what fits the device comes in its channel's turn."""
-        wanted = WAYS_PHONE if phone else WAYS_DESKTOP
-        down = self.channels_down
-        return tuple(
-            f"{name}.{method}"
+    def ways(
+        self, device: Device, amount_fen: int | None = None, *, payer_known: bool = False
+    ) -> tuple[str, ...]:
+        """The ways to pay that are offered, as channel.method; see `payments.offer`."""
+        now, health = self.ctx.now(), self.ctx.health
+        facts = [
+            Facts(
+                name=name,
+                methods=channel.methods,
+                payer_methods=channel.payer_methods,
+                terms=health.terms.get(name),
+                taken_fen=health.taken(name, now),
+            )
             for name, channel in self.channels.items()
-            if name not in down or len(down) == len(self.channels)
-            for method in wanted.get(name, WAYS_OTHERS)
-            if method in channel.methods
-        )
+        ]
+        return offer(facts, amount_fen, device, self.channels_down, payer_known=payer_known).ways
 
     @property
     def suppliers(self) -> Mapping[str, Supplier]:
         """Suppliers by name."""
         return self.ctx.suppliers
 
-    async def place(self, client: str, key: str, request: PlaceRequest) -> Placed:
-        """Place an order, once per (client, key)."""
+    async def place(
+        self, client: str, key: str, request: PlaceRequest, origin: Origin | None = None
+    ) -> Placed:
+        """Place an order, once per (client, key). `origin`: where it comes from, if not from the page being answered."""
         await self._require_number(request)
-        return await place_order(self.ctx, client, key, request, buckets=self.settings.buckets)
+        return await place_order(
+            self.ctx,
+            client,
+            key,
+            request,
+            buckets=self.settings.buckets,
+            origin=origin or origin_of_request(),
+        )
 
     async def check(self, request: PlaceRequest) -> None:
         """Refuse what placing would refuse, before the buyer confirms (R16)."""
@@ -323,6 +333,15 @@ class Desk:
             raise Problem("not_found", Kind.NOT_FOUND)
         return body
 
+    async def price(self, product_id: str, quantity: str) -> int | None:
+        """What that many cost, in fen; None for what cannot be bought."""
+        try:
+            product, _ = await self.ctx.catalogue.product(product_id, self.ctx.now())
+        except Problem:
+            return None
+        wanted = int(quantity) if quantity.isascii() and quantity.isdecimal() and len(quantity) <= 4 else 0
+        return product.total_fen(wanted or product.min_quantity)
+
     async def rules(self, lang: str) -> tuple[int, str]:
         """Number and text of the rules in force."""
         async with self.pool.acquire() as conn:
@@ -456,6 +475,8 @@ class Desk:
         await self.ctx.batch.close()
         await self.ctx.reader.close()
         await self._statuses.close()
+        if self.ctx.limits is not None:
+            await self.ctx.limits.close()
         await self.pool.close()
 
 

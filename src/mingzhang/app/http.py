@@ -27,6 +27,7 @@ from mingzhang.app import (
     http_staff,
     http_staff_aside,
     http_staff_catalogue,
+    http_staff_channels,
     http_staff_orders,
     http_staff_stock,
     http_staff_supply,
@@ -37,6 +38,7 @@ from mingzhang.app.desk import Desk
 from mingzhang.app.http_demo import HANDLERS as DEMO_HANDLERS
 from mingzhang.app.http_errors import headers_of, problem_of
 from mingzhang.app.http_kit import PAGE_HEADERS, AnyRequest, desk_of, guess_limiter, language, shop_of
+from mingzhang.app.origin import NotesOrigin
 from mingzhang.app.problems import PROBLEM_JSON, body_of, from_status
 from mingzhang.kit.errors import Kind, Problem
 from mingzhang.web import pages
@@ -155,6 +157,7 @@ def create_app(desk: Desk) -> Litestar:
         *http_staff_stock.HANDLERS,
         *http_staff_catalogue.HANDLERS,
         *http_staff_supply.HANDLERS,
+        *http_staff_channels.HANDLERS,
         http_api.ROUTER,
         http_vocabulary.ROUTER,
         http_correction.ROUTER,
@@ -168,7 +171,7 @@ def create_app(desk: Desk) -> Litestar:
     return Litestar(
         route_handlers=handlers,
         state=State({"desk": desk, "guesses": guess_limiter()}),
-        middleware=[Counted()],
+        middleware=[Counted(), NotesOrigin(secure=desk.settings.secure_cookies)],
         exception_handlers={
             Problem: on_exception,
             HTTPException: on_http_exception,

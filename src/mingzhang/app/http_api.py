@@ -20,6 +20,7 @@ from mingzhang.app.http_kit import AnyRequest, buyer_of, count_guess, desk_of
 from mingzhang.app.http_orders import changes, since
 from mingzhang.catalogue.fields import FIELDS_MAX, VALUE_MAX
 from mingzhang.kit.errors import Kind, Problem
+from mingzhang.orders.limits import Origin
 from mingzhang.orders.password import LENGTH_MAX
 from mingzhang.orders.pay import Buyer
 from mingzhang.orders.place import PlaceRequest
@@ -30,6 +31,7 @@ SEQ_MAX: Final = 2_000_000_000
 QUANTITY_MAX: Final = 10_000
 PICTURE_TEXT_MAX: Final = UPLOAD_BYTES_MAX // 3 * 4 + 4
 CLAIM_BODY_BYTES_MAX: Final = PICTURE_TEXT_MAX + 4096
+TOO_LARGE_AN_ORDER: Final = ("limit_order_units", "limit_order_fen")
 WRONG_TOKEN: Final = {401: ("unauthenticated",)}
 
 
@@ -38,6 +40,7 @@ class OrderRequest(msgspec.Struct, frozen=True, kw_only=True):
 
     `fields`: what the product asks for besides the account (region, server, …), by name. `query_password` (查询密码):
     at least 6 characters that open the order later, beside or instead of the contact; one of the two is needed.
+    `again`: 再下一单, after the refusal `repeat_purchase` (this account got the same product within two minutes).
     """
 
     product_id: Annotated[str, msgspec.Meta(min_length=1, max_length=64)]
@@ -53,6 +56,7 @@ class OrderRequest(msgspec.Struct, frozen=True, kw_only=True):
     contact: Annotated[str, msgspec.Meta(max_length=120)] = ""
     query_password: Annotated[str, msgspec.Meta(max_length=LENGTH_MAX)] = ""
     language: Literal["zh", "en"] = "zh"
+    again: bool = False
 
 
 class PlacedOrder(msgspec.Struct, frozen=True, kw_only=True):
@@ -105,7 +109,7 @@ async def _authorised(request: AnyRequest, order_id: str) -> str:
     return order_id
 
 
-async def place(desk: Desk, client: str, key: str, data: OrderRequest) -> PlacedOrder:
+async def place(desk: Desk, client: str, key: str, data: OrderRequest, client_ip: str) -> PlacedOrder:
     """Place an order for whoever calls; header values and body have their lengths already."""
     texts = (
         *(key, client, data.product_id, data.account, data.contact, data.query_password),
@@ -121,8 +125,9 @@ async def place(desk: Desk, client: str, key: str, data: OrderRequest) -> Placed
         language=data.language,
         fields=data.fields,
         query_password=data.query_password,
+        again=data.again,
     )
-    placed = await desk.place(f"api:{client}", key, asked)
+    placed = await desk.place(f"api:{client}", key, asked, Origin(address=client_ip))
     return PlacedOrder(
         order_id=placed.order_id,
         token=placed.token,
@@ -159,9 +164,18 @@ async def stand(desk: Desk, order_id: str, authorization: str) -> OrderStatus:
         {
             400: ("invalid_request",),
             404: ("unknown_product",),
-            409: ("key_reused", "sale_paused", "sold_out"),
+            409: ("key_reused", "sale_paused", "sold_out", "repeat_purchase"),
+            429: ("limit_account", "limit_contact", "limit_device", "limit_address"),
             413: ("too_large",),
-            422: ("invalid_request", "bad_quantity", "bad_account", "bad_password", "bad_contact"),
+            422: (
+                "invalid_request",
+                "bad_quantity",
+                "bad_account",
+                "bad_password",
+                "bad_contact",
+                "limit_order_units",
+                "limit_order_fen",
+            ),
             503: ("no_rules",),
         }
     ),
@@ -176,7 +190,8 @@ async def place_order(
     """Place an order. The same key and input give the same order; the same key with other input is refused."""
     if len(request.headers.getall("idempotency-key")) > 1 or len(request.headers.getall("x-client", [])) > 1:
         raise Problem("invalid_request", Kind.INVALID, "a header stands twice")
-    return await place(desk_of(request), client, idempotency_key, data)
+    address = buyer_of(request).client_ip
+    return await place(desk_of(request), client, idempotency_key, data, address)
 
 
 @get(
@@ -255,7 +270,7 @@ async def get_events(
     responses=problems(
         {
             **WRONG_TOKEN,
-            409: ("order_not_payable", "channel_refused"),
+            409: ("order_not_payable", "channel_refused", "channel_limit"),
             413: ("too_large",),
             422: ("unknown_channel",),
             429: ("too_many_payments",),

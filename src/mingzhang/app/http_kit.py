@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import hmac
+import re
 from collections.abc import Mapping
 from datetime import timedelta
 from typing import Any, Final
@@ -18,6 +19,7 @@ from mingzhang.kit.errors import Kind, Problem
 from mingzhang.kit.ids import is_order_id
 from mingzhang.kit.limiter import Limiter
 from mingzhang.orders.pay import Buyer
+from mingzhang.payments.offer import device_of
 from mingzhang.web import pages
 from mingzhang.web.model import ShopInfo
 
@@ -27,6 +29,8 @@ HtmlResponse = Response[str]
 FORM_BYTES_MAX: Final = 64 * 1024
 FORM_FIELDS_MAX: Final = 40
 ORDER_COOKIE: Final = "mz_order"
+PAYER_COOKIE: Final = "mz_payer"
+_PAYER: Final = re.compile(r"[0-9A-Za-z_-]{1,128}")
 LANG_COOKIE: Final = "lang"
 ORDER_SESSION_DAYS: Final = 30
 _DAY_S: Final = 86_400
@@ -51,8 +55,13 @@ def desk_of(request: AnyRequest) -> Desk:
     return desk
 
 
-def shop_of(desk: Desk, request: AnyRequest | None = None) -> ShopInfo:
-    """The shop as pages show it; with the request, the ways to pay that fit the buyer's device."""
+def shop_of(
+    desk: Desk, request: AnyRequest | None = None, amount_fen: int | None = None, payer: str = ""
+) -> ShopInfo:
+    """The shop as pages show it; with request and amount, the ways to pay that fit the buyer's device and order.
+
+    `payer`: who pays, as WeChat knows them; in its own browser they may then pay with its script.
+    """
     settings = desk.settings
     speed = desk.clock.speed if settings.demo else None
     agent = request.headers.get("user-agent", "") if request is not None else ""
@@ -60,22 +69,33 @@ def shop_of(desk: Desk, request: AnyRequest | None = None) -> ShopInfo:
         name=settings.shop_name,
         support=settings.support,
         demo_speed=speed,
-        ways=desk.ways("Mobile" in agent),
+        ways=desk.ways(device_of(agent), amount_fen, payer_known=bool(payer)),
         channels_down=tuple(sorted(desk.channels_down)),
     )
 
 
+def payer_of(request: AnyRequest) -> str:
+    """WeChat's openid, which the shop's own sign-in with WeChat left in the cookie; empty without."""
+    given = request.cookies.get(PAYER_COOKIE, "")
+    return given if _PAYER.fullmatch(given) else ""
+
+
 def buyer_of(request: AnyRequest) -> Buyer:
     """Who pays, as far as the connection tells: channels' risk rules ask for the address."""
-    return Buyer(client_ip=request.client.host if request.client else "")
+    return Buyer(client_ip=request.client.host if request.client else "", payer_id=payer_of(request))
 
 
-def way_of(desk: Desk, text: str) -> tuple[str, str]:
-    """Channel and method out of what a form chose ("wechat.qr"; "qr": the first channel). Raises `bad_method`."""
+def way_of(desk: Desk, text: str, payer: str = "") -> tuple[str, str]:
+    """Channel and method out of what a form chose ("wechat.qr"; "qr": the first channel). Raises `bad_method`.
+
+    Methods that need to know who pays are open only with a `payer`.
+    """
     channel, _, method = text.rpartition(".")
     channel = channel or next(iter(desk.channels), "")
     adapter = desk.channels.get(channel)
-    if adapter is None or method not in adapter.methods - adapter.payer_methods:
+    if adapter is None or method not in (
+        adapter.methods if payer else adapter.methods - adapter.payer_methods
+    ):
         raise Problem("bad_method", Kind.INVALID, params={"field": "method"})
     return channel, method
 

@@ -24,6 +24,7 @@ from mingzhang.app.http_kit import (
     language,
     order_cookie,
     page,
+    payer_of,
     see_other,
     shop_of,
     unlocked,
@@ -43,7 +44,8 @@ async def order(request: AnyRequest, order_id: FromPath[str]) -> HtmlResponse:
     if not order_id.isalnum() or not unlocked(request, order_id):
         return page(request, pages.order_locked_page(order_id[:64], lang, shop_of(desk)))
     shown = await desk.order_page(known_order_id(order_id), "page")
-    return page(request, pages.order_page(shown, shop_of(desk, request), lang, csrf_of(request, order_id)))
+    shop = shop_of(desk, request, shown.price_fen, payer_of(request))
+    return page(request, pages.order_page(shown, shop, lang, csrf_of(request, order_id)))
 
 
 @post("/orders/{order_id:str}/session", include_in_schema=False)
@@ -87,7 +89,8 @@ async def fragment(request: AnyRequest, order_id: FromPath[str]) -> HtmlResponse
     """The live part of the page alone."""
     desk = desk_of(request)
     shown = await desk.order_page(_need_session(request, order_id), "live")
-    html = pages.order_fragment(shown, shop_of(desk, request), language(request), csrf_of(request, order_id))
+    shop = shop_of(desk, request, shown.price_fen, payer_of(request))
+    html = pages.order_fragment(shown, shop, language(request), csrf_of(request, order_id))
     return Response(html, media_type="text/html", headers=PAGE_HEADERS)
 
 
@@ -132,9 +135,11 @@ async def act(request: AnyRequest, order_id: FromPath[str], action: FromPath[str
     check_csrf(csrf_of(request, order_id), form)
     url = f"/orders/{order_id}"
     if action == "pay":
-        channel, method = way_of(desk, form.get("method", "qr"))
+        channel, method = way_of(desk, form.get("method", "qr"), payer_of(request))
         back = f"{desk.settings.base_url}{url}"
-        await desk.open_payment(order_id, channel, method, back, buyer_of(request))
+        panel = await desk.open_payment(order_id, channel, method, back, buyer_of(request))
+        if panel.invoke:  # signed for this moment and kept nowhere: the page's script takes it from here
+            return page(request, pages.jsapi_page(order_id, panel.invoke, shop_of(desk), language(request)))
     elif action == "check_payment":
         await desk.check_payment(order_id)
     elif action == "choose_refund":

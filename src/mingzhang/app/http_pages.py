@@ -29,6 +29,7 @@ from mingzhang.app.problems import field_error
 from mingzhang.catalogue.accounts import carrier_of, clean_account
 from mingzhang.kit.errors import Kind, Problem
 from mingzhang.orders.place import PlaceRequest
+from mingzhang.payments.offer import Device
 from mingzhang.web import pages
 
 FIELDS: Final = (
@@ -39,6 +40,7 @@ FIELDS: Final = (
     "query_password",
     "method",
     "idempotency_key",
+    "again",
 )
 FURTHER: Final = "f_"  # begins the names of further account fields
 PICTURE_ID: Final = re.compile(r"[0-9a-f]{64}")
@@ -92,7 +94,8 @@ async def _form_page(
 ) -> HtmlResponse:
     desk = desk_of(request)
     product = await desk.product(_plain(product_id))
-    html = pages.product_page(product, shop_of(desk, request), language(request), form, errors)
+    shop = shop_of(desk, request, await desk.price(product_id, form.get("quantity", "")))
+    html = pages.product_page(product, shop, language(request), form, errors)
     return page(request, html, status if errors else 200)
 
 
@@ -108,7 +111,8 @@ async def product_step(request: AnyRequest, product_id: FromPath[str]) -> Respon
     fields = await form_of(request)
     form = {name: fields.get(name, "") for name in FIELDS}
     form |= {name: text for name, text in fields.items() if name.startswith(FURTHER) and len(name) <= 42}
-    form["method"] = form["method"] or desk_of(request).ways(phone=False)[0]
+    ways = shop_of(desk_of(request), request).ways
+    form["method"] = form["method"] or (ways[0] if ways else "")
     if len(form["idempotency_key"]) not in KEY_LENGTHS or not form["idempotency_key"].isascii():
         form["idempotency_key"] = secrets.token_hex(16)
     if fields.get("step") == "edit":
@@ -119,7 +123,7 @@ async def product_step(request: AnyRequest, product_id: FromPath[str]) -> Respon
         asked = _asked(_plain(product_id), form, language(request))
         await _require_twice(request, asked, form)
         if fields.get("step") == "place":
-            return await _place(request, asked, form)
+            return await _place_or_ask(request, asked, form)
         return await _confirm(request, asked, form)
     except Problem as problem:
         if problem.code == "sale_paused":
@@ -155,12 +159,17 @@ def _asked(product_id: str, form: Mapping[str, str], lang: str) -> PlaceRequest:
         query_password=form["query_password"],
         fields={name.removeprefix(FURTHER): text for name, text in form.items() if name.startswith(FURTHER)},
         language="en" if lang == "en" else "zh",
+        again=form["again"] == "1",
     )
 
 
 async def _confirm(request: AnyRequest, asked: PlaceRequest, form: Mapping[str, str]) -> HtmlResponse:
     desk, lang = desk_of(request), language(request)
     await desk.check(asked)
+    amount = await desk.price(asked.product_id, str(asked.quantity))
+    offered = {way.rpartition(".")[0] for way in desk.ways(Device.DESKTOP, amount)}
+    if way_of(desk, form["method"])[0] not in offered:
+        raise Problem("bad_method", Kind.INVALID, params={"field": "method", "reason": "method_not_offered"})
     version, text = await desk.rules(lang)
     product = await desk.product(asked.product_id)
     carrier = ""
@@ -178,6 +187,16 @@ async def _confirm(request: AnyRequest, asked: PlaceRequest, form: Mapping[str, 
         carrier=carrier,
     )
     return page(request, html)
+
+
+async def _place_or_ask(request: AnyRequest, asked: PlaceRequest, form: Mapping[str, str]) -> Response[Any]:
+    """再下一单?: the same account and product a moment ago; the page asks once more (R22)."""
+    try:
+        return await _place(request, asked, form)
+    except Problem as problem:
+        if problem.code != "repeat_purchase":
+            raise
+    return await _confirm(request, asked, {**form, "again": "1"})
 
 
 async def _place(request: AnyRequest, asked: PlaceRequest, form: Mapping[str, str]) -> Response[Any]:

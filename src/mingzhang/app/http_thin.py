@@ -98,7 +98,7 @@ class ThinCalls:
         data = _decoded(call, _ORDER_REQUEST)
         if data is None:
             return None
-        return _api(call.method, 201, lambda: http_api.place(self._desk, client, key, data))
+        return _api(call.method, 201, lambda: http_api.place(self._desk, client, key, data, call.client_ip))
 
     def _pay(self, call: Call) -> Work | None:
         order_id = _order_of(call)

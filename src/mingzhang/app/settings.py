@@ -14,6 +14,7 @@ import msgspec
 from mingzhang.kit.adapter import PREFIX
 from mingzhang.kit.clock import clock_from_spec
 from mingzhang.kit.errors import Kind, Problem
+from mingzhang.orders.limit_rules import read_rules
 
 SECRET_BYTES_MIN: Final = 32
 _YES: Final = frozenset({"1", "true", "yes", "on"})
@@ -50,6 +51,7 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     prefund_alarm_h: float = 24.0  # hours of runway below which somebody is told
     prefund_stop_h: float = 1.0  # … and below which the supplier's goods are no longer sold
     pool_size: int = 10
+    limits: str = "on"  # own limits (R22): on, off, or rule=most pairs (docs/states.md)
 
     def __repr__(self) -> str:
         return f"Settings(base_url={self.base_url!r}, clock={self.clock!r}, demo={self.demo}, secrets hidden)"
@@ -150,3 +152,4 @@ def _check(settings: Settings) -> None:
     if settings.balance_every_s < 10 or not 0 <= settings.prefund_stop_h <= settings.prefund_alarm_h:
         raise _invalid("prefund_stop_h", "must be between 0 and prefund_alarm_h; balance_every_s at least 10")
     clock_from_spec(settings.clock)
+    read_rules(settings.limits)

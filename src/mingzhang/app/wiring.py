@@ -18,6 +18,8 @@ from mingzhang.kit.vault import Vault
 from mingzhang.orders import pay, supply_apply
 from mingzhang.orders.batch import BatchReader, OrderBatch
 from mingzhang.orders.context import Context
+from mingzhang.orders.limit_rules import read_rules
+from mingzhang.orders.limits import Limits
 from mingzhang.refunds import flow as refunds
 
 # Which use case applies a fact of which kind.
@@ -38,13 +40,16 @@ def build_context(settings: Settings, pool: asyncpg.Pool, http: Outbound) -> Con
     crash_point = crash_point_from_env(os.environ)
     vault = Vault(settings.secret_key, settings.card_keys)
     adapters = Adapters(settings, http, clock, Inner(pool=pool, vault=vault, crash_point=crash_point))
+    rules = read_rules(settings.limits)
+    rng = random.Random(secrets.randbits(256))  # for ids; secrets come from elsewhere
     return Context(
         pool=pool,
         batch=OrderBatch(pool, crash_point),
         reader=BatchReader(pool),
         catalogue=CatalogueCache(pool),
         clock=clock,
-        rng=random.Random(secrets.randbits(256)),  # for ids; secrets come from elsewhere
+        rng=rng,
+        limits=Limits(pool, vault, clock, rng, rules) if rules else None,
         vault=vault,
         channels=adapters.channels,
         suppliers=adapters.suppliers,

@@ -124,7 +124,7 @@ class Worker:
         return await watch_terms(self._ctx) + await watch_stock(self._ctx)
 
     async def _watch_suppliers(self) -> int:
-        """Visit the suppliers whose balance and figures are due."""
+        """Visit the suppliers and channels whose balances and sums are due."""
         if self._watched_at is None:
             await watch.ensure_watches(self._ctx)
         elif time.monotonic() < self._watched_at + WATCH_REAL_S:
@@ -133,7 +133,10 @@ class Worker:
         due = await watch.claim_watches(self._ctx)
         for supplier in due:
             await self._start(watch.look, supplier)
-        return len(due)
+        channels = await watch.claim_channels(self._ctx)
+        for channel in channels:
+            await self._start(watch.look_at_channel, channel)
+        return len(due) + len(channels)
 
     async def _claim(self, conn: asyncpg.Connection, statement: str, bucket: int) -> list[asyncpg.Record]:
         ctx = self._ctx

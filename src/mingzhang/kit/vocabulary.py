@@ -130,6 +130,7 @@ REASONS: Final[Mapping[str, Entry]] = {
     "claim_not_found": _payment(Party.BUYER, Then.PERSON),
     "claim_other_order": _payment(Party.BUYER, Then.PERSON),
     "claim_unknown_order": _payment(Party.SHOP, Then.PERSON),
+    "payer_limit": Entry(Area.PAYMENT, Party.BUYER, Mend.LATER, Then.REFUND),
     # Refund.
     "buyer_chose_refund": Entry(Area.REFUND, Party.BUYER, Mend.NONE, Then.REFUND),
     "waiting_float": Entry(Area.REFUND, Party.SHOP, Mend.LATER, Then.WAIT_FLOAT),

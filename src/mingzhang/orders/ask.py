@@ -39,6 +39,7 @@ async def ask_channel(ctx: Context, payment_no: str) -> None:
             await evidence.keep_all(conn, ctx.rng, ctx.now(), closing.messages)
     answer = await _question(adapter, payment)
     await ctx.health.heard(ctx.pool, payment.channel, answer.outcome, answer.code, ctx.now())
+    await _count_payer(ctx, payment, answer)
     async with transaction(ctx.pool) as conn:
         turn = await open_turn(conn, payment.order_id, ctx.now(), ctx.rng)
         fresh = await read_payment(conn, payment_no)
@@ -62,6 +63,14 @@ async def _question(adapter: Channel, payment: Payment) -> TradeAnswer:
     if payment.transaction_id and isinstance(adapter, AsksByTransaction):
         return await adapter.query_transaction(payment.transaction_id)
     return await adapter.query(payment.payment_no)
+
+
+async def _count_payer(ctx: Context, payment: Payment, answer: TradeAnswer) -> None:
+    """Own limits (R22): who paid, when asking finds it before a notify told."""
+    if ctx.limits is None or answer.state is not TradeState.PAID or payment.state in CAME:
+        return
+    await ctx.limits.check_payer(payment.channel, answer.payer, payment.order_id, answer.transaction_id)
+    ctx.limits.count_payer(payment.channel, answer.payer, answer.amount_fen)
 
 
 async def _is_over(ctx: Context, payment: Payment) -> bool:

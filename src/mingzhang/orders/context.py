@@ -14,6 +14,7 @@ from mingzhang.fulfilment.suppliers.base import Supplier
 from mingzhang.kit.clock import Clock
 from mingzhang.kit.vault import Vault
 from mingzhang.orders.batch import BatchReader, OrderBatch
+from mingzhang.orders.limits import Limits
 from mingzhang.orders.store import Turn
 from mingzhang.payments.channels.base import Channel
 from mingzhang.payments.health import Health
@@ -42,7 +43,8 @@ class Context:
     channel's own list of trades is passed over, `balance_every_s`: how often a supplier is asked for our balance, the
     shop's seconds. `prefund_alarm_h`, `prefund_stop_h`: hours of runway below which somebody is told, and below which a
     supplier's goods are no longer sold. `reread_keys` makes adapters anew whose key
-    files changed and names them. `crash_point` is for crash tests only."""
+    files changed and names them. `limits`: own limits (R22), None: no order is refused.
+    `crash_point` is for crash tests only."""
 
     pool: asyncpg.Pool
     batch: OrderBatch
@@ -63,6 +65,7 @@ class Context:
     prefund_stop_h: float = 1.0
     health: Health = field(default_factory=Health)
     standing: SupplierHealth = field(default_factory=SupplierHealth)
+    limits: Limits | None = None
     reread_keys: Callable[[], list[str]] = field(default=_no_files)
     crash_point: Callable[[str], None] = field(default=_no_crash)
 

@@ -22,6 +22,7 @@ from mingzhang.orders.store import Order, Turn, open_turn
 from mingzhang.orders.suspense import suspend, suspend_unknown
 from mingzhang.payments import store as payments
 from mingzhang.payments.channels.base import FROZEN, Notify, OpenAnswer, Outcome, PaymentRequest, TradeAnswer
+from mingzhang.payments.offer import limit_of
 from mingzhang.payments.policy import Placed, Standing, Then, place_money
 from mingzhang.payments.schedule import CONFIRM_S, next_question
 from mingzhang.payments.store import Payment, list_payments, read_payment
@@ -61,7 +62,7 @@ async def open_payment(
     """Open a payment, or give the one that is open. Intent first, commit, call, outcome.
 
     Another channel or method may be open beside it: the first payment that is evidence pays the order (F15).
-    Raises unknown_order, unknown_channel, order_not_payable, too_many_payments, channel_refused,
+    Raises unknown_order, unknown_channel, channel_limit, order_not_payable, too_many_payments, channel_refused,
     channel_unavailable (the intent stays and is asked about).
     """
     check_method(ctx, channel, method, buyer)
@@ -71,6 +72,9 @@ async def open_payment(
     order = await ctx.reader.snapshot(order_id)
     if order is None:
         raise Problem("unknown_order", Kind.NOT_FOUND)
+    taken = ctx.health.taken(channel, ctx.now())
+    if limit := limit_of(ctx.health.terms.get(channel), order.price_fen, taken):
+        raise Problem("channel_limit", Kind.CONFLICT, limit.value, {"limit": limit.value})
     intent = await intend_payment(ctx, order, channel, method)
     if intent.state == "open":
         return Opened(payment=intent)
@@ -215,7 +219,11 @@ async def learn_paid(ctx: Context, payment: Payment, notify: Notify) -> None:
         payment.order_id, fact.key, fact.external_id, fact.party, fact.content, evidence_id, now
     )
     parts = fact_parts(fact, [evidence_id], [notify.message], now, ctx.soon())
-    await ctx.batch.submit(msgspec.structs.replace(step, **parts))
+    if ctx.limits is not None:
+        await ctx.limits.check_payer(payment.channel, notify.payer, payment.order_id, notify.transaction_id)
+    done = await ctx.batch.submit(msgspec.structs.replace(step, **parts))
+    if ctx.limits is not None and done.result in {DONE, NOT_PLAIN}:
+        ctx.limits.count_payer(payment.channel, notify.payer, notify.amount_fen)
 
 
 def _paid_step(
@@ -247,6 +255,12 @@ def _paid_step(
     )
 
 
+def _told_beside(said: Notify | TradeAnswer) -> dict[str, Any]:
+    """What comes along and binds nothing: the channel's own time, for the figures, and that it holds the money fast."""
+    told: dict[str, Any] = {"paid_at": said.paid_at.isoformat()} if said.paid_at else {}
+    return told | ({"frozen": True} if isinstance(said, TradeAnswer) and said.code == FROZEN else {})
+
+
 def paid_fact(payment: Payment, said: Notify | TradeAnswer) -> Fact:
     """The channel's word that money came, keyed by its own transaction id (row 3)."""
     return Fact(
@@ -259,7 +273,7 @@ def paid_fact(payment: Payment, said: Notify | TradeAnswer) -> Fact:
             "amount_fen": said.amount_fen,
             "buyer_mask": said.buyer_mask,
         },
-        details={"frozen": True} if isinstance(said, TradeAnswer) and said.code == FROZEN else {},
+        details=_told_beside(said),
         numbers=(("transaction", said.transaction_id),),
     )
 

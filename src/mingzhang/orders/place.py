@@ -14,6 +14,7 @@ from mingzhang.kit.ids import new_order_id
 from mingzhang.kit.vault import Vault
 from mingzhang.orders.batch import Snapshot, Step
 from mingzhang.orders.context import Context
+from mingzhang.orders.limits import NOWHERE, Asked, Origin
 from mingzhang.orders.password import check_password, keep_password
 from mingzhang.orders.sourcing import check_sale
 from mingzhang.orders.states import PAYMENT_WINDOW_S
@@ -24,7 +25,7 @@ class PlaceRequest(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True
     """What the buyer asks for. `account` may be empty for cards; `contact` is e-mail or phone.
 
     `fields`: what the product asks for besides the account (region, server, …). `query_password` (查询密码) opens the
-    order later and may stand instead of the contact; it is never stored.
+    order later and may stand instead of the contact; it is never stored. `again`: 再下一单, the buyer means it.
     """
 
     product_id: str
@@ -34,6 +35,7 @@ class PlaceRequest(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True
     language: str = "zh"
     fields: dict[str, str] = {}
     query_password: str = ""
+    again: bool = False
 
 
 class Placed(msgspec.Struct, frozen=True, kw_only=True):
@@ -97,8 +99,10 @@ async def check_stock(ctx: Context, product: Product, quantity: int) -> None:
         raise Problem("sold_out", Kind.CONFLICT, params={"field": "quantity", "left": left})
 
 
-async def place_order(ctx: Context, client: str, key: str, request: PlaceRequest, *, buckets: int) -> Placed:
-    """Place once per (client, key). The same key with other input raises `key_reused`.
+async def place_order(
+    ctx: Context, client: str, key: str, request: PlaceRequest, *, buckets: int, origin: Origin = NOWHERE
+) -> Placed:
+    """Place once per (client, key). The same key with other input raises `key_reused`; own limits (R22) their codes.
 
     The placement is recorded before the order is written, so that a retry creates that same order (rule 13).
     """
@@ -114,6 +118,9 @@ async def place_order(ctx: Context, client: str, key: str, request: PlaceRequest
         async with ctx.pool.acquire() as conn:
             if await conn.fetchval(SQL.find_placement, client, key) is None:
                 raise  # a repetition is answered as before, whatever is left by now
+    asked = _asked(ctx.vault, request, checked, origin)
+    if ctx.limits is not None:
+        await ctx.limits.check(asked, client, key)
     order_id = new_order_id(bucket, now, ctx.rng)
     placement = (client, key, digest, bucket, order_id, now)
     done = await ctx.batch.submit(_step(ctx.vault, now, order_id, checked, placement))
@@ -121,6 +128,8 @@ async def place_order(ctx: Context, client: str, key: str, request: PlaceRequest
         raise Problem("key_reused", Kind.CONFLICT)
     repeated = done.result == "repeat"
     if not repeated:
+        if ctx.limits is not None:
+            ctx.limits.count(asked)
         price = checked.product.total_fen(checked.quantity)
         ctx.reader.placed(
             Snapshot(
@@ -134,6 +143,20 @@ async def place_order(ctx: Context, client: str, key: str, request: PlaceRequest
     if request.query_password:
         await keep_password(ctx, order_id, request.query_password)
     return Placed(order_id=order_id, token=ctx.vault.token(order_id), repeated=repeated)
+
+
+def _asked(vault: Vault, request: PlaceRequest, checked: _Checked, origin: Origin) -> Asked:
+    return Asked(
+        product_id=checked.product.product_id,
+        units=checked.quantity,
+        fen=checked.product.total_fen(checked.quantity),
+        account_hash=vault.fingerprint(checked.account),
+        contact_hash=vault.fingerprint(checked.contact),
+        has_account=bool(checked.account),
+        has_contact=bool(checked.contact),
+        again=request.again,
+        origin=origin,
+    )
 
 
 def _step(

@@ -65,7 +65,7 @@ async def _dispatch(ctx: Context, attempt: Attempt) -> None:
         return
     if attempt.waits_for_prefund and not await route.prefund_suffices(ctx, attempt):
         return
-    if await correct.stop_at_dispatch(ctx, order, attempt):
+    if await correct.stop_at_dispatch(ctx, order, attempt) or await _stop_for_payer(ctx, order, attempt):
         return
     fit = await before_sending(ctx, order, attempt)
     sending = await begin_supply(ctx, order, fit) if fit is not None else None
@@ -89,6 +89,22 @@ async def _dispatch(ctx: Context, attempt: Attempt) -> None:
     ctx.crash_point("call_to_outcome")
     await record_answer(ctx, sending, answer)
     await ctx.standing.heard(ctx.pool, adapter, answer.state, answer.code, ctx.now())
+
+
+async def _stop_for_payer(ctx: Context, order: Order, attempt: Attempt) -> bool:
+    """Whether whoever paid is beyond our own limit (R22): nothing goes out, all of it goes back."""
+    if ctx.limits is None or order.state != "paid" or not await ctx.limits.stops(order.order_id):
+        return False
+    async with transaction(ctx.pool) as conn:
+        turn = await open_turn(conn, order.order_id, ctx.now(), ctx.rng)
+        fresh = await find_attempt(conn, order.order_id, attempt.attempt_no)
+        if turn.order.state == "paid" and fresh is not None and fresh.state == "ready":
+            await route.cancel(turn, fresh, "payer_limit")
+            turn.order.reason = "payer_limit"
+            cited = await conn.fetchval(SQL.read_first_evidence, turn.order.bucket, order.order_id)
+            await ctx.start_refund(turn, "payer_limit", cited)
+            await turn.finish()
+    return True
 
 
 async def begin_supply(ctx: Context, order: Order, attempt: Attempt) -> Attempt | None:

@@ -13,6 +13,7 @@ from mingzhang.ledger import postings
 from mingzhang.ledger.moves import Refused
 from mingzhang.ledger.places import RESERVED, SETTLED
 from mingzhang.orders import correct, route
+from mingzhang.orders.breaches import Late, note_breach
 from mingzhang.orders.context import Context
 from mingzhang.orders.route import held
 from mingzhang.orders.states import PERSON_MAX_S
@@ -57,6 +58,21 @@ async def apply_supply(ctx: Context, waiting: Waiting) -> None:
 
 async def _close_attempt(turn: Turn, attempt: Attempt, content: dict[str, Any], state: str) -> None:
     """The fact is applied here, and so the attempt's row takes its last word now."""
+    if (
+        attempt.state in fulfilment.OPEN
+        and attempt.deadline_at is not None
+        and turn.now > attempt.deadline_at
+    ):
+        # Nobody looked between its deadline and its last word: late all the same, and on record (R34).
+        late = Late(
+            "supply",
+            attempt.attempt_no,
+            attempt.order_id,
+            attempt.state,
+            attempt.next_actor,
+            attempt.deadline_at,
+        )
+        await note_breach(turn.conn, late, "", turn.now)
     details = content.get("details", {})
     await turn.conn.execute(fulfilment.SQL.count_question, attempt.bucket, attempt.attempt_no, turn.now)
     await turn.conn.execute(

@@ -28,6 +28,7 @@ from mingzhang.notices import flow as notices
 from mingzhang.notices.model import Facts, Template
 from mingzhang.orders.context import Context
 from mingzhang.orders.store import SQL as ORDERS
+from mingzhang.payments import register
 
 PER_BUCKET_MIN: Final = 50
 REAL_S_MIN: Final = 2.0  # real seconds: a fast clock must not make the chore the worker's only work
@@ -35,10 +36,12 @@ ALARM: Final = frozenset({Standing.LOW, Standing.STOP})
 
 
 async def ensure_watches(ctx: Context) -> None:
-    """Have every connected supplier watched, the first time at once."""
+    """Have every connected supplier and channel watched, the first time at once."""
     async with transaction(ctx.pool) as conn:
         for name in ctx.suppliers:
             await conn.execute(SQL.ensure_watch, name, ctx.now())
+        for name in ctx.channels:
+            await conn.execute(register.SQL.ensure_channel_watch, name, ctx.now())
 
 
 async def claim_watches(ctx: Context) -> list[str]:
@@ -48,6 +51,34 @@ async def claim_watches(ctx: Context) -> list[str]:
             SQL.claim_watch, ctx.now(), list(ctx.suppliers), ctx.worker_name, ctx.lease_end()
         )
     return [row["supplier"] for row in rows]
+
+
+async def claim_channels(ctx: Context) -> list[str]:
+    """Channels whose day is due to be summed up."""
+    async with transaction(ctx.pool) as conn:
+        rows = await conn.fetch(
+            register.SQL.claim_channel_watch, ctx.now(), list(ctx.channels), ctx.worker_name, ctx.lease_end()
+        )
+    return [row["channel"] for row in rows]
+
+
+async def look_at_channel(ctx: Context, channel: str) -> None:
+    """What a channel took today; summed up only where the register has a limit for the day."""
+    await ctx.health.refresh(ctx.pool)
+    terms = ctx.health.terms.get(channel)
+    async with transaction(ctx.pool) as conn:
+        now = ctx.now()
+        buckets = [row["bucket"] for row in await conn.fetch(ORDERS.list_buckets)]
+        limited = terms is not None and terms.day_fen > 0
+        taken = await register.sum_taken(conn, buckets, channel, now) if limited else 0
+        await conn.execute(
+            register.SQL.set_channel_watch,
+            channel,
+            register.beijing_day(now)[0],
+            taken,
+            now,
+            now + timedelta(seconds=max(register.DAY_ASK_S, REAL_S_MIN * ctx.clock.speed)),
+        )
 
 
 async def look(ctx: Context, supplier: str) -> None:

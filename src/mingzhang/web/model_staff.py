@@ -253,3 +253,37 @@ class StockShown(msgspec.Struct, frozen=True, kw_only=True):
     may_change: bool
     file: StockFile | None = None
     form: Mapping[str, str] = {}
+
+
+class ChannelRow(msgspec.Struct, frozen=True, kw_only=True):
+    """A payment channel: its entry in the register (R11, R42) and its figures over a sample since ``since`` (R10).
+
+    ``registered`` false: nobody entered it. Fees: ppm of the amount and fen a payment; limits in fen, 0 for none;
+    ``opened`` of ``openings``; ``paid`` of ``ended``; ``found`` of ``paid`` by asking alone; delays in milliseconds.
+    """
+
+    name: str
+    down_since: datetime | None
+    registered: bool
+    rate_ppm: int
+    fixed_fen: int
+    settle_days: int
+    min_fen: int
+    max_fen: int
+    day_fen: int
+    taken_fen: int
+    licensee: str
+    licence_no: str
+    valid_until: datetime | None
+    source_url: str
+    set_by: str
+    set_at: datetime | None
+    openings: int
+    opened: int
+    ended: int
+    paid: int
+    told: int
+    delay_p50_ms: int | None
+    delay_p99_ms: int | None
+    found: int
+    since: datetime | None

@@ -12,6 +12,7 @@ from datetime import datetime
 from functools import cache
 from typing import Final
 
+import msgspec
 from jinja2 import Environment, PackageLoader, StrictUndefined
 
 from mingzhang.staff.rights import MEANING
@@ -164,6 +165,12 @@ def order_locked_page(order_id: str, lang: str, shop: ShopInfo = SHOP, error: st
     Shown alike for an order that does not exist. `error`: a field error code.
     """
     return render("order_locked.html", lang, order_id=order_id, shop=shop, error=error)
+
+
+def jsapi_page(order_id: str, invoke: Mapping[str, str], shop: ShopInfo, lang: str) -> str:
+    """Hands what the channel signed to WeChat's own script; the buyer then comes back to the order."""
+    signed = msgspec.json.encode(invoke).decode()
+    return render("pay_jsapi.html", lang, order_id=order_id, invoke=signed, shop=shop)
 
 
 def find_order_page(

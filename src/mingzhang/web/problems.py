@@ -39,6 +39,9 @@ PROBLEMS: Final[Mapping[str, Advice]] = {
     "unknown_product": Advice(N_("没有这个商品"), N_("它可能已下架。请回到首页另选。")),
     "product_not_found": Advice(N_("没有这个商品"), N_("它可能已下架。请回到首页另选。")),
     "product_inactive": Advice(N_("这个商品已暂停销售"), N_("请回到首页另选，或稍后再来。")),
+    "channel_limit": Advice(
+        N_("这个金额不能用这种方式付"), N_("没有扣款。请回到订单页换一种付款方式，或联系客服。")
+    ),
     "sale_paused": Advice(N_("这个商品已暂停销售"), N_("没有下单，也没有扣款。请稍后再来，或回到首页另选。")),
     "idempotency_conflict": Advice(
         N_("同一次提交里出现了不同内容"), N_("没有重复下单。请回到商品页重新填写。")
@@ -71,6 +74,27 @@ PROBLEMS: Final[Mapping[str, Advice]] = {
     "amount_invalid": Advice(N_("金额不正确"), N_("请返回检查后再提交。")),
     "too_large": Advice(N_("提交的内容过大"), N_("请缩短后再提交。")),
     "too_many": Advice(N_("操作太频繁"), N_("请等一分钟再试。订单会自己继续，不需要反复提交。")),
+    "repeat_purchase": Advice(
+        N_("两分钟内已给这个账号下过同样的单，再下一单？"),
+        N_("没有重复下单。确实要再买一份，请回到商品页确认“再下一单”；否则请看上一张订单。"),
+    ),
+    "limit_account": Advice(
+        N_("这个充值账号今天的单数或金额已到上限"),
+        N_("没有扣款。请明天再充；急用请联系客服，或到官方渠道充值。"),
+    ),
+    "limit_contact": Advice(
+        N_("这个联系方式今天的单数或金额已到上限"), N_("没有扣款。请明天再来；需要批量购买请联系客服。")
+    ),
+    "limit_device": Advice(N_("这台设备今天下单太多"), N_("没有扣款。请明天再来；需要批量购买请联系客服。")),
+    "limit_address": Advice(
+        N_("您的网络一小时内下单太多"), N_("没有扣款。请一小时后再试，或换一个网络；仍不行请联系客服。")
+    ),
+    "limit_order_units": Advice(
+        N_("一张订单的数量超过上限"), N_("没有扣款。请减少数量，分几张订单购买；批量购买请联系客服。")
+    ),
+    "limit_order_fen": Advice(
+        N_("一张订单的金额超过上限"), N_("没有扣款。大额请走官方直充渠道，或减少数量。")
+    ),
     "too_many_claims": Advice(
         N_("本单今天提交的凭证已满 5 次"), N_("已提交的会继续查，结果在订单页。仍不放心请联系客服。")
     ),
@@ -84,6 +108,8 @@ PROBLEMS: Final[Mapping[str, Advice]] = {
 
 FIELD_ERRORS: Final[Mapping[str, str]] = {
     "required": N_("请填写"),
+    "limit_order_units": N_("一张订单的数量超过上限，请减少数量"),
+    "limit_order_fen": N_("一张订单的金额超过上限；大额请走官方直充渠道，或减少数量"),
     "account_unchanged": N_("和原来的账号一样，请改成正确的账号"),
     "account_differs": N_("两次输入的账号不一样，请检查"),
     "account_required": N_("请填写充值账号"),
@@ -105,6 +131,9 @@ FIELD_ERRORS: Final[Mapping[str, str]] = {
     "password_invalid": N_("查询密码要 6–64 位，不能太简单，也不能和账号或联系方式相同"),
     "number_empty": N_("这个号码是空号，请检查"),
     "number_suspended": N_("这个号码已停机，充值可能失败；请先恢复使用或换一个号码"),
+    "method_not_offered": N_("这个金额现在不能用这种方式付，请另选"),
+    "bad_terms": N_("费率、限额或许可信息不对：金额不能为负，最低不能高于最高，网址要以 http 开头"),
+    "unknown_channel": N_("没有接入这个支付通道"),
     "product_inactive": N_("这个商品已暂停销售"),
     "sale_paused": N_("这个商品已暂停销售；没有下单，也没有扣款"),
     "bad_pause": N_("时段不对：结束要晚于开始、在将来，最长一年；说明最多 200 字"),

@@ -224,6 +224,10 @@ class View:
             moment.isoformat(), local.strftime("%Y-%m-%d %H:%M:%S UTC+8"), text
         )
 
+    def day(self, moment: datetime) -> str:
+        """A Beijing day, as forms write it."""
+        return moment.astimezone(BEIJING).strftime("%Y-%m-%d")
+
     def left(self, moment: datetime | None, *, aside: bool = False) -> Markup:
         """How long until a moment, `aside`: in brackets; our script keeps it counting."""
         if moment is None or self.now is None or moment <= self.now:

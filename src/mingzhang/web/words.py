@@ -142,9 +142,14 @@ SUPPLIER_GENERAL: Final = N_("供应商")
 WAYS: Final[Mapping[str, str]] = {
     "alipay.qr": N_("支付宝扫码或本机支付"),
     "alipay.page": N_("支付宝网页支付"),
+    "alipay.wap": N_("支付宝（本机打开）"),
     "wechat.qr": N_("微信扫码支付"),
+    "wechat.jsapi": N_("微信支付（微信内）"),
     "wechat.h5": N_("微信支付（本机浏览器）"),
     "epay.page": N_("易支付收银台"),
+    "epay.wap": N_("易支付收银台（本机打开）"),
+    "epay.h5": N_("易支付（本机打开）"),
+    "epay.qr": N_("易支付扫码"),
 }
 WAY_GENERAL: Final = N_("其他付款方式")
 
@@ -259,6 +264,7 @@ REASONS: Final[Mapping[str, str]] = {
     "refund_abnormal": N_(
         "退款异常：原账户收不了款。请在渠道的商户平台改退到买家的其他账户，办好后点“查询退款结果”"
     ),
+    "payer_limit": N_("同一付款人当天付款次数超过本店上限"),
     "notice_failed": N_("通知没有发出去"),
     "key_ends": N_("密钥或证书快到期"),
     "resupply_refused": N_("补发被供应商拒绝"),

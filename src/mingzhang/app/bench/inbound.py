@@ -22,7 +22,7 @@ from typing import Any, Final
 import msgspec
 
 from mingzhang.app.audit import run_audit
-from mingzhang.app.bench.core import open_bench
+from mingzhang.app.bench.core import COUNTED, open_bench
 from mingzhang.app.bench.floor import Floor, make_schema
 from mingzhang.app.bench.inbound_gateway import Gateway
 from mingzhang.app.bench.inbound_parties import Bought, Epay, Keys, Party, Wechat
@@ -188,7 +188,11 @@ class Load:
 
 
 def _environ(dsn: str, secret: bytes, parties: Sequence[Party], gateway: str = NOBODY) -> dict[str, str]:
-    environ = {"MINGZHANG_DATABASE_URL": dsn, "MINGZHANG_SECRET_KEY": secret.hex()}
+    environ = {
+        "MINGZHANG_DATABASE_URL": dsn,
+        "MINGZHANG_SECRET_KEY": secret.hex(),
+        "MINGZHANG_LIMITS": COUNTED,
+    }
     for party in parties:
         environ |= party.environ(gateway)
     return environ

@@ -14,7 +14,7 @@ from typing import Final
 from mingzhang.evidence.messages import Direction, HttpMessage, Message, Standing
 from mingzhang.kit.beijing import read_beijing
 from mingzhang.kit.outbound import ANSWER_BYTES_MAX
-from mingzhang.payments.channels.alipay_states import mask_of, read_trade
+from mingzhang.payments.channels.alipay_states import mask_of, payer_of, read_trade
 from mingzhang.payments.channels.alipay_wire import Verifier, read_form, signed_text
 from mingzhang.payments.channels.base import Notify, TradeState
 
@@ -83,6 +83,7 @@ def _read_genuine(http: HttpMessage, fields: Mapping[str, str], now: datetime) -
         refunded_fen=trade.refunded_fen,
         paid_at=read_beijing(fields.get("gmt_payment")),
         buyer_mask=mask_of(fields),
+        payer=payer_of(fields),
     )
 
 

@@ -99,6 +99,12 @@ def mask_of(fields: Mapping[str, Any]) -> str:
     return shown if "*" in shown or not shown else f"{shown[:3]}***"
 
 
+def payer_of(fields: Mapping[str, Any]) -> str:
+    """The payer's own number at Alipay; a query and a notify name the same field in two ways."""
+    names = ("buyer_id", "buyer_user_id", "buyer_open_id")
+    return next((text for name in names if (text := text_of(fields, name)[:64])), "")
+
+
 def text_of(fields: Mapping[str, Any], name: str) -> str:
     """A field that is text, else empty."""
     value = fields.get(name)

@@ -89,6 +89,7 @@ class TradeAnswer(msgspec.Struct, frozen=True, kw_only=True):
     """One trade's state. ``transaction_id``: the channel's own number (交易号). Amounts in fen.
 
     ``buyer_mask``: the payer as the channel masks it (for example ``138****1234``), or empty.
+    ``payer``: the payer as the channel names them for ever, for counting by its keyed hash only; never stored.
     ``payment_no``: our number as the channel has it, where the question was not asked by it.
     """
 
@@ -100,6 +101,7 @@ class TradeAnswer(msgspec.Struct, frozen=True, kw_only=True):
     refunded_fen: int = 0
     paid_at: datetime | None = None
     buyer_mask: str = ""
+    payer: str = ""
     code: str = ""
     text: str = ""
     messages: tuple[Message, ...] = ()
@@ -168,6 +170,7 @@ class Notify(msgspec.Struct, frozen=True, kw_only=True):
     refunded_fen: int = 0
     paid_at: datetime | None = None
     buyer_mask: str = ""
+    payer: str = ""
     refusal: str = ""
     refund_no: str = ""
     refund_state: RefundState = RefundState.UNKNOWN

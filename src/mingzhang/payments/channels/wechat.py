@@ -354,6 +354,7 @@ class Wechat:
             amount_fen=trade.amount_fen,
             paid_at=trade.paid_at,
             buyer_mask=trade.buyer_mask,
+            payer=trade.payer,
             code=text_of(called.fields, "trade_state"),
             text=text_of(called.fields, "trade_state_desc")[:200],
             messages=called.messages,

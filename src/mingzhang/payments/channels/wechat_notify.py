@@ -117,6 +117,7 @@ def _payment(
         amount_fen=trade.amount_fen,
         paid_at=trade.paid_at,
         buyer_mask=trade.buyer_mask,
+        payer=trade.payer,
     )
 
 

@@ -63,6 +63,7 @@ class Trade(msgspec.Struct, frozen=True, kw_only=True):
     amount_fen: Fen
     paid_at: datetime | None
     buyer_mask: str
+    payer: str = ""
 
 
 class Refund(msgspec.Struct, frozen=True, kw_only=True):
@@ -104,6 +105,7 @@ def read_trade(fields: Mapping[str, Any]) -> Trade | None:
         amount_fen=amount_fen or 0,
         paid_at=paid_at,
         buyer_mask=mask_openid(text_of(_object(fields, "payer"), "openid")),
+        payer=text_of(_object(fields, "payer"), "openid")[:64],
     )
     if not trade.payment_no or in_other_currency(fields):
         return None

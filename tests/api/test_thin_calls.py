@@ -111,6 +111,12 @@ def odd_requests(one: Bought) -> dict[str, bytes]:
         "in chunks": chunked + JSON + b"\r\n%x\r\n" % len(GOOD) + GOOD + b"\r\n0\r\n\r\n",
         "nested": placing(b"alike-0003", b"[" * 40_000),
         "wrong method": request(b"PUT", b"/api/v1/orders", JSON, GOOD),
+        "another address of the same length": request(
+            b"GET", status.replace(b"orders/", b"ordersX"), bearer(one.token)
+        ),
+        "payments elsewhere": request(
+            b"POST", order.replace(b"orders/", b"ordersX") + b"/payments", JSON + bearer(one.token), b"{}"
+        ),
         "a slash more": request(b"GET", status + b"/", bearer(one.token)),
         "a query": request(b"GET", status + b"?a=1", bearer(one.token)),
         "escaped": request(b"GET", status.replace(b"/status", b"/%73tatus"), bearer(one.token)),

@@ -67,8 +67,9 @@ async def _form_page(
 @get("/orders/{order_id:str}/claim", include_in_schema=False)
 async def claim_form(request: AnyRequest, order_id: FromPath[str]) -> Response[Any]:
     """The form, with where to find the number and what the bill's words mean."""
-    if not order_id.isalnum() or not unlocked(request, order_id):
-        return see_other(f"/orders/{order_id[:64]}" if order_id.isalnum() else "/find")
+    plain = order_id.isascii() and order_id.isalnum()
+    if not plain or not unlocked(request, order_id):
+        return see_other(f"/orders/{order_id[:64]}" if plain else "/find")
     return await _form_page(request, known_order_id(order_id))
 
 

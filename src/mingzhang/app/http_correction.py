@@ -126,8 +126,9 @@ async def _form_page(
 @get("/orders/{order_id:str}/correction", include_in_schema=False)
 async def correction_form(request: AnyRequest, order_id: FromPath[str]) -> Response[Any]:
     """The form, with the clock and what happens when it ends."""
-    if not order_id.isalnum() or not unlocked(request, order_id):
-        return see_other(f"/orders/{order_id[:64]}" if order_id.isalnum() else "/find")
+    plain = order_id.isascii() and order_id.isalnum()
+    if not plain or not unlocked(request, order_id):
+        return see_other(f"/orders/{order_id[:64]}" if plain else "/find")
     return await _form_page(request, known_order_id(order_id), {})
 
 

@@ -81,12 +81,12 @@ class ThinCalls:
 
     def reader(self, method: bytes, url: bytes) -> Reader | None:
         """Who reads this call; None: the framework."""
-        if url.startswith(_ORDERS):
+        if url.startswith(_ORDER):
             if method == b"POST":
-                if url == _ORDERS:
-                    return self._place
                 return self._pay if url[_ID_END:] == b"/payments" else None
             return self._stand if method == b"GET" and url[_ID_END:] == b"/status" else None
+        if url == _ORDERS:
+            return self._place if method == b"POST" else None
         if method in (b"POST", b"GET") and url.partition(b"?")[0] in self._hooks and b"#" not in url:
             return self._hook
         return None

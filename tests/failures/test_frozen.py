@@ -5,6 +5,9 @@ from pathlib import Path
 from test_f01_f20 import sound
 
 from house import open_house
+from mingzhang.kit.database import transaction
+from mingzhang.orders.freeze import freeze, unfreeze
+from mingzhang.orders.store import open_turn
 
 
 async def test_frozen_money_waits_and_goes_on(database_url: str, tmp_path: Path) -> None:
@@ -23,4 +26,23 @@ async def test_frozen_money_waits_and_goes_on(database_url: str, tmp_path: Path)
         page = await house.until(order_id, lambda page: page.supply_badge == "arrived")
         kinds = [item.kind for item in page.timeline]
         assert kinds.index("payment_frozen") < kinds.index("payment_unfrozen") < kinds.index("delivered")
+        await sound(house)
+
+
+async def test_what_was_ready_when_it_froze_is_sent_once(database_url: str, tmp_path: Path) -> None:
+    """Frozen between payment and dispatch: that attempt never goes out beside the one that is planned later (F20)."""
+    async with open_house(database_url, tmp_path) as house:
+        await house.stop_worker()
+        order_id = await house.buy()
+        await house.until(order_id, lambda page: page.pay_badge == "paid")
+        ctx, states = house.desk.ctx, "SELECT state FROM supply_attempt ORDER BY n"
+        for change, expected in ((freeze, ["cancelled"]), (unfreeze, ["cancelled", "ready"])):
+            async with transaction(house.desk.pool) as conn:
+                turn = await open_turn(conn, order_id, ctx.now(), ctx.rng)
+                cited = await conn.fetchval("SELECT min(evidence_id) FROM leg WHERE evidence_id <> ''")
+                await change(turn, "alipay", cited)
+                await turn.finish()
+            assert [row["state"] for row in await house.desk.pool.fetch(states)] == expected
+        house.start_worker()
+        await house.until(order_id, lambda page: page.supply_badge == "arrived")
         await sound(house)

@@ -11,6 +11,7 @@ from mingzhang.fulfilment import store as fulfilment
 from mingzhang.kit.ids import attempt_number
 from mingzhang.ledger import postings
 from mingzhang.ledger.places import CHANNEL, HOLD
+from mingzhang.orders import route
 from mingzhang.orders.states import DISPATCH_MAX_S, PERSON_MAX_S
 from mingzhang.orders.store import Turn
 
@@ -29,12 +30,26 @@ async def freeze(turn: Turn, channel: str, evidence_id: str) -> None:
     if not await holds(turn, CHANNEL, channel):
         return
     turn.event("payment_frozen", evidence_id, channel=channel)
+    waits = await _withdraw(turn)
     held = await turn.balances()
     posting = postings.frozen(order.order_id, held, at=(CHANNEL, channel), by_channel=True)
     await turn.post(posting, evidence_id)
-    if order.state == "paid":
+    if waits:
         deadline = turn.now + timedelta(seconds=PERSON_MAX_S)
         turn.move("needs_person", holder=HOLD, next_actor="person", deadline_at=deadline, reason=REASON)
+
+
+async def _withdraw(turn: Turn) -> bool:
+    """Whether nothing of the order is out yet; then nothing goes out: when it is let go, an attempt is planned anew."""
+    order = turn.order
+    attempts = await fulfilment.list_attempts(turn.conn, order.order_id)
+    under_way = [attempt for attempt in attempts if attempt.state in fulfilment.OPEN]
+    sent = any(attempt.state != "ready" or attempt.at_shop_cost for attempt in under_way)
+    if sent or not (order.state == "paid" or (order.state == "supplying" and under_way)):
+        return False
+    for attempt in under_way:
+        await route.cancel(turn, attempt, REASON)
+    return True
 
 
 async def unfreeze(turn: Turn, channel: str, evidence_id: str) -> None:

@@ -276,6 +276,22 @@ async def test_a_closed_order_goes_on_and_the_books_agree(database_url: str, tmp
         await sound(house)
 
 
+async def test_money_put_aside_is_found_too(database_url: str, tmp_path: Path) -> None:
+    """Paid short (F18): the claim ends where the money has its item; nobody asks every two seconds for a day."""
+    async with open_house(database_url, tmp_path, speed=60.0) as house:
+        order_id = await house.place()
+        await house.world.fault(order_id, "alipay", "notify_lost")
+        await house.world.fault(order_id, "alipay", "paid_other_amount", fen=-100)
+        payment_no = await house.open(order_id)
+        await house.buyer_pays(payment_no)
+        (trade,) = (await house.world.books())["alipay"]["trades"]
+        await api(house, order_id, number=trade["trade_no"])
+        page = await house.until(order_id, lambda page: page.claims[0].state == "found")
+        assert [one.cause for one in page.aside] == ["short_payment"]
+        assert page.claims[0].asked < 6
+        assert page.pay_badge != "paid"
+
+
 async def test_an_unknown_order_has_no_claims(database_url: str, tmp_path: Path) -> None:
     async with open_house(database_url, tmp_path) as house:
         with pytest.raises(Problem) as refused:

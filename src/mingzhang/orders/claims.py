@@ -28,7 +28,7 @@ from mingzhang.payments import store as payments
 from mingzhang.payments.channels.base import AsksByTransaction, TradeAnswer, TradeState
 from mingzhang.payments.claim_store import SQL, Claim, claim_number, list_claims, order_of_claim, read_claim
 from mingzhang.payments.pictures import redraw_picture
-from mingzhang.payments.store import Payment, list_payments, read_payment
+from mingzhang.payments.store import Payment, list_items, list_payments, read_payment
 
 NUMBER: Final = re.compile(r"[0-9A-Za-z_-]{6,64}")
 PAYMENTS_ASKED_MAX: Final = 5
@@ -187,7 +187,9 @@ async def _conclude(ctx: Context, turn: Turn, claim: Claim, heard: _Heard) -> No
         said, flag = ("paid" if ours else said), flag or mark
     now, order = turn.now, turn.order
     settled = order.paid_at is not None and (claim.unpaid or await _is_known(turn, claim.number))
-    due = now + timedelta(seconds=states.SEEN_S) if said == "paid" else states.next_ask(claim.made_at, now)
+    settled = settled or await _is_aside(turn, claim)
+    seen = said == "paid" and claim.asked < states.SEEN_MAX
+    due = now + timedelta(seconds=states.SEEN_S) if seen else states.next_ask(claim.made_at, now)
     deadline = claim.deadline_at or now
     state, actor, finished, since = "waiting", "channel", None, claim.since
     if settled:
@@ -259,6 +261,14 @@ async def _is_known(turn: Turn, number: str) -> bool:
     """Whether the number is this order's own by what was learned of it."""
     rows = await turn.conn.fetch(evidence.SQL.find_number, number)
     return any(row["order_id"] == turn.order.order_id for row in rows)
+
+
+async def _is_aside(turn: Turn, claim: Claim) -> bool:
+    """Whether what is claimed was put aside for this order (F18): by its number, or since the claim was made."""
+    items = await list_items(turn.conn, turn.order.order_id)
+    if claim.number:
+        return any(claim.number in (item.transaction_id, item.payment_no) for item in items)
+    return any(item.known_at >= claim.made_at for item in items)
 
 
 async def ask_claim_now(conn: asyncpg.Connection, claim: Claim, now: datetime) -> None:

@@ -26,6 +26,7 @@ ANSWERS: Final = ("no_payment", "back_at_bank", "handled")
 # Seconds after the claim at which the channel is asked; the longest waits are those of a bank (1–2 h, T+1, R25).
 ASK_S: Final = (0, 5, 30, 120, 600, 3600, 7200, 86_400)
 SEEN_S: Final = 2  # the channel said paid: a look at whether it was booked
+SEEN_MAX: Final = 30  # so many questions at most before such looks end: after that at the times above
 SEARCH_MAX_S: Final = 86_400
 PERSON_MAX_S: Final = 24 * 3600
 

@@ -291,3 +291,12 @@ def test_the_auditor_finds_what_took_too_long_and_left_no_breach() -> None:
     took = Took("refund", "R1", "shop", "accepted", 0, 72 * 3600 + 601.0, told=False)
     assert len(clock_findings([], [took], exported(), START, 600)) == 1
     assert clock_findings([], [took._replace(told=True)], exported(), START, 600) == []
+
+
+async def test_a_row_that_cannot_be_handed_on_holds_up_no_other(house: LifecycleHouse) -> None:
+    """Each row by itself: one that nobody understands stays where it is, and the worker goes on."""
+    for kind in ("suspense", "claim"):  # of an order that does not exist; an item needs one, a claim does not
+        await insert(house.ctx.pool, next(clock for clock in CLOCKS if clock.kind == kind), 0)
+    house.clock.advance(400 * 24 * HOUR)
+    assert await hand_over(house.ctx, 1) == 1
+    assert [row["kind"] for row in await house.read("SELECT kind FROM breach")] == ["claim"]

@@ -10,11 +10,12 @@ from datetime import timedelta
 from typing import Final
 
 import asyncpg
+import structlog
 
 from mingzhang.fulfilment.schedule import LATE_MAX_S
 from mingzhang.fulfilment.store import OPEN
 from mingzhang.fulfilment.store import SQL as FULFILMENT
-from mingzhang.kit.database import transaction
+from mingzhang.kit.database import DATABASE_AWAY, transaction
 from mingzhang.kit.ids import is_order_id
 from mingzhang.orders.breaches import Late, list_overdue, note_breach
 from mingzhang.orders.context import Context
@@ -26,6 +27,7 @@ from mingzhang.payments.policy import Case
 from mingzhang.payments.store import SQL as PAYMENTS
 from mingzhang.refunds.store import SQL as REFUNDS
 
+log = structlog.get_logger()
 HAND_OVER: Final = {
     "payment": PAYMENTS.hand_payment_over,
     "supply": FULFILMENT.hand_attempt_over,
@@ -36,16 +38,26 @@ HAND_OVER: Final = {
 
 
 async def hand_over(ctx: Context, bucket: int) -> int:
-    """Hand on every row of one bucket that is past its deadline; returns how many were."""
+    """Hand on every row of one bucket that is past its deadline; returns how many were.
+
+    Each by itself: one that cannot be handed on is logged, and holds up neither the others nor the worker's round.
+    """
     async with ctx.pool.acquire() as conn:
         late_rows = await list_overdue(conn, bucket, ctx.now())
+    done = 0
     for late in late_rows:
-        async with transaction(ctx.pool) as conn:
-            if late.kind == "suspense":
-                await _item(ctx, conn, late)
-            else:
-                await _row(ctx, conn, bucket, late)
-    return len(late_rows)
+        try:
+            async with transaction(ctx.pool) as conn:
+                if late.kind == "suspense":
+                    await _item(ctx, conn, late)
+                else:
+                    await _row(ctx, conn, bucket, late)
+            done += 1
+        except DATABASE_AWAY:
+            raise
+        except Exception:
+            log.exception("not_handed_over", kind=late.kind, key=late.key)
+    return done
 
 
 def _next(late: Late) -> tuple[str, int]:

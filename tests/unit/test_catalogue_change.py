@@ -109,6 +109,10 @@ async def test_an_import_is_previewed_applied_whole_and_on_record(pool: asyncpg.
 BAD: list[tuple[dict[str, str], str, str]] = [
     ({"price": "12.345"}, "price", "bad_money"),
     ({"price": "1e99"}, "price", "bad_money"),
+    ({"price": "9e999999"}, "price", "bad_money"),
+    ({"cost": "1e999990"}, "cost", "bad_money"),
+    ({"cost": "1e-999990"}, "cost", "bad_money"),
+    ({"face_value": "nan"}, "face_value", "bad_money"),
     ({"kind": "gift"}, "kind", "bad_choice"),
     ({"title_zh": ""}, "title_zh", "missing"),
     ({"title_zh": "话费慢充 秒到账"}, "title_zh", "instant_arrival"),
@@ -123,6 +127,7 @@ BAD: list[tuple[dict[str, str], str, str]] = [
     ({"account_template": "none"}, "account_template", "template_unfit"),
     ({"fields": "[{]"}, "fields", "bad_fields"),
     ({"fields": '[{"name":"zone"}]'}, "fields", "bad_fields"),
+    ({"fields": '[{"name":"account","more":' + "[" * 3900}, "fields", "bad_fields"),
     ({"picture": "ab" * 32}, "picture", "unknown_picture"),
     ({"product_id": "../etc"}, "product_id", "bad_id"),
     ({"nonsense": "1"}, "nonsense", "unknown_column"),

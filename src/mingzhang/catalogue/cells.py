@@ -18,6 +18,7 @@ from mingzhang.kit.errors import Problem
 
 QUANTITY_MAX: Final = 10_000
 MONEY_FEN_MAX: Final = 1_000_000_000
+_DIGITS_MAX: Final = 9
 PROMISE_S: Final = range(60, 72 * 3600 + 1)
 CELL_MAX: Final = 4_000
 ID: Final = re.compile(r"[a-z0-9][a-z0-9_-]{0,63}")
@@ -51,10 +52,13 @@ class _BadError(ValueError):
 
 def _money(text: str) -> int:
     try:
-        fen = Decimal(text.replace(",", "").removeprefix("¥").removeprefix("￥")) * 100
-        whole = int(fen)
-    except (InvalidOperation, ValueError, OverflowError):
+        yuan = Decimal(text.replace(",", "").removeprefix("¥").removeprefix("￥"))
+    except InvalidOperation:
         raise _BadError("bad_money") from None
+    if not yuan.is_finite() or yuan.adjusted() > _DIGITS_MAX:
+        raise _BadError("bad_money")  # 1e999999 would be written out digit by digit
+    fen = yuan * 100
+    whole = int(fen)
     if fen != whole or not 0 < whole <= MONEY_FEN_MAX:
         raise _BadError("bad_money")
     return whole
@@ -113,7 +117,7 @@ def _write_tiers(tiers: tuple[Tier, ...]) -> str:
 def _fields(text: str) -> tuple[AccountField, ...]:
     try:
         return msgspec.json.decode(text, type=tuple[AccountField, ...]) if text else ()
-    except (msgspec.DecodeError, UnicodeDecodeError):
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
         raise _BadError("bad_fields") from None
 
 

@@ -60,8 +60,11 @@ def may_ask(order: Order, attempts: Sequence[Attempt]) -> bool:
 
 
 def mends(order: Order, attempts: Sequence[Attempt], reason: str) -> bool:
-    """Whether a refusal for this reason is put before the buyer: there is an account, and tries are left."""
-    if any(attempt.state in fulfilment.OPEN for attempt in attempts):
+    """Whether a refusal for this reason is put before the buyer: there is an account, and tries are left.
+
+    Not beside an attempt that is open, or that came through after all.
+    """
+    if any(attempt.state not in IDLE or attempt.state in fulfilment.OPEN for attempt in attempts):
         return False
     tried = sum(attempt.choice.get("why") == CORRECTED for attempt in attempts)
     return reason in CORRECTABLE and order.kind != "card" and tried < CORRECTIONS_MAX

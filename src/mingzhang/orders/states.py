@@ -61,7 +61,7 @@ ENTRY: dict[str, dict[str, tuple[str, ...]]] = {
     "refunding": {
         "shop": ("refund_asked",),
         "channel": ("refund_asked", "refund_sent", "refund_accepted"),
-        "person": ("payment_contradicted", "refund_abnormal", "deadline_missed"),
+        "person": ("needs_person", "payment_contradicted", "refund_abnormal", "deadline_missed"),
     },
 }
 MEANING: dict[str, str] = {

@@ -1,11 +1,13 @@
 """The supplier's last word, booked once (rows 7, 9, 10, 18, 19): delivered, in part, refused, taken back, too late."""
 
+from collections.abc import Sequence
 from datetime import timedelta
 from typing import Any, Final
 
 from mingzhang.evidence import store as evidence
 from mingzhang.evidence.store import Waiting
 from mingzhang.fulfilment import store as fulfilment
+from mingzhang.fulfilment.routing import since_correction
 from mingzhang.fulfilment.store import Attempt, find_attempt, list_attempts
 from mingzhang.kit.database import transaction
 from mingzhang.kit.errors import Kind, Problem
@@ -89,9 +91,14 @@ async def _close_attempt(turn: Turn, attempt: Attempt, content: dict[str, Any], 
     )
 
 
-def _open_for_success(turn: Turn) -> bool:
-    """Whether a success ends this order. Money in doubt (row 24) keeps its person, whatever the supplier does."""
+def _open_for_success(turn: Turn, *, old: bool) -> bool:
+    """Whether a success ends this order. Money in doubt (row 24) keeps its person, whatever the supplier does.
+
+    `old`: it was sent to an account that its buyer has corrected since: that is no delivery.
+    """
     order = turn.order
+    if old:
+        return False
     waits = order.state in {"supplying", "needs_buyer"}
     return waits or (order.state == "needs_person" and order.reason != DOUBTED)
 
@@ -99,15 +106,19 @@ def _open_for_success(turn: Turn) -> bool:
 async def _succeed(ctx: Context, turn: Turn, attempt: Attempt, waiting: Waiting) -> None:
     order, content = turn.order, waiting.content
     units = content.get("units")
-    ends = _open_for_success(turn)
-    wanted = ends or (order.state == "needs_person" and order.reason == DOUBTED)
+    every = await list_attempts(turn.conn, order.order_id)
+    old = attempt.n not in {each.n for each in since_correction(every)}
+    ends = _open_for_success(turn, old=old)
+    wanted = ends or (not old and order.state == "needs_person" and order.reason == DOUBTED)
     kind = ("delivered" if units is None else "partly_delivered") if wanted else "late_success"
     turn.event(kind, waiting.evidence_id, supplier=attempt.supplier)
     await _book_success(turn, attempt, waiting, in_part=units is not None)
     await turn.conn.execute(fulfilment.SQL.set_outcome, attempt.bucket, attempt.attempt_no, units, not wanted)
+    if old:
+        await _stop_corrected(turn, every, waiting.evidence_id)
     if not ends:
         return
-    for other in await list_attempts(turn.conn, order.order_id):
+    for other in every:
         if other.state == "ready":
             await route.cancel(turn, other, "delivered")
     if units is None:
@@ -119,6 +130,20 @@ async def _succeed(ctx: Context, turn: Turn, attempt: Attempt, waiting: Waiting)
         back = postings.undelivered_price_fen(order.price_fen, order.quantity, units)
         order.reason = "partly_delivered"
         await ctx.start_refund(turn, "partly_delivered", waiting.evidence_id, back)
+
+
+async def _stop_corrected(turn: Turn, every: Sequence[Attempt], evidence_id: str) -> None:
+    """The account before the correction was topped up after all: nothing more goes out before a person has decided.
+
+    What is with a supplier already has its own last word to come.
+    """
+    if turn.order.state not in {"supplying", "needs_buyer"}:
+        return
+    for other in every:
+        if other.state == "ready":
+            await route.cancel(turn, other, "late_success")
+    if not any(other.state in fulfilment.OPEN and other.state != "ready" for other in every):
+        _needs_person(turn, "late_success", evidence_id)
 
 
 async def _book_success(turn: Turn, attempt: Attempt, waiting: Waiting, *, in_part: bool) -> None:
@@ -240,7 +265,9 @@ async def _book_credit(turn: Turn, attempt: Attempt, waiting: Waiting) -> bool:
 def _needs_person(turn: Turn, reason: str, evidence_id: str) -> None:
     turn.event("needs_person", evidence_id, reason=reason)
     deadline = turn.now + timedelta(seconds=PERSON_MAX_S)
-    if turn.order.state in {"supplying", "needs_buyer", "delivered", "paid", "refunding"}:
+    if turn.order.state == "refunding":
+        turn.to_person()  # the money is on its way back, and nothing may be delivered beside it
+    elif turn.order.state in {"supplying", "needs_buyer", "delivered", "paid"}:
         turn.move(
             "needs_person", holder=turn.order.holder, next_actor="person", deadline_at=deadline, reason=reason
         )

@@ -242,7 +242,7 @@ any_header = st.text(st.characters(codec="utf-8"), max_size=60)
     ),
 )
 def test_whatever_comes_it_raises_nothing_and_moves_nothing(body: bytes, headers: dict[str, str]) -> None:
-    notify = CHANNEL.read_notify(HttpMessage(method="PUT", query="a=b", headers=headers, body=body))
+    notify = CHANNEL.read_notify(HttpMessage(method="POST", query="a=b", headers=headers, body=body))
     assert notify.refusal
     assert notify.state is TradeState.UNKNOWN
     assert notify.message.standing is not Standing.VERIFIED
@@ -262,3 +262,9 @@ def test_a_genuine_one_with_any_content_raises_nothing(changes: dict[str, Any], 
     if notify.state is TradeState.PAID:
         assert not refund
         assert (notify.amount_fen > 0, bool(notify.transaction_id)) == (True, True)
+
+
+def test_only_a_post_is_believed() -> None:
+    message = arrived(notify_body(PAID))
+    told = HttpMessage(method="PUT", query="", headers=message.headers, body=message.body)
+    assert (CHANNEL.read_notify(message).refusal, CHANNEL.read_notify(told).refusal) == ("", "wrong_method")

@@ -19,6 +19,8 @@ from mingzhang.kit.errors import Problem
 BODY_BYTES_MAX: Final = 256 * 1024
 CHANNEL: Final = "channel"
 SUPPLIER: Final = "supplier"
+TOLD_BY: Final = (HttpMethod.GET, HttpMethod.POST)
+WRONG: Final = (HttpMethod.PUT, HttpMethod.PATCH, HttpMethod.DELETE)  # refused by the channel, with a trace
 log = structlog.get_logger()
 
 
@@ -70,7 +72,7 @@ async def _hook(request: AnyRequest, side: str, name: str) -> Response[bytes]:
 
 @route(
     "/hooks/channels/{channel:str}",
-    http_method=[HttpMethod.GET, HttpMethod.POST],
+    http_method=[*TOLD_BY, *WRONG],
     request_max_body_size=None,  # read here, so that also what is too large leaves its trace
     include_in_schema=False,
 )
@@ -81,7 +83,7 @@ async def channel_hook(request: AnyRequest, channel: FromPath[str]) -> Response[
 
 @route(
     "/hooks/suppliers/{supplier:str}",
-    http_method=[HttpMethod.GET, HttpMethod.POST],
+    http_method=[*TOLD_BY],
     request_max_body_size=None,  # read here, so that also what is too large leaves its trace
     include_in_schema=False,
 )

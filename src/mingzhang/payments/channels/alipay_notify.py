@@ -28,6 +28,7 @@ STALE_AFTER: Final = timedelta(hours=24, minutes=30)
 class Refusal(StrEnum):
     """Why a notify is not believed."""
 
+    WRONG_METHOD = "wrong_method"
     TOO_LARGE = "too_large"
     MALFORMED = "malformed"
     BAD_SIGNATURE = "bad_signature"
@@ -47,6 +48,8 @@ def read_notify(
     """Say what the notify claims and how far it may be believed (R4)."""
     if len(http.body) > ANSWER_BYTES_MAX:
         return _refused(http, Refusal.TOO_LARGE, {})
+    if http.method != "POST":
+        return _refused(http, Refusal.WRONG_METHOD, {})
     fields = read_form(http.body)
     if fields is None or not fields.get("sign"):
         return _refused(http, Refusal.MALFORMED, fields or {})

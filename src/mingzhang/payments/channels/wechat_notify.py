@@ -42,6 +42,7 @@ _REFUNDS: Final = frozenset({"REFUND.SUCCESS", "REFUND.ABNORMAL", "REFUND.CLOSED
 class Refusal(StrEnum):
     """Why a notify with a good seal is not believed; the seal's own reasons are `wechat_keys.Doubt`."""
 
+    WRONG_METHOD = "wrong_method"
     TOO_LARGE = "too_large"
     MALFORMED = "malformed"
     NOT_DECRYPTED = "not_decrypted"
@@ -65,6 +66,8 @@ def read_notify(
     """Say what the notify claims and how far it may be believed (R4)."""
     if len(http.body) > ANSWER_BYTES_MAX:
         return _refused(http, Refusal.TOO_LARGE, Standing.FORGED, {})
+    if http.method != "POST":
+        return _refused(http, Refusal.WRONG_METHOD, Standing.FORGED, {})
     seal = read_seal(http.headers)
     doubt = keys.check(seal, http.body, now)
     envelope = read_json(http.body) or {}

@@ -200,10 +200,10 @@ class Worker:
         except Problem as problem:
             # The row keeps its lease and is visited again when that ends.
             metrics.VISITS.labels("refused").inc()
-            log.warning("visit_refused", key=key, code=problem.code)
+            log.warning("visit_refused", row=key, code=problem.code)
         except Exception:
             metrics.VISITS.labels("failed").inc()
-            log.exception("visit_failed", key=key)
+            log.exception("visit_failed", row=key)
 
     async def drain(self) -> None:
         """Wait for the visits under way."""

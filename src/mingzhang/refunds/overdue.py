@@ -56,7 +56,7 @@ async def hand_over(ctx: Context, bucket: int) -> int:
         except DATABASE_AWAY:
             raise
         except Exception:
-            log.exception("not_handed_over", kind=late.kind, key=late.key)
+            log.exception("not_handed_over", kind=late.kind, row=late.key)
     return done
 
 

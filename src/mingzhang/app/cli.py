@@ -154,7 +154,9 @@ def audit(
 @app.command()
 def demo(
     port: Annotated[int, typer.Option(help="where the pages are", min=0, max=65_535)] = 8000,
-    data_dir: Annotated[Path, typer.Option(help="kept from start to start")] = Path(".data/demo"),
+    data_dir: Annotated[
+        Path, typer.Option(help="the demo's folder; its database is emptied at every start")
+    ] = Path(".data/demo"),
     orders: Annotated[int, typer.Option(help="orders placed after the start", min=0, max=1000)] = 30,
     check: Annotated[int, typer.Option(help="drive this many orders, audit, stop", min=0, max=100_000)] = 0,
     faults: Annotated[Faults, typer.Option(help="with --check: what goes wrong")] = Faults.DEFAULT,
@@ -208,6 +210,8 @@ def main() -> None:
         _refuse(str(problem))
     except (asyncpg.UndefinedTableError, asyncpg.UndefinedColumnError):
         _refuse("database_not_migrated: run `mingzhang migrate` first")
+    except asyncpg.ClientConfigurationError as error:
+        _refuse(f"settings_invalid: DATABASE_URL: {error}")
     except (asyncpg.InvalidAuthorizationSpecificationError, asyncpg.InvalidCatalogNameError) as error:
         _refuse(f"database_refused: {error}")
 

@@ -17,7 +17,8 @@ from mingzhang.app.check_adapters.runner import SUITES, Report, check_adapter, f
 from mingzhang.app.check_adapters.suite import Ending, Result
 
 channel_app = typer.Typer(
-    no_args_is_help=True, help="Payment channels: which are installed, do they keep the contract."
+    no_args_is_help=True,
+    help="Payment channels: which are installed, do they keep the contract, what they cost.",
 )
 supplier_app = typer.Typer(
     no_args_is_help=True, help="Suppliers: which are installed, do they keep the contract."

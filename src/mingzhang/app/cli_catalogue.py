@@ -162,7 +162,9 @@ def _switch(product_ids: Sequence[str], to: str) -> None:
 
 @catalogue_app.command("import")
 def import_file(
-    file: Annotated[Path, typer.Argument(help="CSV or XLSX; the first row names the columns", exists=True)],
+    file: Annotated[
+        Path, typer.Argument(help="CSV or XLSX; the first row names the columns", exists=True, dir_okay=False)
+    ],
     preview: Annotated[bool, typer.Option("--preview", help="only say what would change")] = False,
 ) -> None:
     """All rows or none; exit 1 when a row is refused."""
@@ -197,6 +199,8 @@ def export_file(
     writers = {".csv": write_csv, ".xlsx": write_xlsx}
     if file.suffix.lower() not in writers:
         raise Problem("sheet_invalid", Kind.INVALID, "name a file ending in .csv or .xlsx")
+    if not file.parent.is_dir():
+        raise Problem("sheet_invalid", Kind.INVALID, f"there is no folder {file.parent}")
     listings = _run(_all)
     file.write_bytes(writers[file.suffix.lower()](listings))
     _say(f"{len(listings)} products in {file}")

@@ -31,7 +31,7 @@ def add_commands(group: typer.Typer) -> None:
 
 
 def channel_set(
-    name: Annotated[str, typer.Argument(help="as `list` shows it", show_default=False)],
+    name: Annotated[str, typer.Argument(help="its name, as `channel list` shows it", show_default=False)],
     rate: Annotated[Text, typer.Option(help="percent of the amount, 0.6")] = None,
     fixed: Annotated[Text, typer.Option(help="yuan a payment")] = None,
     settle: Annotated[Text, typer.Option(help="days: T+n")] = None,

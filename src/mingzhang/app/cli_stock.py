@@ -101,7 +101,8 @@ def import_file(
     cost: Annotated[str, typer.Option(help="what each card cost, in yuan; 0 on consignment")] = "0",
     paid_to: Annotated[str, typer.Option(help="who was paid")] = "",
     source: Annotated[
-        str, typer.Option("--from", help=f"{CAPITAL}: the shop's own money; {FROM_CUSTODY}:BANK: the float")
+        str,
+        typer.Option("--from", help=f"{CAPITAL} (the shop's own money) or {FROM_CUSTODY}:BANK (the float)"),
     ] = CAPITAL,
     receipt: Annotated[str, typer.Option(help="the payment's number")] = "",
     expires: Annotated[str, typer.Option(help="until when they may be sold, as 2027-01-31 (Beijing)")] = "",

@@ -59,7 +59,7 @@ def supply_pause(
 
 @supply_app.command("resume")
 def supply_resume(
-    pause_id: Annotated[str, typer.Argument(help="as `show` prints it", show_default=False)],
+    pause_id: Annotated[str, typer.Argument(help="its id, as `supply show` prints it", show_default=False)],
 ) -> None:
     """End a window or a pause now."""
     _run(lambda ctx: desk_supply.lift_pause(ctx, WHO, pause_id))

@@ -105,3 +105,28 @@ async def test_two_people_make_it_delivered_and_one_can_refuse(database_url: str
         await house.until_applied()
         assert (await house.audit()).ok
         assert await house.lost_fen() == 0
+
+
+async def test_nobody_is_led_to_work_that_the_buyer_has_taken_back(database_url: str, tmp_path: Path) -> None:
+    """Row 20: the buyer chose the refund. The account is shown to nobody any more; what was done before is reported."""
+    async with open_house(database_url, tmp_path) as house:
+        await sell(house)
+        order_id = await house.buy(product="by-hand")
+        ann = await sign_in_strong(house, "ann", Role.SUPPORT)
+        async with ann.session:
+            await listed(ann, order_id)
+            await house.until(order_id, lambda page: page.supply_badge == "processing")
+            now = house.desk.clock.now()
+            await house.desk.pool.execute(
+                "UPDATE orders SET due_at = $2, deadline_at = $2 WHERE order_id = $1", order_id, now
+            )
+            await house.until(order_id, lambda page: "choose_refund" in page.actions)
+            await house.desk.choose(order_id, "refund")
+            task = f"/staff/manual/{order_id}T1"
+            status, html = await ann.send(f"{task}/account", reason="办理充值")
+            assert (status, "13800138000" in html) == (409, False)
+            page = await house.until(order_id, lambda page: page.pay_badge == "refunded")
+            assert "已退款" in await listed(ann, order_id)
+            assert (await ann.send(f"{task}/account", reason="办理充值"))[0] == 409
+            assert (await ann.send(f"{task}/report", reference="YD1", note="退款前已经办好"))[0] == 303
+        assert page.supply_badge != "arrived"

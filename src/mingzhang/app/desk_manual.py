@@ -36,12 +36,18 @@ async def list_tasks(ctx: Context, member: Member) -> list[ManualRow]:
     now = ctx.now()
     async with ctx.pool.acquire() as conn:
         return [
-            _row(task, await _reported(conn, task.attempt_no, now), member)
+            _row(task, await _reported(conn, task.attempt_no, now), member, await _given_back(conn, task))
             for task in await store.list_open(conn)
         ]
 
 
-def _row(task: Task, reported: Approval | None, member: Member) -> ManualRow:
+async def _given_back(conn: asyncpg.Connection, task: Task) -> str:
+    """The state of an order whose money is on its way back, or there: nobody begins to work on it any more (row 20)."""
+    order = await orders.read_order(conn, order_of_number(task.attempt_no))
+    return order.state if order.state in ("refunding", "refunded") else ""
+
+
+def _row(task: Task, reported: Approval | None, member: Member, given_back: str) -> ManualRow:
     shared = {name: getattr(task, name) for name in ManualRow.__struct_fields__ if hasattr(task, name)}
     if reported is not None:
         shared |= {
@@ -52,7 +58,7 @@ def _row(task: Task, reported: Approval | None, member: Member) -> ManualRow:
             "may_confirm": reported.proposed_by != member.name and member.may(Right.DECIDE_MONEY),
             "may_withdraw": reported.proposed_by == member.name,
         }
-    return ManualRow(order_id=order_of_number(task.attempt_no), **shared)
+    return ManualRow(order_id=order_of_number(task.attempt_no), given_back=given_back, **shared)
 
 
 async def _reported(conn: asyncpg.Connection, attempt_no: str, now: datetime) -> Approval | None:
@@ -158,7 +164,12 @@ async def _ask_now(conn: asyncpg.Connection, attempt_no: str, now: datetime) -> 
 
 
 async def reveal_account(office: Office, member: Member, attempt_no: str, reason: str) -> str:
-    """The account to be topped up, in clear, on record before it is shown. Raises `manual_not_open` and others."""
+    """The account to be topped up, in clear, on record before it is shown. Raises `manual_not_open` and others.
+
+    Of an order whose money goes back it is not shown: what was done before may still be reported.
+    """
     async with office.pool.acquire() as conn:
         task = await store.read_open(conn, attempt_no)
+        if await _given_back(conn, task):
+            raise Problem("manual_not_open", Kind.CONFLICT)
     return await record.reveal(office, member, attempt_no, "account", task.account_enc, reason)

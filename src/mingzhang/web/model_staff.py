@@ -63,7 +63,10 @@ class SuspenseRow(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class ManualRow(msgspec.Struct, frozen=True, kw_only=True):
-    """A task by hand (人工充值). ``approval_id`` and what follows: a report that waits for the second person."""
+    """A task by hand (人工充值). ``approval_id`` and what follows: a report that waits for the second person.
+
+    ``given_back``: refunding or refunded, when the order's money goes back; nobody begins such work any more.
+    """
 
     attempt_no: str
     order_id: str
@@ -73,6 +76,7 @@ class ManualRow(msgspec.Struct, frozen=True, kw_only=True):
     account_mask: str
     made_at: datetime
     deadline_at: datetime
+    given_back: str = ""
     approval_id: str = ""
     reference: str = ""
     note: str = ""

@@ -35,6 +35,7 @@ TABLES: Final[Mapping[str, tuple[Mapping[str, str], str]]] = {
     "pause_cause": (words.PAUSE_CAUSES, words.GENERAL),
     "route_mode": (words.ROUTE_MODES, words.GENERAL),
     "prefund": (words.PREFUNDS, words.GENERAL),
+    "order_state": (words.ORDER_STATES, words.GENERAL),
     "closure": (words.CLOSURES, words.CLOSURE_GENERAL),
     "number": (words.NUMBERS, words.NUMBER_GENERAL),
     "feedback": (words.FEEDBACK, words.FEEDBACK_GENERAL),

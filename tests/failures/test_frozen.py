@@ -1,13 +1,25 @@
 """A trade that its channel freezes (row 21): nothing is spent of it, and the order goes on when the channel lets go."""
 
+from collections.abc import Awaitable, Callable
 from pathlib import Path
 
 from test_f01_f20 import sound
 
-from house import open_house
+from house import House, open_house
 from mingzhang.kit.database import transaction
+from mingzhang.orders import correct
 from mingzhang.orders.freeze import freeze, unfreeze
-from mingzhang.orders.store import open_turn
+from mingzhang.orders.store import Turn, open_turn
+
+
+async def _turn(house: House, order_id: str, change: Callable[[Turn, str, str], Awaitable[None]]) -> None:
+    """The channel froze it, or let it go."""
+    ctx = house.desk.ctx
+    async with transaction(house.desk.pool) as conn:
+        turn = await open_turn(conn, order_id, ctx.now(), ctx.rng)
+        cited = await conn.fetchval("SELECT min(evidence_id) FROM leg WHERE evidence_id <> ''")
+        await change(turn, "alipay", cited)
+        await turn.finish()
 
 
 async def test_frozen_money_waits_and_goes_on(database_url: str, tmp_path: Path) -> None:
@@ -35,14 +47,37 @@ async def test_what_was_ready_when_it_froze_is_sent_once(database_url: str, tmp_
         await house.stop_worker()
         order_id = await house.buy()
         await house.until(order_id, lambda page: page.pay_badge == "paid")
-        ctx, states = house.desk.ctx, "SELECT state FROM supply_attempt ORDER BY n"
+        states = "SELECT state FROM supply_attempt ORDER BY n"
         for change, expected in ((freeze, ["cancelled"]), (unfreeze, ["cancelled", "ready"])):
-            async with transaction(house.desk.pool) as conn:
-                turn = await open_turn(conn, order_id, ctx.now(), ctx.rng)
-                cited = await conn.fetchval("SELECT min(evidence_id) FROM leg WHERE evidence_id <> ''")
-                await change(turn, "alipay", cited)
-                await turn.finish()
+            await _turn(house, order_id, change)
             assert [row["state"] for row in await house.desk.pool.fetch(states)] == expected
         house.start_worker()
         await house.until(order_id, lambda page: page.supply_badge == "arrived")
+        await sound(house)
+
+
+async def test_an_account_corrected_while_the_money_is_frozen_is_sent_when_it_is_let_go(
+    database_url: str, tmp_path: Path
+) -> None:
+    """Row 21: nothing is spent that the channel keeps, not even work that costs us nothing."""
+    async with open_house(database_url, tmp_path) as house:
+        order_id = await house.place()
+        await house.world.fault(f"{order_id}T1", "fulu", "wrong_account")
+        await house.buyer_pays(await house.open(order_id))
+        await house.until(order_id, lambda page: page.supply_badge == "needs_you")
+        await house.stop_worker()
+        await _turn(house, order_id, freeze)
+        await correct.correct(house.desk.ctx, order_id, "13900139000", {})
+        page = await house.page(order_id)
+        assert (page.sentence.code, page.sentence.place) == ("needs_person", "hold")
+        states = "SELECT state FROM supply_attempt ORDER BY n"
+        assert [row["state"] for row in await house.desk.pool.fetch(states)] == ["refused"]
+        order = await house.desk.ctx.reader.order(order_id)
+        assert order is not None
+        assert order.reason == "payment_frozen"
+        assert not correct.may_ask(order, ())
+        await _turn(house, order_id, unfreeze)
+        house.start_worker()
+        page = await house.until(order_id, lambda page: page.supply_badge == "arrived")
+        assert page.account_mask == "139****9000"
         await sound(house)

@@ -27,18 +27,20 @@ from mingzhang.fulfilment.store import Attempt, find_attempt, list_attempts
 from mingzhang.kit.database import transaction
 from mingzhang.kit.errors import Kind, Problem
 from mingzhang.kit.vocabulary import Mend, mended_by
-from mingzhang.ledger.places import RESERVED
+from mingzhang.ledger.places import HOLD, RESERVED
 from mingzhang.orders import route
 from mingzhang.orders.breaches import Late, note_breach
 from mingzhang.orders.context import Context
-from mingzhang.orders.states import CORRECTION_MAX_S, CORRECTIONS_MAX
+from mingzhang.orders.freeze import REASON as FROZEN
+from mingzhang.orders.states import CORRECTION_MAX_S, CORRECTIONS_MAX, PERSON_MAX_S
 from mingzhang.orders.store import SQL, Order, Turn, open_turn
 
 CORRECTABLE: Final = mended_by(Mend.CORRECTION)
 # The same number again is no correction, unless what was wrong with it can be put right elsewhere.
 MAY_STAY: Final = frozenset({"number_suspended", "account_incomplete"})
 STOPPABLE: Final = frozenset({"paid", "supplying", "needs_person"})
-DOUBTED: Final = "payment_contradicted"
+# Money that is denied, or that its channel keeps.
+DOUBTED: Final = frozenset({"payment_contradicted", FROZEN})
 # Attempts of which it is sure that no supplier has acted, or will.
 IDLE: Final = frozenset({"ready", "refused", "cancelled"})
 
@@ -54,7 +56,7 @@ def may_ask(order: Order, attempts: Sequence[Attempt]) -> bool:
         order.paid_at is not None
         and order.kind != "card"
         and order.state in STOPPABLE
-        and order.reason != DOUBTED
+        and order.reason not in DOUBTED
         and all(attempt.state in IDLE and not attempt.at_shop_cost for attempt in attempts)
     )
 
@@ -157,9 +159,18 @@ async def correct(ctx: Context, order_id: str, account: str, more: Mapping[str, 
             raise Problem("correction_not_open", Kind.CONFLICT)
         product = await read_any_product(conn, turn.order.product_id)
         await _keep(ctx, turn, product, account, more)
-        if not await route.begin_again(ctx, turn, attempts):
+        if any(account.place == HOLD and fen for account, fen in (await turn.balances()).items()):
+            _wait_for_channel(turn)
+        elif not await route.begin_again(ctx, turn, attempts):
             await _give_back(ctx, turn)
         await turn.finish()
+
+
+def _wait_for_channel(turn: Turn) -> None:
+    """The channel froze the money meanwhile (row 21): supplied when it lets go, by `freeze.unfreeze`."""
+    turn.event("needs_person", reason=FROZEN)
+    deadline = turn.now + timedelta(seconds=PERSON_MAX_S)
+    turn.move("needs_person", holder=HOLD, next_actor="person", deadline_at=deadline, reason=FROZEN)
 
 
 async def _keep(ctx: Context, turn: Turn, product: Product, account: str, more: Mapping[str, str]) -> None:

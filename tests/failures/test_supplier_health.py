@@ -12,6 +12,8 @@ from house import House, open_house
 from mingzhang.catalogue import pauses
 from mingzhang.catalogue.pauses import NewPause
 from mingzhang.catalogue.store import set_routing
+from mingzhang.fulfilment.routing import ATTEMPTS_MAX
+from mingzhang.orders.hold import before_sending
 from notice_sinks import mail_sink
 
 ALL = ("kasushou", "fulu", "dtone")
@@ -88,6 +90,33 @@ async def test_a_maintenance_routes_on_refuses_new_orders_and_lets_paid_ones_wai
         await reopen(house, *entries[1:])
         page = await house.until(waiting, lambda page: page.supply_badge == "arrived")
         assert (await attempts(house, waiting))[-1].supplier == "fulu"
+        await sound(house)
+
+
+async def test_suppliers_that_come_and_go_do_not_make_attempts_without_end(
+    database_url: str, tmp_path: Path
+) -> None:
+    """Two suppliers that close in turn: from some number on the order waits where it is."""
+    async with open_house(database_url, tmp_path) as house:
+        await house.stop_worker()
+        ctx = house.desk.ctx
+        open_entry = await close(house, "supplier", "kasushou")
+        order_id = await house.place(PHONE)
+        await house.buyer_pays(await house.open(order_id))
+        await house.until(order_id, lambda page: page.pay_badge == "paid")
+        for turn in range(ATTEMPTS_MAX + 5):
+            newest = (await attempts(house, order_id))[-1]
+            entry = await close(house, "supplier", newest.supplier)
+            order = await ctx.reader.order(order_id)
+            assert order is not None
+            assert await before_sending(ctx, order, newest) is None, turn
+            await reopen(house, entry)
+        made = await attempts(house, order_id)
+        assert len(made) == ATTEMPTS_MAX
+        assert [each.state for each in made if each.state != "cancelled"] == ["ready"]
+        await reopen(house, open_entry)
+        house.start_worker()
+        await house.until(order_id, lambda page: page.supply_badge == "arrived")
         await sound(house)
 
 

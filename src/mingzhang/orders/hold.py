@@ -12,7 +12,7 @@ import msgspec
 from mingzhang.catalogue.cache import Sources
 from mingzhang.fulfilment import store as fulfilment
 from mingzhang.fulfilment.closures import AS_REASON, Closure, Outlook, closed_to_sending
-from mingzhang.fulfilment.routing import Choice, Option, since_correction, told
+from mingzhang.fulfilment.routing import ATTEMPTS_MAX, Choice, Option, since_correction, told
 from mingzhang.fulfilment.schedule import HELD_LOOK_S, next_look
 from mingzhang.fulfilment.store import Attempt, list_attempts
 from mingzhang.kit.database import transaction
@@ -62,6 +62,8 @@ async def _choose_again(
         tried = since_correction([each for each in every if each is not fresh])
         tried = [each for each in tried if each.state != "cancelled"]
         choice = sourcing.decide(ctx, turn.order, sources, look, tried)
+        if len(every) >= ATTEMPTS_MAX:  # suppliers that come and go: from here on it waits where it is
+            choice = msgspec.structs.replace(choice, option=None)
         if choice.option is None and closure is None:
             return fresh  # too dear, and nobody else: what follows says so
         if choice.option is None:

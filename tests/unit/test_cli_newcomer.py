@@ -48,3 +48,16 @@ def test_folders_are_no_catalogue_files(
     assert "Invalid value for 'file'" in typed(monkeypatch, capfd, "catalogue", "import", str(tmp_path))
     said = typed(monkeypatch, capfd, "catalogue", "export", str(tmp_path / "none" / "all.csv"))
     assert said.startswith("sheet_invalid: there is no folder")
+
+
+def test_a_name_that_is_not_set_up_here_is_told_with_those_that_are(
+    database_url: str, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setenv("DATABASE_URL", database_url)
+    monkeypatch.setenv("MINGZHANG_SECRET_KEY", "ab" * 32)
+    said = typed(monkeypatch, capfd, "channel", "set", "alipay", "--rate", "0.6")
+    assert said == "unknown_channel: 'alipay' is not set up here; set up: none\n"
+    said = typed(monkeypatch, capfd, "supply", "pause", "--supplier", "fulu")
+    assert said == "unknown_supplier: 'fulu' is not set up here; set up: stock, manual\n"
+    said = typed(monkeypatch, capfd, "supply", "routing", "phone", "--allow-loss", "abc")
+    assert said == "bad_routing: write the loss in yuan, as 0.50\n"

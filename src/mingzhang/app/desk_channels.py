@@ -65,7 +65,8 @@ async def set_terms(ctx: Context, who: Member | str, channel: str, form: Mapping
     Texts: rate (percent), fixed, min, max, day (yuan), settle (days), licensee, licence, until (Beijing day), source.
     """
     if channel not in ctx.channels:
-        raise Problem("unknown_channel", Kind.NOT_FOUND)
+        there = ", ".join(ctx.channels) or "none"
+        raise Problem("unknown_channel", Kind.NOT_FOUND, f"{channel!r} is not set up here; set up: {there}")
     async with transaction(ctx.pool) as conn:
         before = (await register.list_terms(conn)).get(channel, Terms(channel=channel))
         terms = changed(before, form)

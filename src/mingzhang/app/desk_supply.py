@@ -139,7 +139,10 @@ async def enter_pause(ctx: Context, who: Member | str, wish: NewPause) -> str:
         if wish.scope == "product":
             await catalogue.read_product(conn, wish.name)
         elif wish.scope == "supplier" and wish.name not in ctx.suppliers:
-            raise Problem("unknown_supplier", Kind.NOT_FOUND)
+            there = ", ".join(ctx.suppliers) or "none"
+            raise Problem(
+                "unknown_supplier", Kind.NOT_FOUND, f"{wish.name!r} is not set up here; set up: {there}"
+            )
         now = ctx.now()
         made = await pauses.add_pause(conn, ctx.rng, now, wish, who if isinstance(who, str) else who.name)
         data = {"cause": made.cause, "until": made.ends_at.isoformat() if made.ends_at else ""}
@@ -168,7 +171,7 @@ async def set_routing(
     try:
         loss_fen = parse_yuan(allow_loss or "0")
     except Problem:
-        raise Problem("bad_routing", Kind.INVALID) from None
+        raise Problem("bad_routing", Kind.INVALID, "write the loss in yuan, as 0.50") from None
     async with transaction(ctx.pool) as conn:
         await _check_product(conn, product_id)
         await catalogue.set_routing(conn, product_id, route_mode, loss_fen)

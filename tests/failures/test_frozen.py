@@ -41,6 +41,26 @@ async def test_frozen_money_waits_and_goes_on(database_url: str, tmp_path: Path)
         await sound(house)
 
 
+async def test_staff_have_the_channel_asked_about_a_frozen_trade_now(
+    database_url: str, tmp_path: Path
+) -> None:
+    """补发回调 works for it, too: what waits for its daily question is asked about at once."""
+    async with open_house(database_url, tmp_path) as house:
+        order_id = await house.place()
+        await house.world.fault(order_id, "epay", "trade_frozen")
+        payment_no = await house.open(order_id, "epay")
+        await house.buyer_pays(payment_no)
+        await house.until(order_id, lambda page: page.sentence.code == "needs_person")
+        await house.stop_worker()
+        later = "UPDATE payment SET due_at = paid_at + interval '23 hours', deadline_at = paid_at + interval '1 day'"
+        await house.desk.pool.execute(later)
+        await house.world.tell("PUT", "/epay/freeze", {"out_trade_no": payment_no, "frozen": False})
+        await house.desk.staff_action("finance", "order", order_id, "ask_channel")
+        house.start_worker()
+        await house.until(order_id, lambda page: page.supply_badge == "arrived")
+        await sound(house)
+
+
 async def test_what_was_ready_when_it_froze_is_sent_once(database_url: str, tmp_path: Path) -> None:
     """Frozen between payment and dispatch: that attempt never goes out beside the one that is planned later (F20)."""
     async with open_house(database_url, tmp_path) as house:

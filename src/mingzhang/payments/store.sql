@@ -44,12 +44,14 @@ UPDATE payment SET state = $3, asked = asked + 1, asked_at = $4, due_at = $5, de
   lease_until = NULL WHERE bucket = $1 AND payment_no = $2 AND state = $8
 
 -- name: set_due
--- Ask now: somebody wants to know. A deadline stays; what was at rest comes under a clock again.
+-- Ask now: somebody wants to know. A deadline stays; what was at rest comes under a clock again. A trade that its channel
+-- froze is asked about, too; any other that is paid is confirmed by its own clock.
 UPDATE payment SET due_at = CASE WHEN due_at IS NULL THEN $3 ELSE least(deadline_at, $3) END,
   since = CASE WHEN due_at IS NULL THEN $3 ELSE since END,
   next_actor = CASE WHEN due_at IS NULL THEN 'channel' ELSE next_actor END,
   deadline_at = CASE WHEN due_at IS NULL THEN $3::timestamptz + interval '72 hours' ELSE deadline_at END, lease_until = NULL
-WHERE bucket = $1 AND order_id = $2 AND state IN ('intent', 'open', 'closed')
+WHERE bucket = $1 AND order_id = $2 AND (state IN ('intent', 'open', 'closed') OR state = 'paid' AND code = 'frozen'
+  AND due_at IS NOT NULL)
 
 -- name: hand_payment_over
 -- Its deadline passed: a person is next. What is due stays due.

@@ -16,7 +16,7 @@ from mingzhang.evidence.store import Fact
 from mingzhang.fulfilment import store as fulfilment
 from mingzhang.fulfilment.schedule import next_poll, next_watch
 from mingzhang.fulfilment.store import Attempt, find_attempt, list_attempts
-from mingzhang.fulfilment.suppliers.base import GoodsKind, SupplyAnswer, SupplyRequest, SupplyState
+from mingzhang.fulfilment.suppliers.base import GoodsKind, OwnTable, SupplyAnswer, SupplyRequest, SupplyState
 from mingzhang.kit.database import transaction
 from mingzhang.kit.errors import Kind, Problem
 from mingzhang.kit.ids import new_id, order_of_number
@@ -225,7 +225,7 @@ async def record_answer(ctx: Context, attempt: Attempt, answer: SupplyAnswer) ->
             await _state_last_word(ctx, turn, fresh, answer, evidence_id)
             await conn.execute(fulfilment.SQL.set_told, fresh.bucket, fresh.attempt_no)
         else:
-            await _wait_on(turn, fresh, answer, evidence_id)
+            await _wait_on(ctx, turn, fresh, answer, evidence_id)
         await turn.finish()
 
 
@@ -346,12 +346,19 @@ async def _state_last_word(
         )
 
 
-async def _wait_on(turn: Turn, attempt: Attempt, answer: SupplyAnswer, evidence_id: str) -> None:
+async def _wait_on(
+    ctx: Context, turn: Turn, attempt: Attempt, answer: SupplyAnswer, evidence_id: str
+) -> None:
     now = turn.now
     deadline = attempt.deadline_at or now
     due = next_poll(attempt.asked, deadline, now, attempt.next_actor)
     state = attempt.state
-    if answer.state is SupplyState.NOT_SENT and attempt.state in {"ready", "sending"}:
+    unsent = {"ready", "sending"}
+    if isinstance(ctx.suppliers.get(attempt.supplier), OwnTable):
+        unsent.add(
+            "unknown"
+        )  # a claim that was lost with its database: our own table says that there is none
+    if answer.state is SupplyState.NOT_SENT and attempt.state in unsent:
         state = "ready"
         if attempt.next_actor != "person":
             due = min(now + timedelta(seconds=NOT_SENT_RETRY_S), deadline)

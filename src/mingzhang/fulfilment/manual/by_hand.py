@@ -54,6 +54,7 @@ class ByHand:
     `supplier_product` of a request is what staff read: a name or a number of their own.
     """
 
+    own_table = True
     prefunded = False  # work is not bought in advance
 
     def __init__(

@@ -73,6 +73,7 @@ class CardStock:
     `name`: the party in ledger and evidence. `crash_point`: called at the places where a kill must lose nothing.
     """
 
+    own_table = True
     prefunded = False  # what lies on the shelf is goods and no money: it has no runway
 
     def __init__(

@@ -130,6 +130,16 @@ class CountsStock(Protocol):
         ...
 
 
+@runtime_checkable
+class OwnTable(Protocol):
+    """A supplier inside our own database (card stock, work by hand), where a number is taken once for ever.
+
+    Its ``not_sent`` to a question is proof, also of a number whose outcome was unknown: that may go out again.
+    """
+
+    own_table: bool
+
+
 class Supplier(Protocol):
     """One supplier. ``name`` is the party in ledger and evidence (for example ``fulu``)."""
 

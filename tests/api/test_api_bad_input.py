@@ -135,6 +135,11 @@ async def test_placing_again_gives_the_same_order_and_other_input_is_refused(
         other, answer = await place(house, GOOD, **{"X-Client": "another"})
         assert (other, answer["repeated"]) == (201, False)  # every client's keys are its own
         assert await house.desk.pool.fetchval("SELECT count(*) FROM orders") == 3
+        await house.desk.pool.execute("UPDATE product SET active = false")
+        house.desk.ctx.catalogue.forget()
+        assert (await place(house, GOOD))[1] == again[1]  # sold no more: a repetition is answered as before
+        status, problem = await place(house, {**GOOD, "quantity": 2})
+        assert (status, problem["code"]) == (404, "unknown_product")
 
 
 @pytest.mark.parametrize("call", ["", "/trail", "/events", "/payments"])

@@ -109,8 +109,30 @@ async def place_order(
     if not 8 <= len(key) <= 128 or len(client) > 128:
         raise Problem("bad_idempotency_key", Kind.INVALID)
     digest = _digest(ctx.vault, request)
-    now, bucket = ctx.now(), ctx.rng.randrange(buckets)
-    checked = await check_request(ctx, request)
+    try:
+        checked = await check_request(ctx, request)
+    except Problem:
+        before = await _placed_before(ctx, client, key, digest)
+        if before is None:
+            raise
+        return before
+    bucket = ctx.rng.randrange(buckets)
+    placed = await _place(ctx, (client, key, digest, bucket), request, checked, origin)
+    if request.query_password:
+        await keep_password(ctx, placed.order_id, request.query_password)
+    return placed
+
+
+async def _place(
+    ctx: Context,
+    asked_by: tuple[str, str, bytes, int],
+    request: PlaceRequest,
+    checked: _Checked,
+    origin: Origin,
+) -> Placed:
+    """What was checked, once. `asked_by`: client, key, the request's digest, the bucket if it is new."""
+    client, key, _, bucket = asked_by
+    now = ctx.now()
     try:
         await check_sale(ctx, checked.product, checked.quantity)
         await check_stock(ctx, checked.product, checked.quantity)
@@ -122,7 +144,7 @@ async def place_order(
     if ctx.limits is not None:
         await ctx.limits.check(asked, client, key)
     order_id = new_order_id(bucket, now, ctx.rng)
-    placement = (client, key, digest, bucket, order_id, now)
+    placement = (*asked_by, order_id, now)
     done = await ctx.batch.submit(_step(ctx.vault, now, order_id, checked, placement))
     if done.result == "key_reused":
         raise Problem("key_reused", Kind.CONFLICT)
@@ -140,9 +162,16 @@ async def place_order(
         order_id = done.order_id
         if await ctx.reader.order(order_id) is None:  # a crash came between the placement and its order
             await ctx.batch.submit(_step(ctx.vault, now, order_id, checked, None))
-    if request.query_password:
-        await keep_password(ctx, order_id, request.query_password)
     return Placed(order_id=order_id, token=ctx.vault.token(order_id), repeated=repeated)
+
+
+async def _placed_before(ctx: Context, client: str, key: str, digest: bytes) -> Placed | None:
+    """The order that this very request made: it is answered as before, also when the product is sold no more."""
+    async with ctx.pool.acquire() as conn:
+        row = await conn.fetchrow(SQL.read_placement, client, key)
+    if row is None or row["request_hash"] != digest or await ctx.reader.order(row["order_id"]) is None:
+        return None
+    return Placed(order_id=row["order_id"], token=ctx.vault.token(row["order_id"]), repeated=True)
 
 
 def _asked(vault: Vault, request: PlaceRequest, checked: _Checked, origin: Origin) -> Asked:

@@ -15,6 +15,10 @@ SELECT bucket FROM bucket ORDER BY bucket
 -- Which order a client's key fixed, if any.
 SELECT order_id FROM placement WHERE client = $1 AND key = $2
 
+-- name: read_placement
+-- Which order a client's key fixed, and by which request.
+SELECT order_id, request_hash FROM placement WHERE client = $1 AND key = $2
+
 -- name: lock_order
 -- Take the order's lock: nothing is posted or changed without it.
 SELECT * FROM orders WHERE bucket = $1 AND order_id = $2 FOR UPDATE

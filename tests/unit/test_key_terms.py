@@ -18,7 +18,7 @@ from mingzhang.kit.clock import ManualClock
 from mingzhang.kit.outbound import Outbound
 from mingzhang.notices import store
 from mingzhang.notices.model import Audience, Route
-from mingzhang.payments.key_store import warning_due
+from mingzhang.payments.key_store import Ending, list_ending, set_terms, warning_due
 from notice_sinks import open_post
 
 DAY = timedelta(days=1)
@@ -71,3 +71,11 @@ async def test_the_shop_is_told_in_time_and_once(pool: asyncpg.Pool) -> None:
     for adapter in (*ctx.channels.values(), *ctx.suppliers.values()):
         await adapter.aclose()
     await http.aclose()
+
+
+async def test_what_cannot_be_read_today_is_not_forgotten(pool: asyncpg.Pool) -> None:
+    known = [Ending(party=party, key="app", ends_at=NOW) for party in ("alipay", "wechat")]
+    async with pool.acquire() as conn:
+        await set_terms(conn, known, NOW)
+        await set_terms(conn, (), NOW + DAY, ["wechat"])
+        assert await list_ending(conn, NOW + DAY) == known[1:]

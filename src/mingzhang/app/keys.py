@@ -64,7 +64,7 @@ async def watch_terms(ctx: Context) -> int:
         claimed = await conn.fetchval(key_store.SQL.claim_watch, now, ctx.worker_name, ctx.lease_end())
     if claimed is None:
         return 0
-    endings, wait = [], WATCH_EVERY
+    endings, unread, wait = [], [], WATCH_EVERY
     for name, channel in ctx.channels.items():
         if isinstance(channel, HasKeyTerms):
             try:
@@ -73,9 +73,10 @@ async def watch_terms(ctx: Context) -> int:
                 ]
             except Exception:
                 log.exception("key_terms_unread", channel=name)
+                unread.append(name)
                 wait = WATCH_RETRY
     async with transaction(ctx.pool) as conn:
-        await key_store.set_terms(conn, endings, now)
+        await key_store.set_terms(conn, endings, now, unread)
         for ending in endings:
             days = warning_due(ending.ends_at, now)
             if days is not None:

@@ -38,8 +38,10 @@ def warning_due(ends_at: datetime, now: datetime) -> int | None:
     return min(reached) if reached else None
 
 
-async def set_terms(conn: asyncpg.Connection, endings: Sequence[Ending], now: datetime) -> None:
-    """These are in force, and no others."""
+async def set_terms(
+    conn: asyncpg.Connection, endings: Sequence[Ending], now: datetime, unread: Sequence[str] = ()
+) -> None:
+    """These are in force, and no others; of parties that could not be read (`unread`) what was known stays."""
     await conn.execute(
         SQL.upsert_terms,
         [each.party for each in endings],
@@ -47,7 +49,7 @@ async def set_terms(conn: asyncpg.Connection, endings: Sequence[Ending], now: da
         [each.ends_at for each in endings],
         now,
     )
-    await conn.execute(SQL.forget_terms, now)
+    await conn.execute(SQL.forget_terms, now, list(unread))
 
 
 async def list_ending(conn: asyncpg.Connection, now: datetime) -> list[Ending]:

@@ -22,7 +22,7 @@ ON CONFLICT (party, key) DO UPDATE SET ends_at = excluded.ends_at, seen_at = exc
 
 -- name: forget_terms
 -- What is in force no more.
-DELETE FROM key_term WHERE seen_at < $1
+DELETE FROM key_term WHERE seen_at < $1 AND party <> ALL ($2::text[])
 
 -- name: list_ending
 -- Keys that end before a time, the soonest first.

@@ -27,7 +27,7 @@ from mingzhang.app.embedded import EmbeddedPostgres
 from mingzhang.kit.database import open_pool
 from mingzhang.kit.migrations import migrate
 
-WORKERS_MAX = 6
+WORKERS_MAX = 8
 MEMORY_MIN_BYTES = 4 << 30
 
 # Fewer syncs: tests kill processes, never the machine, and what the kernel has survives that.
@@ -42,9 +42,9 @@ _numbers = itertools.count(1)
 
 @pytest.hookimpl(optionalhook=True)
 def pytest_xdist_auto_num_workers() -> int:
-    """`-n auto`: two for each core (half the time a test waits), at most six; each has a database server of its own."""
+    """`-n auto`: three for each core (most of the time a test waits), at most eight; each has a database server of its own."""
     cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
-    return min(2 * cores, WORKERS_MAX)
+    return min(3 * cores, WORKERS_MAX)
 
 
 def _refuse_outside(event: str, arguments: tuple[Any, ...]) -> None:

@@ -13,6 +13,7 @@ import os
 import shutil
 import sys
 import tempfile
+import weakref
 from collections.abc import AsyncIterator, Coroutine, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -42,7 +43,7 @@ _numbers = itertools.count(1)
 
 @pytest.hookimpl(optionalhook=True)
 def pytest_xdist_auto_num_workers() -> int:
-    """`-n auto`: three for each core (most of the time a test waits), at most eight; each has a database server of its own."""
+    """`-n auto`: three a core, since tests mostly wait, at most eight; each has a database server of its own."""
     cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
     return min(3 * cores, WORKERS_MAX)
 
@@ -56,6 +57,37 @@ def _refuse_outside(event: str, arguments: tuple[Any, ...]) -> None:
 
 
 sys.addaudithook(_refuse_outside)
+
+
+_held: weakref.WeakKeyDictionary[asyncio.Task[Any], list[Any]] = weakref.WeakKeyDictionary()
+_acquire = asyncpg.pool.Pool._acquire
+
+
+async def _acquire_one(pool: asyncpg.Pool, wait_s: float | None) -> Any:
+    """Inside a transaction the product waits for no second connection: enough of those, and none is ever free."""
+    task = asyncio.current_task()
+    assert task is not None
+    mine = [proxy for proxy in _held.get(task, []) if proxy._con is not None]
+    if (
+        any(proxy._holder._pool is pool and proxy.is_in_transaction() for proxy in mine)
+        and _asked_by_product()
+    ):
+        raise AssertionError("a second connection is waited for inside a transaction")
+    proxy = await _acquire(pool, wait_s)
+    _held[task] = [*mine, proxy]
+    return proxy
+
+
+def _asked_by_product() -> bool:
+    frame = sys._getframe(2)
+    while frame is not None and "/tests/" not in frame.f_code.co_filename:
+        if "/mingzhang/" in frame.f_code.co_filename:
+            return True
+        frame = frame.f_back
+    return False
+
+
+asyncpg.pool.Pool._acquire = _acquire_one
 
 
 def run_apart(work: Coroutine[Any, Any, Any]) -> Any:

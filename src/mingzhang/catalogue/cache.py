@@ -40,6 +40,18 @@ class CatalogueCache:
         if time.monotonic() - self._read_at > FRESH_REAL_S:
             await self._read(now)
 
+    async def warm(self, now: datetime) -> None:
+        """Have it in memory, fresh."""
+        await self._refresh(now)
+
+    def remembered(self, product_id: str) -> Sources:
+        """As `sources`, from memory alone: for those who hold a connection and must not wait for another."""
+        return Sources(
+            product=self._products.get(product_id),
+            routes=self._routes.get(product_id, ()),
+            pauses=self._pauses,
+        )
+
     async def product(self, product_id: str, now: datetime) -> tuple[Product, Rules]:
         """A product on sale and the rules in force; raises `unknown_product`, `no_rules`."""
         await self._refresh(now)
@@ -52,11 +64,7 @@ class CatalogueCache:
     async def sources(self, product_id: str, now: datetime) -> Sources:
         """Who could supply a product, and the calendar; also for one that is no longer sold."""
         await self._refresh(now)
-        return Sources(
-            product=self._products.get(product_id),
-            routes=self._routes.get(product_id, ()),
-            pauses=self._pauses,
-        )
+        return self.remembered(product_id)
 
     async def _read(self, now: datetime) -> None:
         """One reads for all who ask meanwhile."""

@@ -28,7 +28,7 @@ from mingzhang.kit.database import transaction
 from mingzhang.kit.errors import Kind, Problem
 from mingzhang.kit.vocabulary import Mend, mended_by
 from mingzhang.ledger.places import HOLD, RESERVED
-from mingzhang.orders import route
+from mingzhang.orders import route, sourcing
 from mingzhang.orders.breaches import Late, note_breach
 from mingzhang.orders.context import Context
 from mingzhang.orders.freeze import REASON as FROZEN
@@ -152,6 +152,7 @@ async def correct(ctx: Context, order_id: str, account: str, more: Mapping[str, 
 
     Raises Problem `correction_not_open`, `bad_account`, `account_unchanged`.
     """
+    await sourcing.warm(ctx)
     async with transaction(ctx.pool) as conn:
         turn = await open_turn(conn, order_id, ctx.now(), ctx.rng)
         attempts = await list_attempts(conn, order_id)

@@ -47,8 +47,7 @@ async def go_on(ctx: Context, turn: Turn, refused: Attempt, reason: str, evidenc
     order.reason = reason
     in_time = refused.sent_at is None or turn.now < refused.sent_at + timedelta(seconds=order.promise_s)
     if reason in MENDABLE and len(before) < ATTEMPTS_MAX:
-        sources = await ctx.catalogue.sources(order.product_id, turn.now)
-        look = await sourcing.outlook(ctx, sources)
+        sources, look = sourcing.known(ctx, order.product_id)
         tried = [attempt for attempt in since_correction(before) if attempt.state != "cancelled"]
         choice = sourcing.decide(ctx, order, sources, look, tried)
         if choice.option is not None and in_time:
@@ -68,8 +67,8 @@ async def begin_again(ctx: Context, turn: Turn, before: Sequence[Attempt]) -> bo
     One that is closed for now is planned all the same: it is waited for.
     """
     order = turn.order
-    sources = await ctx.catalogue.sources(order.product_id, turn.now)
-    choice = sourcing.decide(ctx, order, sources, await sourcing.outlook(ctx, sources), ())
+    sources, look = sourcing.known(ctx, order.product_id)
+    choice = sourcing.decide(ctx, order, sources, look, ())
     waits = any(each["why"] in AS_REASON for each in choice.passed)
     option = choice.option or (sourcing.own_option(order) if waits else None)
     if option is None or len(before) >= ATTEMPTS_MAX:

@@ -17,9 +17,28 @@ from mingzhang.orders.context import Context
 from mingzhang.orders.store import Order
 
 
-async def outlook(ctx: Context, sources: Sources) -> Outlook:
-    """What is known of suppliers at this moment."""
+async def warm(ctx: Context) -> None:
+    """Have everything in memory that `known` needs: to be called before a turn begins.
+
+    Inside a turn nobody may wait for a second connection: enough turns that do, and none is left to finish one.
+    """
+    await ctx.catalogue.warm(ctx.now())
     await ctx.standing.refresh(ctx.pool)
+
+
+def known(ctx: Context, product_id: str) -> tuple[Sources, Outlook]:
+    """Who could supply a product and what is known of them, from memory alone: for use inside a turn."""
+    sources = ctx.catalogue.remembered(product_id)
+    return sources, _outlook(ctx, sources)
+
+
+async def outlook(ctx: Context, sources: Sources) -> Outlook:
+    """What is known of suppliers at this moment; never inside a turn."""
+    await ctx.standing.refresh(ctx.pool)
+    return _outlook(ctx, sources)
+
+
+def _outlook(ctx: Context, sources: Sources) -> Outlook:
     now = ctx.now()
     return Outlook(
         now=now, pauses=sources.pauses, down=ctx.standing.down(now), prefunds=ctx.standing.prefunds

@@ -14,7 +14,7 @@ from mingzhang.kit.errors import Kind, Problem
 from mingzhang.ledger import postings
 from mingzhang.ledger.moves import Refused
 from mingzhang.ledger.places import RESERVED, SETTLED
-from mingzhang.orders import correct, route
+from mingzhang.orders import correct, route, sourcing
 from mingzhang.orders.breaches import Late, note_breach
 from mingzhang.orders.context import Context
 from mingzhang.orders.route import held
@@ -35,6 +35,7 @@ DOUBTED: Final = "payment_contradicted"
 
 async def apply_supply(ctx: Context, waiting: Waiting) -> None:
     """Book one last word under the order's lock."""
+    await sourcing.warm(ctx)
     async with transaction(ctx.pool) as conn:
         turn = await open_turn(conn, waiting.subject, ctx.now(), ctx.rng)
         if not await evidence.begin(conn, waiting, turn.now):

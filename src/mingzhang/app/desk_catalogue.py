@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import base64
 from collections.abc import Mapping, Sequence
 
@@ -128,7 +129,7 @@ async def set_picture(ctx: Context, member: Member, product_id: str, data: bytes
 async def preview(ctx: Context, member: Member, data: bytes) -> CatalogueImport:
     """What a file would change, the first rows of it, refused ones in front."""
     try:
-        made = await plan(ctx, read_sheet(data))
+        made = await plan(ctx, await asyncio.to_thread(read_sheet, data))
     except Problem as problem:
         if problem.kind is Kind.INTERNAL:
             raise

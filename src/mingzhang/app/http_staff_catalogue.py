@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import base64
 import binascii
 from typing import Any, Final
@@ -215,7 +216,7 @@ async def import_file(request: AnyRequest) -> Response[Any]:
     except (ValueError, binascii.Error) as error:
         raise Problem("invalid_request", Kind.INVALID, "not base64") from error
     try:
-        lines = read_sheet(data)
+        lines = await asyncio.to_thread(read_sheet, data)  # seconds for a large one: the pages go on
         await desk_catalogue.apply(desk.ctx, member, lines, "import", "catalogue", fields["digest"])
     except Problem as problem:
         if problem.code not in {"import_refused", "catalogue_changed", "sheet_invalid"}:

@@ -76,6 +76,15 @@ async def _doubted(house: House) -> str:
     return order_id
 
 
+async def _nothing_to_come(house: House) -> None:
+    """Every refund has arrived, also the second payment's, and every fact is applied: nothing changes any more."""
+    for _ in range(400):
+        if not await house.desk.pool.fetchval("SELECT count(*) FROM refund WHERE state <> 'arrived'"):
+            break
+        await asyncio.sleep(0.1)
+    await house.until_applied()
+
+
 def _happened(page: OrderPage, kind: str) -> bool:
     return any(item.kind == kind for item in page.timeline)
 
@@ -111,6 +120,7 @@ async def fill(dsn: str, folder: Path) -> tuple[str, dict[str, str]]:
         await house.until(orders["late"], lambda page: page.pay_badge == "refunded")
         await house.until(orders["partly"], lambda page: page.pay_badge == "partly_refunded")
         await house.until(orders["silent"], lambda page: _happened(page, "supplier_processing"))
+        await _nothing_to_come(house)
         return house.desk.settings.clock, orders
 
 

@@ -79,7 +79,6 @@ def test_names_of_checks_are_unique_and_suites_are_not_empty() -> None:
     [
         (["channel", "check", "nobody"], "unknown_adapter", "alipay, wechat, epay"),
         (["supplier", "check", "alipay"], "unknown_adapter", "fulu, kasushou"),
-        (["supplier", "check", "stock"], "adapter_without_rig", "database"),
     ],
 )
 def test_what_cannot_be_checked_says_why(arguments: list[str], code: str, hint: str) -> None:

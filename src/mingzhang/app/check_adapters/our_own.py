@@ -7,6 +7,7 @@ from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
 from typing import Any, Final
 
+from mingzhang.app.check_adapters.our_stock import stock_rig
 from mingzhang.app.check_adapters.our_suppliers import goods
 from mingzhang.app.check_adapters.rig import OpenRig, Setup, SupplierRig
 from mingzhang.app.check_adapters.suite import Skipped
@@ -119,5 +120,5 @@ async def manual_rig(setup: Setup) -> AsyncIterator[SupplierRig]:
         await asyncio.gather(working, return_exceptions=True)
 
 
-OWN_RIGS: dict[str, dict[str, OpenRig]] = {"manual": {"manual": manual_rig}}
+OWN_RIGS: dict[str, dict[str, OpenRig]] = {"manual": {"manual": manual_rig}, "stock": {"stock": stock_rig}}
 """Rigs that need a database of their own for the run."""

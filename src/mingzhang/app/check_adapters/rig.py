@@ -257,7 +257,8 @@ class ChannelRig(Rig):
 
 SUPPLIER_WIRE: Final = frozenset({"balance", "callback", "outage", "prompt_refusal", "secret"})
 """What a supplier may have: a prefund that falls, callbacks, a connection that can fail, refusals as the answer of a
-submit, and a secret that strangers lack. Beside these ``own_table``: what it knows of a number is proof."""
+submit, and a secret that strangers lack. Beside these ``own_table``: what it knows of a number is proof; ``at_once``:
+the answer of a submit is its last word."""
 
 
 @dataclass(kw_only=True)

@@ -1,4 +1,4 @@
-"""Manual fulfilment keeps the suppliers' contract, too; the rig plays the staff, the database is real."""
+"""Manual fulfilment and own card stock keep the suppliers' contract, too: the database is real, the rig plays the staff."""
 
 from __future__ import annotations
 
@@ -10,6 +10,7 @@ import pytest
 
 from mingzhang.app.adapters import SUPPLIERS, find
 from mingzhang.app.check_adapters.our_own import manual_rig
+from mingzhang.app.check_adapters.our_stock import stock_rig
 from mingzhang.app.check_adapters.rig import NoWorld, SupplierRig
 from mingzhang.app.check_adapters.runner import open_setup
 from mingzhang.app.check_adapters.suite import Ending, run_case
@@ -35,6 +36,18 @@ async def test_manual_fulfilment_keeps_the_contract(by_hand: SupplierRig) -> Non
     results = [await run_case(case, by_hand, "manual") for case in SUPPLIER.cases]
     assert [(each.name, each.why) for each in results if each.ending is Ending.FAILED] == []
     assert sum(each.ending is Ending.PASSED for each in results) >= 8
+
+
+async def test_own_stock_keeps_the_contract(pool: asyncpg.Pool, clock: Clock) -> None:
+    inner = Inner(pool=pool, vault=Vault(b"k" * 32), crash_point=lambda _point: None)
+    world = NoWorld("the database is the other side")
+    async with (
+        open_setup(SUPPLIERS, find(SUPPLIERS)["stock"], world, clock, inner) as setup,
+        stock_rig(setup) as rig,
+    ):
+        results = [await run_case(case, rig, "stock") for case in SUPPLIER.cases]
+    assert [(each.name, each.why) for each in results if each.ending is Ending.FAILED] == []
+    assert sum(each.ending is Ending.PASSED for each in results) >= 4
 
 
 async def test_an_ended_task_stays_as_it_ended_and_two_people_stand_behind_success(

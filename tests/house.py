@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import asyncio
 import functools
-import socket
 import time
 from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import asynccontextmanager
@@ -24,6 +23,7 @@ from auditor.__main__ import read_rows
 from auditor.books import Report
 from auditor.books import audit as outside_audit
 from mingzhang.app.audit import AuditReport, run_audit
+from mingzhang.app.demo import free_port
 from mingzhang.app.desk import Desk, open_desk
 from mingzhang.app.http_server import web_config
 from mingzhang.app.settings import Settings
@@ -34,13 +34,6 @@ from mingzhang.web.model import OrderPage
 from simulator_process import SimulatorProcess
 
 WAIT_S = 40.0
-
-
-def free_port() -> int:
-    """A port nobody listens on now."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
 
 
 @functools.cache
@@ -266,4 +259,4 @@ async def open_house(
                 await desk.aclose()
 
 
-__all__ = ["House", "PlaceRequest", "open_house"]
+__all__ = ["House", "PlaceRequest", "free_port", "open_house"]

@@ -15,6 +15,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from pathlib import Path
 from typing import Any, Final
 
@@ -28,10 +29,12 @@ from mingzhang.app.embedded import EmbeddedPostgres
 from mingzhang.app.settings import Settings
 from mingzhang.kit.clock import ScaledClock
 from mingzhang.kit.database import connect
-from mingzhang.kit.errors import Problem
+from mingzhang.kit.errors import Kind, Problem
 from mingzhang.kit.migrations import migrate
 
 SPEED: Final = 60.0
+PORTS: Final = range(15_000, 32_000)
+PORTS_TRIED_MAX: Final = 100
 ENV_FILE: Final = "env.json"
 WORKER_PID: Final = "worker.pid"
 DATABASE: Final = "postgresql"
@@ -129,10 +132,16 @@ class Child:
 
 
 def free_port() -> int:
-    """A port of loopback that is free now."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
+    """A port nobody listens on now, below those that the system hands to whoever asks for any.
+
+    The one who gets it binds it a moment later: from the system's own range another may have it by then.
+    """
+    for _ in range(PORTS_TRIED_MAX):
+        port = secrets.choice(PORTS)
+        with socket.socket() as probe, suppress(OSError):
+            probe.bind(("127.0.0.1", port))
+            return port
+    raise Problem("no_free_port", Kind.UNAVAILABLE, f"none of {PORTS_TRIED_MAX} ports tried is free")
 
 
 def _keep_private(path: Path, data: bytes) -> None:

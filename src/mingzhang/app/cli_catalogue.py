@@ -21,7 +21,7 @@ from mingzhang.app.desk import open_desk
 from mingzhang.app.here import settings_here
 from mingzhang.app.supplier_template import read_template
 from mingzhang.catalogue import change, store
-from mingzhang.catalogue.cells import COLUMNS, to_cells, write_money, write_span
+from mingzhang.catalogue.cells import COLUMNS, to_cells, write_span
 from mingzhang.catalogue.change import Author, Line
 from mingzhang.catalogue.listing import check_listing
 from mingzhang.catalogue.model import Category, ChangeLine, Listing
@@ -31,6 +31,7 @@ from mingzhang.kit.beijing import write_beijing
 from mingzhang.kit.clock import clock_from_spec
 from mingzhang.kit.database import open_pool
 from mingzhang.kit.errors import Kind, Problem
+from mingzhang.kit.money import format_yuan
 
 SHOWN_MAX: Final = 50
 Result = TypeVar("Result")
@@ -100,7 +101,7 @@ def list_all(
                 product.product_id,
                 "yes" if listing.on_sale else "no",
                 product.category,
-                write_money(product.price_fen),
+                format_yuan(product.price_fen),
                 write_span(product.promise_s),
                 product.title_zh,
             )

@@ -29,7 +29,7 @@ from mingzhang.kit.beijing import write_beijing
 from mingzhang.kit.clock import clock_from_spec
 from mingzhang.kit.database import open_pool
 from mingzhang.kit.errors import Kind, Problem
-from mingzhang.kit.money import parse_yuan
+from mingzhang.kit.money import format_yuan, parse_yuan
 from mingzhang.kit.vault import Vault
 
 LISTED_MAX: Final = 20
@@ -174,7 +174,7 @@ def levels(
     if batches:
         for row in _run(_batches):
             expires = write_beijing(row.expires_at)[:10] if row.expires_at else "never"
-            cost, added = f"{row.unit_cost_fen / 100:.2f}", write_beijing(row.added_at)[:16]
+            cost, added = format_yuan(row.unit_cost_fen), write_beijing(row.added_at)[:16]
             _say(
                 f"{row.batch_id}  {row.product}  {row.available} of {row.cards} left, {cost} each, expires {expires}, "
                 f"added {added} by {row.added_by}, paid: {row.money} {row.paid_to}".rstrip()
@@ -184,7 +184,7 @@ def levels(
     for level in _run(_levels):
         expiry = write_beijing(level.next_expiry)[:10] if level.next_expiry else ""
         sold = "without end" if level.endless else str(level.available)
-        cost, low = f"{level.value_fen / 100:.2f}", str(level.low_at or "")
+        cost, low = format_yuan(level.value_fen), str(level.low_at or "")
         table.add_row(level.product, sold, cost, str(level.expired), expiry, low, "low" if level.low else "")
     out.print(table)
 
@@ -234,7 +234,7 @@ def recycle(
     if not batch:
         table = Table("batch", "product", "cards", "each", "why", "by", "last")
         for row in _run(_bin):
-            each = f"{row.unit_cost_fen / 100:.2f}"
+            each = format_yuan(row.unit_cost_fen)
             table.add_row(
                 row.batch_id,
                 row.product,

@@ -15,6 +15,7 @@ import msgspec
 from mingzhang.catalogue.fields import TEMPLATES, AccountField, check_fields
 from mingzhang.catalogue.model import Listing, Product, Texts, Tier
 from mingzhang.kit.errors import Problem
+from mingzhang.kit.money import format_yuan
 
 QUANTITY_MAX: Final = 10_000
 MONEY_FEN_MAX: Final = 1_000_000_000
@@ -64,11 +65,6 @@ def _money(text: str) -> int:
     return whole
 
 
-def write_money(fen: int) -> str:
-    """Fen as yuan with two places."""
-    return f"{fen // 100}.{fen % 100:02d}"
-
-
 def _whole(least: int, most: int) -> Callable[[str], int]:
     def read(text: str) -> int:
         text = text.removesuffix(".0")
@@ -111,7 +107,7 @@ def _tiers(text: str) -> tuple[Tier, ...]:
 
 
 def _write_tiers(tiers: tuple[Tier, ...]) -> str:
-    return ";".join(f"{tier.from_quantity}:{write_money(tier.price_fen)}" for tier in tiers)
+    return ";".join(f"{tier.from_quantity}:{format_yuan(tier.price_fen)}" for tier in tiers)
 
 
 def _fields(text: str) -> tuple[AccountField, ...]:
@@ -181,10 +177,10 @@ COLUMNS: Final[Mapping[str, Column]] = {
     "kind": Column(_one_of(KINDS), needed=True),
     "title_zh": Column(_text(80), needed=True),
     "title_en": Column(_text(80), needed=True),
-    "face_value": Column(_money, write_money, needed=True),
-    "price": Column(_money, write_money, needed=True),
+    "face_value": Column(_money, format_yuan, needed=True),
+    "price": Column(_money, format_yuan, needed=True),
     "tiers": Column(_tiers, _write_tiers, empty=True),
-    "cost": Column(_money, write_money, needed=True),
+    "cost": Column(_money, format_yuan, needed=True),
     "min_quantity": Column(_whole(1, QUANTITY_MAX)),
     "max_quantity": Column(_whole(1, QUANTITY_MAX)),
     "step_quantity": Column(_whole(1, QUANTITY_MAX)),

@@ -16,7 +16,7 @@ from typing import Final
 import asyncpg
 import msgspec
 
-from mingzhang.catalogue.cells import ID, Fault, read_cells, to_cells, write_money
+from mingzhang.catalogue.cells import ID, Fault, read_cells, to_cells
 from mingzhang.catalogue.listing import BELOW_FLOOR, check_listing
 from mingzhang.catalogue.model import Category, Listing
 from mingzhang.catalogue.plan import Changed, Plan, RowPlan
@@ -24,6 +24,7 @@ from mingzhang.catalogue.store import SQL, list_categories, read_listings, write
 from mingzhang.kit.database import transaction
 from mingzhang.kit.errors import Kind, Problem
 from mingzhang.kit.ids import new_id
+from mingzhang.kit.money import format_yuan
 
 ROWS_MAX: Final = 5_000
 LOGGED_MAX: Final = 4_000
@@ -95,7 +96,7 @@ def _beside_others(
 def _violations(listing: Listing) -> list[tuple[str, str, str]]:
     """Column, rule and what was found; a least price in yuan."""
     return [
-        (field, rule, f"≥ {write_money(int(found))}" if rule == BELOW_FLOOR else found)
+        (field, rule, f"≥ {format_yuan(int(found))}" if rule == BELOW_FLOOR else found)
         for rule, field, found in check_listing(listing.product, listing.all_texts())
     ]
 

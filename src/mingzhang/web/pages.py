@@ -15,6 +15,7 @@ from typing import Final
 import msgspec
 from jinja2 import Environment, PackageLoader, StrictUndefined
 
+from mingzhang.kit.money import format_yuan
 from mingzhang.staff.rights import MEANING
 from mingzhang.web import money, words
 from mingzhang.web.i18n import translations
@@ -81,7 +82,7 @@ def environment(lang: str) -> Environment:
     )
     catalogue = translations(lang)
     made.install_gettext_callables(catalogue.ugettext, catalogue.ungettext, newstyle=True)  # type: ignore[attr-defined]
-    made.filters.update(yuan=yuan, group=group_digits, texts=text_html)
+    made.filters.update(yuan=yuan, bare_yuan=format_yuan, group=group_digits, texts=text_html)
     made.globals.update(icon=icon, qr_svg=qr_svg, words=words, tone_icons=TONE_ICONS, badge_tones=BADGE_TONES)
     return made
 

@@ -2,7 +2,8 @@
 
 npm (from the wheel that the runtime lock pins, else the machine's) installs what `package-lock.json` pins
 into `.build/web/`, without running any package's scripts; then only the files listed in `tools/assets.json`
-are copied, each compared with the SHA-256 written there, and a `manifest.json` says what they are.
+are copied, each compared with the SHA-256 written there, and a `manifest.json` says what they are. What only the
+tests use (`tools/assets-dev.json`) goes into `.build/dev-assets/` and is never served.
 
     python tools/build_assets.py            build
     python tools/build_assets.py --pin      build, and write the hashes found into tools/assets.json
@@ -23,8 +24,10 @@ from typing import Any
 
 ROOT = Path(__file__).resolve().parent.parent
 TABLE = ROOT / "tools" / "assets.json"
+DEV_TABLE = ROOT / "tools" / "assets-dev.json"
 WORK = ROOT / ".build" / "web"
 TARGET = ROOT / "src" / "mingzhang" / "web" / "static" / "vendor"
+DEV_TARGET = ROOT / ".build" / "dev-assets"
 NPM_FILES = ("package.json", "package-lock.json", ".npmrc")
 SOURCE_MAP = re.compile(rb"\n?(?://|/\*)# sourceMappingURL=[^\n*]*(?:\*/)?\s*$")
 
@@ -62,10 +65,10 @@ def read_asset(package: str, source: str) -> bytes:
     return SOURCE_MAP.sub(b"", data).rstrip() + b"\n"
 
 
-def build(pin: bool) -> int:
-    """Copy and compare every file; returns the bytes written."""
-    table: list[list[str]] = json.loads(TABLE.read_text(encoding="utf-8"))
-    draft = TARGET.with_name("vendor.draft")
+def build(table_path: Path, target_path: Path, pin: bool) -> int:
+    """Copy and compare every file of one table; returns the bytes written."""
+    table: list[list[str]] = json.loads(table_path.read_text(encoding="utf-8"))
+    draft = target_path.with_name(f"{target_path.name}.draft")
     shutil.rmtree(draft, ignore_errors=True)
     draft.mkdir(parents=True)
     manifest: dict[str, dict[str, Any]] = {}
@@ -76,7 +79,7 @@ def build(pin: bool) -> int:
         if pin:
             row[3] = found
         elif found != wanted:
-            sys.exit(f"{package} {source}: SHA-256 is {found}, tools/assets.json says {wanted}")
+            sys.exit(f"{package} {source}: SHA-256 is {found}, {table_path.name} says {wanted}")
         (draft / target).write_bytes(data)
         about = json.loads((WORK / "node_modules" / package / "package.json").read_text(encoding="utf-8"))
         manifest[target] = {
@@ -89,16 +92,18 @@ def build(pin: bool) -> int:
     (draft / "manifest.json").write_text(json.dumps(manifest, indent=2) + "\n", encoding="utf-8")
     if pin:
         rows = ",\n".join(f"  {json.dumps(row)}" for row in table)
-        TABLE.write_text(f"[\n{rows}\n]\n", encoding="utf-8")
-    shutil.rmtree(TARGET, ignore_errors=True)
-    draft.rename(TARGET)
+        table_path.write_text(f"[\n{rows}\n]\n", encoding="utf-8")
+    shutil.rmtree(target_path, ignore_errors=True)
+    draft.rename(target_path)
     return sum(entry["bytes"] for entry in manifest.values())
 
 
 def main() -> None:
     """Install, copy, and drop the installed packages again: they are 95 MB and the lock brings them back."""
     install()
-    size = build(pin="--pin" in sys.argv[1:])
+    pin = "--pin" in sys.argv[1:]
+    size = build(TABLE, TARGET, pin)
+    build(DEV_TABLE, DEV_TARGET, pin)
     shutil.rmtree(WORK, ignore_errors=True)
     print(f"      {size / 1e6:.1f} MB of third-party files for the pages")
 

@@ -85,7 +85,7 @@ step_project() {
     "$uv" pip install --quiet --python "$venv_python" --no-deps --no-build-isolation --no-index -e .
 }
 
-check_assets() { [ -f src/mingzhang/web/static/vendor/manifest.json ]; }
+check_assets() { [ -f src/mingzhang/web/static/vendor/manifest.json ] && [ -f .build/dev-assets/manifest.json ]; }
 step_assets() { "$venv_python" tools/build_assets.py; }
 
 step uv "uv, the installer (65 MB unpacked, unless the machine has it)" tools/uv.lock
@@ -97,4 +97,4 @@ if [ "$kind" = test ]; then
 fi
 step project "the command .venv/bin/mingzhang" pyproject.toml
 step assets "files for the pages, from npm (110 MB unpacked, 4 MB kept)" \
-    package.json package-lock.json .npmrc tools/assets.json tools/build_assets.py
+    package.json package-lock.json .npmrc tools/assets.json tools/assets-dev.json tools/build_assets.py

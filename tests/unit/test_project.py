@@ -32,7 +32,8 @@ def test_locks_agree_with_each_other() -> None:
 
 
 def test_the_npm_lock_is_exact_and_without_addresses() -> None:
-    wanted = json.loads((ROOT / "package.json").read_text())["dependencies"]
+    package = json.loads((ROOT / "package.json").read_text())
+    wanted = package["dependencies"] | package["devDependencies"]
     packages = json.loads((ROOT / "package-lock.json").read_text())["packages"]
     packages.pop("")
     assert all(
@@ -42,9 +43,11 @@ def test_the_npm_lock_is_exact_and_without_addresses() -> None:
 
 
 def test_every_asset_has_its_hash_and_comes_from_a_pinned_package() -> None:
-    wanted = json.loads((ROOT / "package.json").read_text())["dependencies"]
-    for package, _, target, sha256 in json.loads((ROOT / "tools" / "assets.json").read_text()):
-        assert package in wanted
+    package = json.loads((ROOT / "package.json").read_text())
+    served = [(*row, "dependencies") for row in json.loads((ROOT / "tools/assets.json").read_text())]
+    tested = [(*row, "devDependencies") for row in json.loads((ROOT / "tools/assets-dev.json").read_text())]
+    for name, _, target, sha256, kind in served + tested:
+        assert name in package[kind]
         assert re.fullmatch(r"[a-z0-9.-]+\.min\.(css|js)", target)
         assert re.fullmatch(r"[0-9a-f]{64}", sha256)
 

@@ -32,6 +32,8 @@ APPEND_ONLY = (
     "breach",
     "account_correction",
     "limit_hit",
+    "shop_setting",
+    "shop_logo",
 )
 ORDER_OWNED = (
     "orders",
@@ -112,6 +114,7 @@ OWNERS = {
     "fulfilment.manual": {"manual_task"},
     "refunds": {"refund"},
     "notices": {"notice", "notice_route", "untold"},
+    "shop": {"shop_setting", "shop_logo"},
     "staff": {"staff", "staff_session", "staff_action", "approval"},
     "app": {"audit_run", "audit_checkpoint", "audit_total"},
 }

@@ -54,6 +54,7 @@ from mingzhang.orders.sourcing import check_sale
 from mingzhang.orders.typical import TypicalTimes
 from mingzhang.payments.channels.base import Channel
 from mingzhang.payments.offer import Device, Facts, offer
+from mingzhang.shop.face import FaceCache
 from mingzhang.staff.model import Member
 from mingzhang.web.model import (
     ClaimPanel,
@@ -83,6 +84,7 @@ class Desk:
         self._http = http
         self._times = TypicalTimes()
         self.window = WindowCache(ctx.pool)
+        self.shop = FaceCache(ctx.pool)
         self._passwords = Limiter(PASSWORD_TRIES, 3600.0)
         self._statuses = StatusReader(ctx.pool)
         self._bell = asyncio.Condition()

@@ -62,12 +62,22 @@ def shop_of(
 
     `payer`: who pays, as WeChat knows them; in its own browser they may then pay with its script.
     """
-    settings = desk.settings
+    settings, held = desk.settings, desk.shop.now
+    face = held.face
     speed = desk.clock.speed if settings.demo else None
     agent = request.headers.get("user-agent", "") if request is not None else ""
     return ShopInfo(
-        name=settings.shop_name,
-        support=settings.support,
+        name=face.name_zh or settings.shop_name,
+        name_en=face.name_en,
+        look=held.version if face.accent else 0,
+        logo=face.logo,
+        notice_zh=face.notice_zh,
+        notice_en=face.notice_en,
+        support=face.support or settings.support,
+        support_url=face.support_url,
+        address=face.address,
+        licence=face.licence,
+        icp=face.icp,
         demo_speed=speed,
         ways=desk.ways(device_of(agent), amount_fen, payer_known=bool(payer)),
         channels_down=tuple(sorted(desk.channels_down)),

@@ -17,6 +17,8 @@ from mingzhang.kit.errors import Kind, Problem
 UPLOAD_BYTES_MAX: Final = 4 * 1024 * 1024
 PIXELS_MAX: Final = 40_000_000
 SIDE_MIN: Final = 64
+LOGO_BYTES_MAX: Final = 60_000
+LOGO_SIDES: Final = (160, 96, 64)
 FORMATS: Final = ("PNG", "JPEG", "WEBP")
 _QUALITIES: Final = (82, 68, 50)
 
@@ -28,10 +30,33 @@ def redraw(data: bytes, bytes_max: int, sides: tuple[int, ...]) -> bytes:
     """
     if len(data) > UPLOAD_BYTES_MAX:
         raise Problem("picture_too_large", Kind.TOO_LARGE, f"at most {UPLOAD_BYTES_MAX // 1024 // 1024} MB")
+    return _fit(_flat(_decode(data)), bytes_max, sides)
+
+
+def redraw_logo(data: bytes) -> bytes:
+    """A PNG of at most `LOGO_BYTES_MAX` bytes and `LOGO_SIDES` pixels, transparency kept.
+
+    Raises `picture_too_large`, `picture_invalid` (type, or damaged).
+    """
+    if len(data) > UPLOAD_BYTES_MAX:
+        raise Problem("picture_too_large", Kind.TOO_LARGE, f"at most {UPLOAD_BYTES_MAX // 1024 // 1024} MB")
+    seen = _decode(data).convert("RGBA")
+    for side in LOGO_SIDES:
+        smaller = seen.copy()
+        smaller.thumbnail((side * 4, side))
+        out = io.BytesIO()
+        smaller.save(out, "PNG", optimize=True)
+        if out.tell() <= LOGO_BYTES_MAX:
+            return out.getvalue()
+    raise Problem("picture_too_large", Kind.TOO_LARGE, "cannot be made small enough")
+
+
+def _decode(data: bytes) -> Image.Image:
+    """The pixels of strangers' bytes, turned upright; raises `picture_too_large`, `picture_invalid`."""
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("error")
-            drawn = _read(data)
+            return _read(data)
     except Problem:
         raise
     except (
@@ -44,7 +69,6 @@ def redraw(data: bytes, bytes_max: int, sides: tuple[int, ...]) -> bytes:
         MemoryError,
     ) as error:
         raise Problem("picture_invalid", Kind.INVALID, type(error).__name__) from error
-    return _fit(drawn, bytes_max, sides)
 
 
 def _read(data: bytes) -> Image.Image:
@@ -57,14 +81,17 @@ def _read(data: bytes) -> Image.Image:
         if min(width, height) < SIDE_MIN:
             raise Problem("picture_invalid", Kind.INVALID, "too small to read")
         found.load()
-        turned = ImageOps.exif_transpose(found)
-        flat = Image.new("RGB", turned.size, "white")
-        if turned.mode in ("RGBA", "LA", "PA") or "transparency" in turned.info:
-            seen = turned.convert("RGBA")
-            flat.paste(seen, mask=seen.getchannel("A"))
-        else:
-            flat.paste(turned.convert("RGB"))
-        return flat
+        return ImageOps.exif_transpose(found)
+
+
+def _flat(turned: Image.Image) -> Image.Image:
+    flat = Image.new("RGB", turned.size, "white")
+    if turned.mode in ("RGBA", "LA", "PA") or "transparency" in turned.info:
+        seen = turned.convert("RGBA")
+        flat.paste(seen, mask=seen.getchannel("A"))
+    else:
+        flat.paste(turned.convert("RGB"))
+    return flat
 
 
 def _fit(drawn: Image.Image, bytes_max: int, sides: tuple[int, ...]) -> bytes:

@@ -22,6 +22,7 @@ class Right(StrEnum):
     MANAGE_CATALOGUE = "manage_catalogue"
     MANAGE_CHANNELS = "manage_channels"
     MANAGE_STAFF = "manage_staff"
+    MANAGE_SHOP = "manage_shop"
 
 
 class Role(StrEnum):
@@ -54,6 +55,10 @@ MEANING: Final[dict[Right, tuple[str, str]]] = {
     Right.MANAGE_CATALOGUE: ("管理商品与规则", "manage products and rules"),
     Right.MANAGE_CHANNELS: ("管理渠道与供应商、暂停销售", "manage channels and suppliers, pause sales"),
     Right.MANAGE_STAFF: ("停用员工、结束会话", "revoke accounts and end sessions"),
+    Right.MANAGE_SHOP: (
+        "改店名、标志、颜色、公告与资质",
+        "change the shop's name, logo, colour, notice and licence",
+    ),
 }
 ROLE_NAMES: Final[dict[Role, tuple[str, str]]] = {
     Role.SUPPORT: ("客服", "customer service"),
@@ -91,7 +96,7 @@ RIGHTS: Final[dict[Role, frozenset[Right]]] = {
         }
     ),
     Role.AUDITOR: frozenset({Right.VIEW_ORDERS, Right.VIEW_COSTS, Right.VIEW_RECORDS}),
-    Role.ADMIN: frozenset({Right.VIEW_RECORDS, Right.MANAGE_STAFF}),
+    Role.ADMIN: frozenset({Right.VIEW_RECORDS, Right.MANAGE_STAFF, Right.MANAGE_SHOP}),
 }
 
 # Without the second factor a session has only the rest: looking, and asking the outside again.

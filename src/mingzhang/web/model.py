@@ -282,14 +282,28 @@ class ShopInfo(msgspec.Struct, frozen=True, kw_only=True):
     """The shop as every page shows it. ``support``: how to reach a person, in words. ``demo_speed``: how many
     times faster than the wall clock, None outside a demo. ``ways``: channel.method pairs
     offered to this buyer; ``channels_down``: those that answer no more. ``custody`` false: 商家自有账户（未存管）.
+    ``look``: the version of the shop's own colour, 0 for ours; ``logo``: its hash, or empty.
     """
 
     name: str = "明账演示店"
+    name_en: str = ""
+    look: int = 0
+    logo: str = ""
+    notice_zh: str = ""
+    notice_en: str = ""
+    support_url: str = ""
+    address: str = ""
+    licence: str = ""
+    icp: str = ""
     demo_speed: float | None = None
     support: str = ""
     custody: bool = False
     ways: tuple[str, ...] = ("alipay.qr", "alipay.page")
     channels_down: tuple[str, ...] = ()
+
+    def called(self, lang: str) -> str:
+        """Its name in the reader's language."""
+        return (lang == "en" and self.name_en) or self.name
 
 
 class DemoSummary(msgspec.Struct, frozen=True, kw_only=True):

@@ -91,6 +91,7 @@ def render(template: str, lang: str, **context: object) -> str:
     """Render one template. `shop` and `view` are filled in when they are not given."""
     shop = context.setdefault("shop", SHOP)
     assert isinstance(shop, ShopInfo)
+    context["shop"] = shop = msgspec.structs.replace(shop, name=shop.called(lang))
     context.setdefault("view", View(lang, shop, translations(lang)))
     context.setdefault("lang", lang)
     return environment(lang).get_template(template).render(**context)

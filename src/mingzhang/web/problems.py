@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Final, NamedTuple
 
+from mingzhang.web import words_shop
 from mingzhang.web.words import N_
 
 
@@ -107,6 +108,7 @@ PROBLEMS: Final[Mapping[str, Advice]] = {
 }
 
 FIELD_ERRORS: Final[Mapping[str, str]] = {
+    **words_shop.FIELD_ERRORS,
     "required": N_("请填写"),
     "limit_order_units": N_("一张订单的数量超过上限，请减少数量"),
     "limit_order_fen": N_("一张订单的金额超过上限；大额请走官方直充渠道，或减少数量"),

@@ -14,7 +14,7 @@ from markupsafe import Markup, escape
 
 from mingzhang.catalogue.fields import ACCOUNT, AccountField
 from mingzhang.kit.beijing import BEIJING
-from mingzhang.web import words
+from mingzhang.web import words, words_shop
 from mingzhang.web.icons import ICONS
 from mingzhang.web.model import OrderPage, Sentence, ShopInfo, TimelineItem
 from mingzhang.web.problems import FIELD_ERRORS, FIELD_OTHER
@@ -70,6 +70,8 @@ TABLES: Final[Mapping[str, tuple[Mapping[str, str], str]]] = {
     "catalogue_fault": (words.CATALOGUE_FAULTS, FIELD_OTHER),
     "import_outcome": (words.IMPORT_OUTCOMES, words.GENERAL),
     "official": (words.OFFICIAL, words.OFFICIAL_GENERAL),
+    "setting": (words_shop.SETTINGS, words.GENERAL),
+    "setting_hint": (words_shop.SETTING_HINTS, words.GENERAL),
     "listing_rule": (words.LISTING_RULES, words.GENERAL),
 }
 
@@ -141,7 +143,7 @@ class View:
         """Words for a code of a named table."""
         entries, general = TABLES[table]
         text = self.t(word(entries, code, general))
-        return text % {"shop": self.shop.name} if "%(" in text else text
+        return text % {"shop": self.shop.called(self.lang)} if "%(" in text else text
 
     def supply_badge(self, code: str, kind: str) -> str:
         """The second badge; card goods have their own words."""
@@ -311,7 +313,7 @@ class View:
 
     def _names(self, place: str, party: str) -> dict[str, str | Markup]:
         names: dict[str, str | Markup] = {
-            "shop": self.shop.name,
+            "shop": self.shop.called(self.lang),
             "channel": self.t(words.CHANNEL_GENERAL),
             "supplier": self.t(words.SUPPLIER_GENERAL),
             "party": self.party(party),

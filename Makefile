@@ -3,7 +3,7 @@
 # make test-long     what takes minutes: whole platforms with seeded plans, every crash point, full sizes
 # make test-screens  every browser journey in both languages and widths; writes docs/screens/
 # make setup  only what `make run` needs: .venv, locked packages, files for the pages
-# make docs   docs/states.md anew from the tables in the code
+# make docs   docs/states.md and docs/rights.md anew from the tables in the code
 # make lock   compile the locks anew from pyproject.toml and package.json (needs uv and the registries)
 
 PYTHON ?= python3
@@ -49,6 +49,7 @@ format: setup-test
 
 docs: setup
 	$(BIN)/python tools/describe_states.py --write
+	$(BIN)/python tools/describe_rights.py --write
 
 # Without --upgrade only what pyproject.toml asks for changes: make lock UPGRADE=--upgrade
 lock:

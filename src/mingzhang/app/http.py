@@ -39,13 +39,23 @@ from mingzhang.app import (
 from mingzhang.app.desk import Desk
 from mingzhang.app.http_demo import HANDLERS as DEMO_HANDLERS
 from mingzhang.app.http_errors import headers_of, problem_of
-from mingzhang.app.http_kit import PAGE_HEADERS, AnyRequest, desk_of, guess_limiter, language, shop_of
+from mingzhang.app.http_guard import ANYBODY, MACHINE, SIGNED_OUT, require_guards
+from mingzhang.app.http_kit import (
+    PAGE_HEADERS,
+    AnyRequest,
+    desk_of,
+    guess_limiter,
+    language,
+    see_other,
+    shop_of,
+)
 from mingzhang.app.origin import NotesOrigin
 from mingzhang.app.problems import PROBLEM_JSON, body_of, from_status
 from mingzhang.kit.errors import Kind, Problem
 from mingzhang.web import pages
 
 BODY_BYTES_MAX: Final = 256 * 1024
+SIGN_IN: Final = "/staff/sign-in"
 
 
 class Counted(ASGIMiddleware):
@@ -71,13 +81,13 @@ class Counted(ASGIMiddleware):
         await next_app(scope, receive, counting)
 
 
-@get("/healthz", include_in_schema=False, media_type=MediaType.TEXT, sync_to_thread=False)
+@get("/healthz", include_in_schema=False, media_type=MediaType.TEXT, sync_to_thread=False, guards=[ANYBODY])
 def health() -> str:
     """This process answers."""
     return "ok"
 
 
-@get("/readyz", include_in_schema=False)
+@get("/readyz", include_in_schema=False, guards=[ANYBODY])
 async def readiness(request: AnyRequest) -> Response[Any]:
     """The database answers and has exactly this code's migrations; until then no traffic."""
     lacking = await desk_of(request).lacking()
@@ -89,7 +99,7 @@ async def readiness(request: AnyRequest) -> Response[Any]:
     )
 
 
-@get("/metrics", include_in_schema=False, sync_to_thread=False)
+@get("/metrics", include_in_schema=False, sync_to_thread=False, guards=[MACHINE])
 def prometheus() -> Response[bytes]:
     """Counters in Prometheus' text format."""
     return Response(metrics.exposition(), media_type=metrics.MEDIA_TYPE)
@@ -135,12 +145,14 @@ def _where(error: HTTPException) -> str:
 
 
 def on_exception(request: AnyRequest, error: Exception) -> Response[Any]:
-    """An expected refusal, or whatever nobody expected."""
+    """An expected refusal, or whatever nobody expected. Whoever is signed out is led to the sign-in."""
+    if isinstance(error, Problem) and error.code == SIGNED_OUT and not _wants_json(request):
+        return see_other(SIGN_IN)
     return _answer(request, *problem_of(error, metrics.area_of(request.scope["path"])))
 
 
-def create_app(desk: Desk) -> Litestar:
-    """The application around one desk. Demo addresses exist only when the settings say so."""
+def handlers_of(*, demo: bool) -> list[Any]:
+    """Every handler of the application; the demo's addresses exist only where the settings say so."""
     static = Path(str(web.__file__)).parent / "static"
     handlers: list[Any] = [
         health,
@@ -167,13 +179,19 @@ def create_app(desk: Desk) -> Litestar:
         http_correction.ROUTER,
         http_docs.docs,
         create_static_files_router(
-            path="/static", directories=[static], cache_control=CacheControlHeader(max_age=300, public=True)
+            path="/static",
+            directories=[static],
+            cache_control=CacheControlHeader(max_age=300, public=True),
+            guards=[ANYBODY],
         ),
     ]
-    if desk.settings.demo:
-        handlers += DEMO_HANDLERS
-    return Litestar(
-        route_handlers=handlers,
+    return handlers + list(DEMO_HANDLERS) if demo else handlers
+
+
+def create_app(desk: Desk) -> Litestar:
+    """The application around one desk. Raises Problem `route_without_guard`."""
+    app = Litestar(
+        route_handlers=handlers_of(demo=desk.settings.demo),
         state=State({"desk": desk, "guesses": guess_limiter()}),
         middleware=[
             Counted(),
@@ -189,3 +207,5 @@ def create_app(desk: Desk) -> Litestar:
         request_max_body_size=BODY_BYTES_MAX,
         logging_config=None,
     )
+    require_guards(app)
+    return app

@@ -16,6 +16,7 @@ from litestar.response import ServerSentEvent
 
 from mingzhang.app.desk import Desk
 from mingzhang.app.http_docs import BY_TOKEN, Streamed, problems
+from mingzhang.app.http_guard import ANYBODY, TOKEN, no_token
 from mingzhang.app.http_kit import AnyRequest, buyer_of, count_guess, desk_of
 from mingzhang.app.http_orders import changes, since
 from mingzhang.catalogue.fields import FIELDS_MAX, VALUE_MAX
@@ -86,26 +87,10 @@ class ClaimRequest(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fie
     picture: Annotated[str, msgspec.Meta(max_length=PICTURE_TEXT_MAX)] = ""
 
 
-def _refused() -> Problem:
-    return Problem("unauthenticated", Kind.UNAUTHENTICATED, "the order's token is needed as bearer token")
-
-
-def bearer_of(authorization: str) -> str:
-    """The token of an `Authorization` header. Raises Problem `unauthenticated`."""
-    scheme, _, token = authorization.partition(" ")
-    if scheme.lower() != "bearer" or not token:
-        raise _refused()
-    return token.strip()[:200]
-
-
-async def authorise(desk: Desk, order_id: str, authorization: str) -> None:
-    """Raises `unauthenticated` unless the bearer token opens the order; unknown orders answer like wrong tokens."""
-    if not await desk.check_token(order_id, bearer_of(authorization)):
-        raise _refused()
-
-
-async def _authorised(request: AnyRequest, order_id: str) -> str:
-    await authorise(desk_of(request), order_id, request.headers.get("authorization", ""))
+async def _existing(request: AnyRequest, order_id: str) -> str:
+    """The number, whose token fits by now. Unknown orders answer like wrong tokens."""
+    if await desk_of(request).ctx.reader.snapshot(order_id) is None:
+        raise no_token()
     return order_id
 
 
@@ -136,24 +121,22 @@ async def place(desk: Desk, client: str, key: str, data: OrderRequest, client_ip
     )
 
 
-async def pay(
-    desk: Desk, order_id: str, authorization: str, data: PaymentRequest, client_ip: str
-) -> PaymentPanel:
-    """Open a payment for whoever holds the token."""
-    await authorise(desk, order_id, authorization)
+async def pay(desk: Desk, order_id: str, data: PaymentRequest, client_ip: str) -> PaymentPanel:
+    """Open a payment; the guard has seen the token."""
     back = f"{desk.settings.base_url}/orders/{order_id}"
     buyer = Buyer(client_ip=client_ip, payer_id=data.payer_id)
-    return await desk.open_payment(order_id, data.channel, data.method, back, buyer)
+    try:
+        return await desk.open_payment(order_id, data.channel, data.method, back, buyer)
+    except Problem as problem:
+        raise no_token() if problem.code == "unknown_order" else problem from None
 
 
-async def stand(desk: Desk, order_id: str, authorization: str) -> OrderStatus:
-    """Where the order stands, for whoever holds the token."""
-    if not desk.token_fits(order_id, bearer_of(authorization)):
-        raise _refused()
+async def stand(desk: Desk, order_id: str) -> OrderStatus:
+    """Where the order stands; the guard has seen the token."""
     try:
         return await desk.status(order_id)
     except Problem as problem:
-        raise _refused() if problem.code == "unknown_order" else problem from None
+        raise no_token() if problem.code == "unknown_order" else problem from None
 
 
 @post(
@@ -180,6 +163,7 @@ async def stand(desk: Desk, order_id: str, authorization: str) -> OrderStatus:
         }
     ),
     operation_id="placeOrder",
+    guards=[ANYBODY],
 )
 async def place_order(
     request: AnyRequest,
@@ -200,10 +184,11 @@ async def place_order(
     security=BY_TOKEN,
     responses=problems(WRONG_TOKEN),
     operation_id="getOrder",
+    guards=[TOKEN],
 )
 async def get_order(request: AnyRequest, order_id: FromPath[str]) -> OrderPage:
     """Everything the order page shows."""
-    return await desk_of(request).order_page(await _authorised(request, order_id), "api")
+    return await desk_of(request).order_page(await _existing(request, order_id), "api")
 
 
 @get(
@@ -212,10 +197,11 @@ async def get_order(request: AnyRequest, order_id: FromPath[str]) -> OrderPage:
     security=BY_TOKEN,
     responses=problems(WRONG_TOKEN),
     operation_id="getOrderStatus",
+    guards=[TOKEN],
 )
 async def get_status(request: AnyRequest, order_id: FromPath[str]) -> OrderStatus:
     """Where it stands, in short: cheap enough to ask again and again."""
-    return await stand(desk_of(request), order_id, request.headers.get("authorization", ""))
+    return await stand(desk_of(request), order_id)
 
 
 @get(
@@ -224,10 +210,11 @@ async def get_status(request: AnyRequest, order_id: FromPath[str]) -> OrderStatu
     security=BY_TOKEN,
     responses=problems(WRONG_TOKEN),
     operation_id="getTrail",
+    guards=[TOKEN],
 )
 async def get_trail(request: AnyRequest, order_id: FromPath[str]) -> list[MoneyPart]:
     """Where the order's money is now; once paid, the parts sum to its price."""
-    return await desk_of(request).trail(await _authorised(request, order_id))
+    return await desk_of(request).trail(await _existing(request, order_id))
 
 
 @get(
@@ -244,6 +231,7 @@ async def get_trail(request: AnyRequest, order_id: FromPath[str]) -> list[MoneyP
     },
     operation_id="getEvents",
     operation_class=Streamed,
+    guards=[TOKEN],
 )
 async def get_events(
     request: AnyRequest,
@@ -256,7 +244,7 @@ async def get_events(
     A stream that is opened again goes on after `Last-Event-ID`.
     """
     desk = desk_of(request)
-    await _authorised(request, order_id)
+    await _existing(request, order_id)
     if "text/event-stream" in request.headers.get("accept", ""):
         return ServerSentEvent(changes(desk, order_id, min(since(last_event_id, after), SEQ_MAX)))
     return Response(await desk.events(order_id, after), media_type=MediaType.JSON)
@@ -278,13 +266,13 @@ async def get_events(
         }
     ),
     operation_id="openPayment",
+    guards=[TOKEN],
 )
 async def open_payment(
     request: AnyRequest, order_id: FromPath[str], data: JSONBody[PaymentRequest]
 ) -> PaymentPanel:
     """Open a payment, or give back the open one."""
-    authorization = request.headers.get("authorization", "")
-    return await pay(desk_of(request), order_id, authorization, data, buyer_of(request).client_ip)
+    return await pay(desk_of(request), order_id, data, buyer_of(request).client_ip)
 
 
 @post(
@@ -302,6 +290,7 @@ async def open_payment(
     ),
     operation_id="makeClaim",
     request_max_body_size=CLAIM_BODY_BYTES_MAX,
+    guards=[TOKEN],
 )
 async def make_claim(
     request: AnyRequest, order_id: FromPath[str], data: JSONBody[ClaimRequest]
@@ -310,7 +299,7 @@ async def make_claim(
 
     The same number again gives the same claim.
     """
-    await _authorised(request, order_id)
+    await _existing(request, order_id)
     count_guess(request, f"claim:{order_id}")
     try:
         picture = base64.b64decode(data.picture, validate=True)

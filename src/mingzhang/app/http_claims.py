@@ -8,6 +8,7 @@ from litestar import Response, get, post
 from litestar.datastructures import UploadFile
 from litestar.params import FromPath
 
+from mingzhang.app.http_guard import ANYBODY, BROWSER
 from mingzhang.app.http_kit import (
     AnyRequest,
     HtmlResponse,
@@ -64,7 +65,7 @@ async def _form_page(
     return page(request, html, status)
 
 
-@get("/orders/{order_id:str}/claim", include_in_schema=False)
+@get("/orders/{order_id:str}/claim", include_in_schema=False, guards=[ANYBODY])
 async def claim_form(request: AnyRequest, order_id: FromPath[str]) -> Response[Any]:
     """The form, with where to find the number and what the bill's words mean."""
     plain = order_id.isascii() and order_id.isalnum()
@@ -73,7 +74,12 @@ async def claim_form(request: AnyRequest, order_id: FromPath[str]) -> Response[A
     return await _form_page(request, known_order_id(order_id))
 
 
-@post("/orders/{order_id:str}/claim", include_in_schema=False, request_max_body_size=BODY_BYTES_MAX)
+@post(
+    "/orders/{order_id:str}/claim",
+    include_in_schema=False,
+    request_max_body_size=BODY_BYTES_MAX,
+    guards=[BROWSER],
+)
 async def make_claim(request: AnyRequest, order_id: FromPath[str]) -> Response[Any]:
     """Put it on record, then show the order's page, where the claim's state stands."""
     refuse_foreign(request)

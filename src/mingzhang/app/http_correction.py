@@ -9,6 +9,7 @@ from litestar import Response, Router, get, post
 from litestar.params import FromPath, JSONBody
 
 from mingzhang.app.http_docs import BY_TOKEN, problems
+from mingzhang.app.http_guard import ANYBODY, BROWSER, PROOF
 from mingzhang.app.http_kit import (
     AnyRequest,
     HtmlResponse,
@@ -83,6 +84,7 @@ async def _identified(request: AnyRequest, order_id: str, contact: str) -> str:
         }
     ),
     operation_id="correctAccount",
+    guards=[PROOF],
 )
 async def correct_account(
     request: AnyRequest, order_id: FromPath[str], data: JSONBody[CorrectionRequest]
@@ -123,7 +125,7 @@ async def _form_page(
     return page(request, html, status)
 
 
-@get("/orders/{order_id:str}/correction", include_in_schema=False)
+@get("/orders/{order_id:str}/correction", include_in_schema=False, guards=[ANYBODY])
 async def correction_form(request: AnyRequest, order_id: FromPath[str]) -> Response[Any]:
     """The form, with the clock and what happens when it ends."""
     plain = order_id.isascii() and order_id.isalnum()
@@ -132,7 +134,7 @@ async def correction_form(request: AnyRequest, order_id: FromPath[str]) -> Respo
     return await _form_page(request, known_order_id(order_id), {})
 
 
-@post("/orders/{order_id:str}/correction", include_in_schema=False)
+@post("/orders/{order_id:str}/correction", include_in_schema=False, guards=[BROWSER])
 async def send_correction(request: AnyRequest, order_id: FromPath[str]) -> Response[Any]:
     """Correct it, then show the order's page. The account is typed twice: a second mistake costs a day."""
     desk, form = desk_of(request), await form_of(request)

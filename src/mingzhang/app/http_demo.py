@@ -20,6 +20,7 @@ from litestar.params import FromPath
 
 from mingzhang.app.audit import AuditReport, read_places, run_audit
 from mingzhang.app.desk import Desk
+from mingzhang.app.http_guard import ANYBODY
 from mingzhang.app.http_kit import (
     AnyRequest,
     HtmlResponse,
@@ -92,14 +93,14 @@ def _kill_worker(desk: Desk) -> None:
             os.kill(pid, signal.SIGKILL)
 
 
-@get("/demo", include_in_schema=False)
+@get("/demo", include_in_schema=False, guards=[ANYBODY])
 async def demo(request: AnyRequest) -> HtmlResponse:
     """The page of six scenarios."""
     desk = desk_of(request)
     return page(request, pages.demo_page(language(request), shop_of(desk), _summary(await _latest(request))))
 
 
-@post("/demo/run/{scenario:str}", include_in_schema=False)
+@post("/demo/run/{scenario:str}", include_in_schema=False, guards=[ANYBODY])
 async def run(request: AnyRequest, scenario: FromPath[str]) -> Response[Any]:
     """Place an order, arrange what goes wrong, pay as the simulated buyer."""
     refuse_foreign(request)
@@ -120,7 +121,7 @@ async def run(request: AnyRequest, scenario: FromPath[str]) -> Response[Any]:
     )
 
 
-@post("/demo/decide/{order_id:str}", include_in_schema=False)
+@post("/demo/decide/{order_id:str}", include_in_schema=False, guards=[ANYBODY])
 async def decide(request: AnyRequest, order_id: FromPath[str]) -> Response[Any]:
     """Let the silent supplier answer: success, failure, or go on being silent."""
     form = await form_of(request)
@@ -152,20 +153,20 @@ def _summary(report: AuditReport) -> DemoSummary:
     )
 
 
-@get("/demo/summary", include_in_schema=False)
+@get("/demo/summary", include_in_schema=False, guards=[ANYBODY])
 async def summary(request: AnyRequest) -> Response[DemoSummary]:
     """The proof line."""
     return Response(_summary(await _latest(request)), headers={"Cache-Control": "no-store"})
 
 
-@post("/demo/audit", include_in_schema=False)
+@post("/demo/audit", include_in_schema=False, guards=[ANYBODY])
 async def audit(request: AnyRequest) -> Response[DemoSummary]:
     """核对: the full audit, now."""
     refuse_foreign(request)
     return Response(_summary(await _latest(request, fresh=True)), status_code=200)
 
 
-@get("/demo/books", include_in_schema=False)
+@get("/demo/books", include_in_schema=False, guards=[ANYBODY])
 async def books(request: AnyRequest) -> HtmlResponse:
     """Our ledger beside the outside parties' own books (invariant 4)."""
     desk = desk_of(request)

@@ -9,7 +9,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Final
 
-from litestar import get
+from litestar import Router, get
 from litestar.datastructures import ResponseHeader
 from litestar.openapi import OpenAPIConfig
 from litestar.openapi.datastructures import ResponseSpec
@@ -25,6 +25,7 @@ from litestar.openapi.spec import (
 )
 from litestar.openapi.spec.enums import OpenAPIType
 
+from mingzhang.app.http_guard import ANYBODY
 from mingzhang.app.http_kit import AnyRequest, HtmlResponse, desk_of, language, page, shop_of
 from mingzhang.app.problems import PROBLEM_JSON, ProblemBody, example_of
 from mingzhang.web import pages
@@ -88,6 +89,7 @@ def config() -> OpenAPIConfig:
         version=VERSION,
         description=_ABOUT,
         path=PATH,
+        openapi_router=Router(PATH, route_handlers=[], guards=[ANYBODY], include_in_schema=False),
         create_examples=False,
         use_handler_docstrings=True,
         components=Components(
@@ -105,6 +107,7 @@ def config() -> OpenAPIConfig:
     f"{PATH}/docs",
     include_in_schema=False,
     response_headers=[ResponseHeader(name="X-Robots-Tag", value="none")],
+    guards=[ANYBODY],
 )
 async def docs(request: AnyRequest) -> HtmlResponse:
     """The description to read and to try."""

@@ -12,6 +12,7 @@ from litestar import HttpMethod, Response, route
 from litestar.params import FromPath
 
 from mingzhang.app.desk import Desk
+from mingzhang.app.http_guard import PARTY
 from mingzhang.app.http_kit import AnyRequest, desk_of
 from mingzhang.evidence.messages import HttpMessage, Reply
 from mingzhang.kit.errors import Problem
@@ -75,6 +76,7 @@ async def _hook(request: AnyRequest, side: str, name: str) -> Response[bytes]:
     http_method=[*TOLD_BY, *WRONG],
     request_max_body_size=None,  # read here, so that also what is too large leaves its trace
     include_in_schema=False,
+    guards=[PARTY],
 )
 async def channel_hook(request: AnyRequest, channel: FromPath[str]) -> Response[bytes]:
     """A channel's notify (R2, R3)."""
@@ -86,6 +88,7 @@ async def channel_hook(request: AnyRequest, channel: FromPath[str]) -> Response[
     http_method=[*TOLD_BY],
     request_max_body_size=None,  # read here, so that also what is too large leaves its trace
     include_in_schema=False,
+    guards=[PARTY],
 )
 async def supplier_hook(request: AnyRequest, supplier: FromPath[str]) -> Response[bytes]:
     """A supplier's callback: a hint (R5)."""

@@ -9,6 +9,7 @@ from litestar import Response, get, post
 from litestar.params import FromPath
 
 from mingzhang.app import desk_manual
+from mingzhang.app.http_guard import DECISIONS, staff, staff_by_path
 from mingzhang.app.http_kit import (
     AnyRequest,
     HtmlResponse,
@@ -31,6 +32,12 @@ from mingzhang.web import pages_staff
 
 HOME: Final = "/staff/manual"
 SIGN_IN: Final = "/staff/sign-in"
+ACTIONS: Final = {
+    "account": Right.VIEW_PERSONAL_DATA,
+    "report": Right.PROPOSE_MONEY,
+    "refuse": Right.PROPOSE_MONEY,
+    **DECISIONS,
+}
 _NUMBER: Final = re.compile(r"[0-9A-Z]{19}T[0-9]{1,4}")
 
 
@@ -57,7 +64,7 @@ async def _page(
     return page(request, html, status)
 
 
-@get(HOME, include_in_schema=False)
+@get(HOME, include_in_schema=False, guards=[staff(Right.VIEW_ORDERS)])
 async def tasks(request: AnyRequest) -> Response[Any]:
     """Every open task, the soonest deadline first."""
     member = await signed_in(request)
@@ -67,7 +74,11 @@ async def tasks(request: AnyRequest) -> Response[Any]:
     return await _page(request, member, "done" if request.query_params.get("done") == "1" else "")
 
 
-@post(f"{HOME}/{{number:str}}/{{action:str}}", include_in_schema=False)
+@post(
+    f"{HOME}/{{number:str}}/{{action:str}}",
+    include_in_schema=False,
+    guards=[staff_by_path("action", ACTIONS)],
+)
 async def act(request: AnyRequest, number: FromPath[str], action: FromPath[str]) -> Response[Any]:
     """report, refuse, account (looked at, on record), or a word about another's report (approve, reject, withdraw)."""
     form = await form_of(request)

@@ -10,6 +10,7 @@ from litestar.params import FromPath
 from litestar.response import ServerSentEvent, ServerSentEventMessage
 
 from mingzhang.app.desk import Desk
+from mingzhang.app.http_guard import ANYBODY, BROWSER
 from mingzhang.app.http_kit import (
     PAGE_HEADERS,
     AnyRequest,
@@ -37,7 +38,7 @@ BEAT_S: Final = 15.0  # a comment this often keeps proxies from closing a quiet 
 BEATS_MAX: Final = 40  # then the browser connects anew
 
 
-@get("/orders/{order_id:str}", include_in_schema=False)
+@get("/orders/{order_id:str}", include_in_schema=False, guards=[ANYBODY])
 async def order(request: AnyRequest, order_id: FromPath[str]) -> HtmlResponse:
     """The order page, or the question for the contact; an unknown number looks like a locked one."""
     desk, lang = desk_of(request), language(request)
@@ -48,7 +49,7 @@ async def order(request: AnyRequest, order_id: FromPath[str]) -> HtmlResponse:
     return page(request, pages.order_page(shown, shop, lang, csrf_of(request, order_id)))
 
 
-@post("/orders/{order_id:str}/session", include_in_schema=False)
+@post("/orders/{order_id:str}/session", include_in_schema=False, guards=[ANYBODY])
 async def open_session(request: AnyRequest, order_id: FromPath[str]) -> Response[Any]:
     """Exchange the link's token, or the contact, for this browser's cookie."""
     desk, form = desk_of(request), await form_of(request)
@@ -84,7 +85,7 @@ def _need_session(request: AnyRequest, order_id: str) -> str:
     return known_order_id(order_id)
 
 
-@get("/orders/{order_id:str}/fragment", include_in_schema=False)
+@get("/orders/{order_id:str}/fragment", include_in_schema=False, guards=[BROWSER])
 async def fragment(request: AnyRequest, order_id: FromPath[str]) -> HtmlResponse:
     """The live part of the page alone."""
     desk = desk_of(request)
@@ -110,7 +111,7 @@ def changes(desk: Desk, order_id: str, seq: int) -> AsyncIterator[ServerSentEven
     return stream()
 
 
-@get("/orders/{order_id:str}/live", include_in_schema=False)
+@get("/orders/{order_id:str}/live", include_in_schema=False, guards=[BROWSER])
 async def live(request: AnyRequest, order_id: FromPath[str]) -> ServerSentEvent:
     """Server-sent events: the order changed (R9)."""
     desk = desk_of(request)
@@ -126,7 +127,7 @@ def since(last: str | None, otherwise: int) -> int:
     return int(last) if last is not None and readable else otherwise
 
 
-@post("/orders/{order_id:str}/actions/{action:str}", include_in_schema=False)
+@post("/orders/{order_id:str}/actions/{action:str}", include_in_schema=False, guards=[BROWSER])
 async def act(request: AnyRequest, order_id: FromPath[str], action: FromPath[str]) -> Response[Any]:
     """pay, check_payment (已付款,订单未更新), choose_refund, keep_waiting; then back to the page."""
     desk = desk_of(request)

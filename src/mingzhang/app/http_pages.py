@@ -11,6 +11,7 @@ from typing import Any, Final
 from litestar import Response, get, post
 from litestar.params import FromPath
 
+from mingzhang.app.http_guard import ANYBODY
 from mingzhang.app.http_kit import (
     AnyRequest,
     HtmlResponse,
@@ -50,7 +51,7 @@ KEY_LENGTHS: Final = range(8, 65)
 ALIKE: Final = frozenset({"not_found_or_wrong_contact", "unknown_order"})
 
 
-@get("/", include_in_schema=False)
+@get("/", include_in_schema=False, guards=[ANYBODY])
 async def front(request: AnyRequest) -> HtmlResponse:
     """The shop front: `c` a category, `q` words, `p` the page."""
     desk, asked = desk_of(request), request.query_params
@@ -63,7 +64,7 @@ async def front(request: AnyRequest) -> HtmlResponse:
     return page(request, pages.shop_front(found, shop_of(desk), language(request)))
 
 
-@get("/pictures/{name:str}", include_in_schema=False)
+@get("/pictures/{name:str}", include_in_schema=False, guards=[ANYBODY])
 async def picture(request: AnyRequest, name: FromPath[str]) -> Response[bytes]:
     """A product's picture; its name is the hash of its content, so it never changes."""
     picture_id = name.removesuffix(".jpg")
@@ -79,7 +80,7 @@ async def picture(request: AnyRequest, name: FromPath[str]) -> Response[bytes]:
     return Response(body, media_type="image/jpeg", headers=headers)
 
 
-@get("/products/{product_id:str}", include_in_schema=False)
+@get("/products/{product_id:str}", include_in_schema=False, guards=[ANYBODY])
 async def product_form(request: AnyRequest, product_id: FromPath[str]) -> HtmlResponse:
     """Step 1: the form, with a fresh idempotency key."""
     return await _form_page(request, product_id, {"idempotency_key": secrets.token_hex(16)}, {})
@@ -105,7 +106,7 @@ def _plain(text: str) -> str:
     return text
 
 
-@post("/products/{product_id:str}", include_in_schema=False)
+@post("/products/{product_id:str}", include_in_schema=False, guards=[ANYBODY])
 async def product_step(request: AnyRequest, product_id: FromPath[str]) -> Response[Any]:
     """`step`: check (restate everything), edit (back to the form), place (R16, R17)."""
     fields = await form_of(request)
@@ -215,13 +216,13 @@ async def _place(request: AnyRequest, asked: PlaceRequest, form: Mapping[str, st
     return see_other(f"{url}#t={placed.token}", (order_cookie(desk, placed.order_id),))
 
 
-@get("/find", include_in_schema=False)
+@get("/find", include_in_schema=False, guards=[ANYBODY])
 async def find_form(request: AnyRequest) -> HtmlResponse:
     """Find an order by any number the buyer may hold (F12)."""
     return page(request, pages.find_order_page(language(request), shop_of(desk_of(request))))
 
 
-@post("/find", include_in_schema=False)
+@post("/find", include_in_schema=False, guards=[ANYBODY])
 async def find(request: AnyRequest) -> Response[Any]:
     """Any number and the contact; every failure looks alike."""
     desk, form = desk_of(request), await form_of(request)

@@ -13,6 +13,7 @@ from litestar.params import FromPath
 
 from mingzhang.app.desk import Desk
 from mingzhang.app.desk_staff import STAFF_ACTIONS
+from mingzhang.app.http_guard import ANYBODY, SIGNED_IN, staff
 from mingzhang.app.http_kit import (
     AnyRequest,
     HtmlResponse,
@@ -26,14 +27,14 @@ from mingzhang.app.http_kit import (
     shop_of,
     sign,
 )
+from mingzhang.app.http_session import STAFF_COOKIE, form_token, office_of, signed_in, staff_csrf
 from mingzhang.kit.errors import Kind, Problem
 from mingzhang.staff import accounts, doors, record
-from mingzhang.staff.model import Member, Office
+from mingzhang.staff.model import Member
 from mingzhang.staff.rights import Right
 from mingzhang.web import pages
 from mingzhang.web.model import WorkItem
 
-STAFF_COOKIE: Final = "mz_staff"
 BEFORE_COOKIE: Final = "mz_before"
 HOME: Final = "/staff/work"
 
@@ -50,26 +51,6 @@ def _cookie(desk: Desk, key: str, value: str, hours: int) -> Cookie:
     )
 
 
-def _csrf(request: AnyRequest, key: str) -> str:
-    return sign(desk_of(request), f"staff-form-{key}", request.cookies.get(key, ""))
-
-
-def staff_csrf(request: AnyRequest) -> str:
-    """The token of every form of this session."""
-    return _csrf(request, STAFF_COOKIE)
-
-
-def office_of(request: AnyRequest) -> Office:
-    """What staff code needs, of this application."""
-    ctx = desk_of(request).ctx
-    return Office(pool=ctx.pool, vault=ctx.vault, rng=ctx.rng, clock=ctx.clock)
-
-
-async def signed_in(request: AnyRequest) -> Member | None:
-    """Whose session this is."""
-    return await doors.who(office_of(request), request.cookies.get(STAFF_COOKIE, ""))
-
-
 def _sign_in_page(request: AnyRequest, name: str = "", error: str = "", status: int = 200) -> HtmlResponse:
     """The form; its token is bound to a cookie given with it (double submit)."""
     desk = desk_of(request)
@@ -84,24 +65,24 @@ def _sign_in_page(request: AnyRequest, name: str = "", error: str = "", status: 
     return page(request, html, status, (_cookie(desk, BEFORE_COOKIE, before, 1),))
 
 
-@get("/staff", include_in_schema=False)
+@get("/staff", include_in_schema=False, guards=[SIGNED_IN])
 async def home(request: AnyRequest) -> Response[Any]:
     """To the work list."""
     _ = request
     return see_other(HOME)
 
 
-@get("/staff/sign-in", include_in_schema=False)
+@get("/staff/sign-in", include_in_schema=False, guards=[ANYBODY])
 async def sign_in_form(request: AnyRequest) -> HtmlResponse:
     """The sign-in form."""
     return _sign_in_page(request)
 
 
-@post("/staff/sign-in", include_in_schema=False)
+@post("/staff/sign-in", include_in_schema=False, guards=[ANYBODY])
 async def sign_in(request: AnyRequest) -> Response[Any]:
     """Check name, password and, where the account has a second factor, its code."""
     desk, form = desk_of(request), await form_of(request)
-    check_csrf(_csrf(request, BEFORE_COOKIE), form)
+    check_csrf(form_token(request, BEFORE_COOKIE), form)
     name = form.get("name", "").strip()[: accounts.NAME_MAX]
     try:
         count_guess(request, f"staff:{name}")
@@ -116,11 +97,11 @@ async def sign_in(request: AnyRequest) -> Response[Any]:
     return see_other(HOME, (_cookie(desk, STAFF_COOKIE, token, 12),))
 
 
-@post("/staff/sign-out", include_in_schema=False)
+@post("/staff/sign-out", include_in_schema=False, guards=[SIGNED_IN])
 async def sign_out(request: AnyRequest) -> Response[Any]:
     """End the session."""
     desk, form = desk_of(request), await form_of(request)
-    check_csrf(_csrf(request, STAFF_COOKIE), form)
+    check_csrf(staff_csrf(request), form)
     await doors.sign_out(office_of(request), request.cookies.get(STAFF_COOKIE, ""))
     return see_other("/staff/sign-in", (_cookie(desk, STAFF_COOKIE, "", 0),))
 
@@ -153,7 +134,7 @@ def _is_late(item: WorkItem, now: datetime) -> bool:
     return item.deadline_at is not None and item.deadline_at < now
 
 
-@get(HOME, include_in_schema=False)
+@get(HOME, include_in_schema=False, guards=[staff(Right.VIEW_ORDERS)])
 async def work(request: AnyRequest) -> Response[Any]:
     """Whatever waits for a person, all of it or what `kind` and `late` say; `q` opens the order behind a number."""
     member = await signed_in(request)
@@ -169,7 +150,11 @@ async def work(request: AnyRequest) -> Response[Any]:
     return await _work_page(request, member, "done" if request.query_params.get("done") == "1" else "")
 
 
-@post(f"{HOME}/{{kind:str}}/{{subject:str}}/{{action:str}}", include_in_schema=False)
+@post(
+    f"{HOME}/{{kind:str}}/{{subject:str}}/{{action:str}}",
+    include_in_schema=False,
+    guards=[staff(Right.ASK_OUTSIDE)],
+)
 async def act(
     request: AnyRequest, kind: FromPath[str], subject: FromPath[str], action: FromPath[str]
 ) -> Response[Any]:
@@ -178,7 +163,7 @@ async def act(
     member = await signed_in(request)
     if member is None:
         return see_other("/staff/sign-in")
-    check_csrf(_csrf(request, STAFF_COOKIE), form)
+    check_csrf(staff_csrf(request), form)
     if action not in STAFF_ACTIONS.get(kind, ()) or not (subject.isascii() and subject.isalnum()):
         raise Problem("not_found", Kind.NOT_FOUND)
     await record.require(office_of(request), member, Right.ASK_OUTSIDE, subject)
@@ -193,4 +178,5 @@ async def act(
     return see_other(f"{HOME}?done=1")
 
 
+__all__ = ["HANDLERS", "office_of", "signed_in", "staff_csrf"]
 HANDLERS: Final = (home, sign_in_form, sign_in, sign_out, work, act)

@@ -8,6 +8,7 @@ from litestar import Response, get, post
 from litestar.params import FromPath
 
 from mingzhang.app import desk_aside
+from mingzhang.app.http_guard import DECISIONS, staff, staff_by_form
 from mingzhang.app.http_kit import (
     AnyRequest,
     HtmlResponse,
@@ -54,7 +55,7 @@ async def _item_page(
     return page(request, html, status)
 
 
-@get("/staff/suspense/{item_id:str}", include_in_schema=False)
+@get("/staff/suspense/{item_id:str}", include_in_schema=False, guards=[staff(Right.VIEW_ORDERS)])
 async def item(request: AnyRequest, item_id: FromPath[str]) -> Response[Any]:
     """One item: its trail with evidence, whose turn it is and until when, what two people decided."""
     member = await signed_in(request)
@@ -66,7 +67,7 @@ async def item(request: AnyRequest, item_id: FromPath[str]) -> Response[Any]:
     )
 
 
-@post("/staff/suspense/{item_id:str}/send-back", include_in_schema=False)
+@post("/staff/suspense/{item_id:str}/send-back", include_in_schema=False, guards=[staff(Right.PROPOSE_MONEY)])
 async def propose(request: AnyRequest, item_id: FromPath[str]) -> Response[Any]:
     """Send it back: proposed by one person …"""
     form = await form_of(request)
@@ -82,7 +83,11 @@ async def propose(request: AnyRequest, item_id: FromPath[str]) -> Response[Any]:
     return see_other(f"/staff/suspense/{item_id}?done=1#money")
 
 
-@post("/staff/suspense/{item_id:str}/approvals/{approval_id:str}", include_in_schema=False)
+@post(
+    "/staff/suspense/{item_id:str}/approvals/{approval_id:str}",
+    include_in_schema=False,
+    guards=[staff_by_form("word", DECISIONS)],
+)
 async def decide(request: AnyRequest, item_id: FromPath[str], approval_id: FromPath[str]) -> Response[Any]:
     """… and decided by another; approved, it is done at once."""
     form = await form_of(request)

@@ -13,6 +13,7 @@ from litestar.datastructures import UploadFile
 from litestar.params import FromPath
 
 from mingzhang.app import desk_catalogue
+from mingzhang.app.http_guard import staff
 from mingzhang.app.http_kit import (
     PAGE_HEADERS,
     AnyRequest,
@@ -63,7 +64,7 @@ def _known(product_id: str) -> str:
     return product_id
 
 
-@get(HOME, include_in_schema=False)
+@get(HOME, include_in_schema=False, guards=[staff(Right.MANAGE_CATALOGUE)])
 async def listed(request: AnyRequest) -> Response[Any]:
     """Every product, on sale or not; `q` words, `p` the page."""
     member = await _manager(request)
@@ -104,7 +105,7 @@ async def _edit_page(
     return page(request, html, 422 if problem is not None else 200)
 
 
-@get(f"{HOME}/products/{{product_id:str}}", include_in_schema=False)
+@get(f"{HOME}/products/{{product_id:str}}", include_in_schema=False, guards=[staff(Right.MANAGE_CATALOGUE)])
 async def edit(request: AnyRequest, product_id: FromPath[str]) -> Response[Any]:
     """One product as a form."""
     member = await _manager(request, product_id[:64])
@@ -113,7 +114,7 @@ async def edit(request: AnyRequest, product_id: FromPath[str]) -> Response[Any]:
     return await _edit_page(request, member, _known(product_id))
 
 
-@post(f"{HOME}/products/{{product_id:str}}", include_in_schema=False)
+@post(f"{HOME}/products/{{product_id:str}}", include_in_schema=False, guards=[staff(Right.MANAGE_CATALOGUE)])
 async def save(request: AnyRequest, product_id: FromPath[str]) -> Response[Any]:
     """Change the cells that were sent; back to the form with what is wrong, or with what was done."""
     form = await form_of(request)
@@ -140,6 +141,7 @@ async def save(request: AnyRequest, product_id: FromPath[str]) -> Response[Any]:
     f"{HOME}/products/{{product_id:str}}/picture",
     include_in_schema=False,
     request_max_body_size=PICTURE_BODY_MAX,
+    guards=[staff(Right.MANAGE_CATALOGUE)],
 )
 async def set_picture(request: AnyRequest, product_id: FromPath[str]) -> Response[Any]:
     """Another picture."""
@@ -191,14 +193,19 @@ async def _import_page(
     return page(request, html, status)
 
 
-@get(f"{HOME}/import", include_in_schema=False)
+@get(f"{HOME}/import", include_in_schema=False, guards=[staff(Right.MANAGE_CATALOGUE)])
 async def import_form(request: AnyRequest) -> Response[Any]:
     """Choose a file."""
     member = await _manager(request)
     return see_other(SIGN_IN) if member is None else await _import_page(request, member, CatalogueImport())
 
 
-@post(f"{HOME}/import", include_in_schema=False, request_max_body_size=IMPORT_BODY_MAX)
+@post(
+    f"{HOME}/import",
+    include_in_schema=False,
+    request_max_body_size=IMPORT_BODY_MAX,
+    guards=[staff(Right.MANAGE_CATALOGUE)],
+)
 async def import_file(request: AnyRequest) -> Response[Any]:
     """Without `digest`: what the file would change. With it: apply exactly that, all rows or none."""
     refuse_foreign(request)
@@ -229,7 +236,7 @@ async def import_file(request: AnyRequest) -> Response[Any]:
     return see_other(f"{HOME}?done=1")
 
 
-@get(f"{HOME}/export/{{form:str}}", include_in_schema=False)
+@get(f"{HOME}/export/{{form:str}}", include_in_schema=False, guards=[staff(Right.MANAGE_CATALOGUE)])
 async def export(request: AnyRequest, form: FromPath[str]) -> Response[Any]:
     """The catalogue as `csv` or `xlsx`."""
     member = await _manager(request)

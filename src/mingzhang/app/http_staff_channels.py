@@ -8,6 +8,7 @@ from litestar import Response, get, post
 from litestar.params import FromPath
 
 from mingzhang.app import desk_channels
+from mingzhang.app.http_guard import staff
 from mingzhang.app.http_kit import (
     AnyRequest,
     HtmlResponse,
@@ -46,7 +47,7 @@ async def _page(request: AnyRequest, member: Member, notice: str = "", status: i
     return page(request, html, status)
 
 
-@get(HOME, include_in_schema=False)
+@get(HOME, include_in_schema=False, guards=[staff(Right.VIEW_ORDERS)])
 async def channels(request: AnyRequest) -> Response[Any]:
     """What each channel costs and takes, its licence, and how it does."""
     member = await signed_in(request)
@@ -56,7 +57,7 @@ async def channels(request: AnyRequest) -> Response[Any]:
     return await _page(request, member, "done" if request.query_params.get("done") == "1" else "")
 
 
-@post(f"{HOME}/{{channel:str}}", include_in_schema=False)
+@post(f"{HOME}/{{channel:str}}", include_in_schema=False, guards=[staff(Right.MANAGE_CHANNELS)])
 async def set_terms(request: AnyRequest, channel: FromPath[str]) -> Response[Any]:
     """Enter one channel's terms."""
     form = await form_of(request)

@@ -9,6 +9,7 @@ from litestar import Response, get, post
 from litestar.params import FromPath
 
 from mingzhang.app import desk_staff
+from mingzhang.app.http_guard import DECISIONS, staff, staff_by_form
 from mingzhang.app.http_kit import (
     AnyRequest,
     HtmlResponse,
@@ -45,7 +46,7 @@ async def _order_page(
     return page(request, html, status)
 
 
-@get("/staff/orders/{order_id:str}", include_in_schema=False)
+@get("/staff/orders/{order_id:str}", include_in_schema=False, guards=[staff(Right.VIEW_ORDERS)])
 async def order(request: AnyRequest, order_id: FromPath[str]) -> Response[Any]:
     """One order: where its money is, who was told what, what the buyer showed, what two people decided."""
     member = await signed_in(request)
@@ -56,7 +57,7 @@ async def order(request: AnyRequest, order_id: FromPath[str]) -> Response[Any]:
     return await _order_page(request, member, order_id, done)
 
 
-@get("/staff/claims", include_in_schema=False)
+@get("/staff/claims", include_in_schema=False, guards=[staff(Right.VIEW_ORDERS)])
 async def claims(request: AnyRequest) -> Response[Any]:
     """Every open claim (已付款,订单未更新)."""
     member = await signed_in(request)
@@ -71,7 +72,7 @@ async def claims(request: AnyRequest) -> Response[Any]:
     return page(request, html)
 
 
-@get("/staff/suspense", include_in_schema=False)
+@get("/staff/suspense", include_in_schema=False, guards=[staff(Right.VIEW_ORDERS)])
 async def suspense(request: AnyRequest) -> Response[Any]:
     """Money put aside (待核实款项, 挂账)."""
     member = await signed_in(request)
@@ -95,7 +96,11 @@ async def _form(request: AnyRequest) -> tuple[Member | None, dict[str, str]]:
     return member, form
 
 
-@post("/staff/orders/{order_id:str}/notices/{notice_id:str}/send-again", include_in_schema=False)
+@post(
+    "/staff/orders/{order_id:str}/notices/{notice_id:str}/send-again",
+    include_in_schema=False,
+    guards=[staff(Right.ANSWER_BUYERS)],
+)
 async def send_again(request: AnyRequest, order_id: FromPath[str], notice_id: FromPath[str]) -> Response[Any]:
     """A failed notice once more."""
     member, _ = await _form(request)
@@ -112,7 +117,7 @@ async def send_again(request: AnyRequest, order_id: FromPath[str], notice_id: Fr
     return see_other(f"/staff/orders/{order_id}?done=1#notices")
 
 
-@post("/staff/claims/{claim_id:str}/answer", include_in_schema=False)
+@post("/staff/claims/{claim_id:str}/answer", include_in_schema=False, guards=[staff(Right.ANSWER_BUYERS)])
 async def answer_claim(request: AnyRequest, claim_id: FromPath[str]) -> Response[Any]:
     """A person's answer to the buyer, from a closed list, with the reason on record."""
     member, form = await _form(request)
@@ -129,7 +134,9 @@ async def answer_claim(request: AnyRequest, claim_id: FromPath[str]) -> Response
     return see_other(f"/staff/orders/{order_id}?done=1#claims")
 
 
-@post("/staff/claims/{claim_id:str}/picture", include_in_schema=False)
+@post(
+    "/staff/claims/{claim_id:str}/picture", include_in_schema=False, guards=[staff(Right.VIEW_PERSONAL_DATA)]
+)
 async def picture(request: AnyRequest, claim_id: FromPath[str]) -> Response[Any]:
     """The buyer's screenshot: personal data, opened for one look, on record with a reason."""
     member, form = await _form(request)
@@ -147,7 +154,7 @@ async def picture(request: AnyRequest, claim_id: FromPath[str]) -> Response[Any]
     return page(request, html)
 
 
-@post("/staff/orders/{order_id:str}/codes", include_in_schema=False)
+@post("/staff/orders/{order_id:str}/codes", include_in_schema=False, guards=[staff(Right.VIEW_CARD_CODES)])
 async def codes(request: AnyRequest, order_id: FromPath[str]) -> Response[Any]:
     """The card codes that the buyer was given: for one look, on record with a reason."""
     member, form = await _form(request)
@@ -165,7 +172,7 @@ async def codes(request: AnyRequest, order_id: FromPath[str]) -> Response[Any]:
     return page(request, html)
 
 
-@post("/staff/orders/{order_id:str}/resupply", include_in_schema=False)
+@post("/staff/orders/{order_id:str}/resupply", include_in_schema=False, guards=[staff(Right.PROPOSE_MONEY)])
 async def propose_resupply(request: AnyRequest, order_id: FromPath[str]) -> Response[Any]:
     """商家承担补发: proposed by one person …"""
     member, form = await _form(request)
@@ -180,7 +187,11 @@ async def propose_resupply(request: AnyRequest, order_id: FromPath[str]) -> Resp
     return see_other(f"/staff/orders/{order_id}?done=1#money")
 
 
-@post("/staff/orders/{order_id:str}/approvals/{approval_id:str}", include_in_schema=False)
+@post(
+    "/staff/orders/{order_id:str}/approvals/{approval_id:str}",
+    include_in_schema=False,
+    guards=[staff_by_form("word", DECISIONS)],
+)
 async def decide(request: AnyRequest, order_id: FromPath[str], approval_id: FromPath[str]) -> Response[Any]:
     """… and decided by another; approved, it is done at once."""
     member, form = await _form(request)
@@ -201,7 +212,7 @@ async def decide(request: AnyRequest, order_id: FromPath[str], approval_id: From
     return see_other(f"/staff/orders/{order_id}?done=1#money")
 
 
-@post("/staff/orders/{order_id:str}/ask-buyer", include_in_schema=False)
+@post("/staff/orders/{order_id:str}/ask-buyer", include_in_schema=False, guards=[staff(Right.ANSWER_BUYERS)])
 async def ask_buyer(request: AnyRequest, order_id: FromPath[str]) -> Response[Any]:
     """待您处理: the account is wrong or incomplete, its buyer is asked to correct it."""
     member, form = await _form(request)

@@ -11,6 +11,7 @@ from typing import Any, Final
 from litestar import Response, get, post
 from litestar.datastructures import UploadFile
 
+from mingzhang.app.http_guard import staff
 from mingzhang.app.http_kit import (
     AnyRequest,
     HtmlResponse,
@@ -114,7 +115,7 @@ async def _page(
     return page(request, html, status)
 
 
-@get(HOME, include_in_schema=False)
+@get(HOME, include_in_schema=False, guards=[staff(Right.VIEW_ORDERS)])
 async def stock(request: AnyRequest) -> Response[Any]:
     """What is left, what came in, what lies in the bin."""
     member = await signed_in(request)
@@ -124,7 +125,12 @@ async def stock(request: AnyRequest) -> Response[Any]:
     return await _page(request, member, "done" if request.query_params.get("done") == "1" else "")
 
 
-@post(f"{HOME}/import", include_in_schema=False, request_max_body_size=BODY_BYTES_MAX)
+@post(
+    f"{HOME}/import",
+    include_in_schema=False,
+    request_max_body_size=BODY_BYTES_MAX,
+    guards=[staff(Right.MANAGE_CATALOGUE)],
+)
 async def take_in(request: AnyRequest) -> Response[Any]:
     """A file of cards: looked at, or taken in; which, says the button."""
     refuse_foreign(request)
@@ -219,19 +225,19 @@ async def _changer(request: AnyRequest) -> tuple[Member | None, dict[str, str]]:
     return member, form
 
 
-@post(f"{HOME}/move", include_in_schema=False)
+@post(f"{HOME}/move", include_in_schema=False, guards=[staff(Right.MANAGE_CATALOGUE)])
 async def move(request: AnyRequest) -> Response[Any]:
     """Unsold cards to another product."""
     return await _change(request, "stock_move")
 
 
-@post(f"{HOME}/recycle", include_in_schema=False)
+@post(f"{HOME}/recycle", include_in_schema=False, guards=[staff(Right.MANAGE_CATALOGUE)])
 async def recycle(request: AnyRequest) -> Response[Any]:
     """Unsold cards into the bin."""
     return await _change(request, "stock_recycle")
 
 
-@post(f"{HOME}/restore", include_in_schema=False)
+@post(f"{HOME}/restore", include_in_schema=False, guards=[staff(Right.MANAGE_CATALOGUE)])
 async def restore(request: AnyRequest) -> Response[Any]:
     """Cards of the bin back on the shelf."""
     return await _change(request, "stock_restore")

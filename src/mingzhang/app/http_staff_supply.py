@@ -9,6 +9,7 @@ from litestar import Response, get, post
 from litestar.params import FromPath
 
 from mingzhang.app import desk_supply
+from mingzhang.app.http_guard import staff
 from mingzhang.app.http_kit import (
     AnyRequest,
     HtmlResponse,
@@ -52,7 +53,7 @@ async def _board(request: AnyRequest, member: Member, notice: str = "", status: 
     return page(request, html, status)
 
 
-@get(HOME, include_in_schema=False)
+@get(HOME, include_in_schema=False, guards=[staff(Right.VIEW_ORDERS)])
 async def suppliers(request: AnyRequest) -> Response[Any]:
     """How every supplier stands, the calendar, and how each product chooses."""
     member = await signed_in(request)
@@ -79,7 +80,7 @@ async def _act(request: AnyRequest, right: Right, work: Work) -> Response[Any]:
     return see_other(f"{HOME}?done=1")
 
 
-@post(f"{HOME}/pauses", include_in_schema=False)
+@post(f"{HOME}/pauses", include_in_schema=False, guards=[staff(Right.MANAGE_CHANNELS)])
 async def enter(request: AnyRequest) -> Response[Any]:
     """A maintenance window, or a pause until it is lifted."""
 
@@ -98,7 +99,7 @@ async def enter(request: AnyRequest) -> Response[Any]:
     return await _act(request, Right.MANAGE_CHANNELS, work)
 
 
-@post(f"{HOME}/pauses/{{pause_id:str}}/lift", include_in_schema=False)
+@post(f"{HOME}/pauses/{{pause_id:str}}/lift", include_in_schema=False, guards=[staff(Right.MANAGE_CHANNELS)])
 async def lift(request: AnyRequest, pause_id: FromPath[str]) -> Response[Any]:
     """End one before its time."""
 
@@ -109,7 +110,7 @@ async def lift(request: AnyRequest, pause_id: FromPath[str]) -> Response[Any]:
     return await _act(request, Right.MANAGE_CHANNELS, work)
 
 
-@post(f"{HOME}/routing", include_in_schema=False)
+@post(f"{HOME}/routing", include_in_schema=False, guards=[staff(Right.MANAGE_CATALOGUE)])
 async def routing(request: AnyRequest) -> Response[Any]:
     """How one product chooses its supplier."""
 

@@ -13,10 +13,12 @@ from collections.abc import Awaitable, Callable, Mapping
 from typing import Any, Final, NamedTuple, TypeAlias
 
 import msgspec
+from litestar.handlers import HTTPRouteHandler
 
 from mingzhang.app import http_api, http_hooks, metrics
 from mingzhang.app.desk import Desk
 from mingzhang.app.http_errors import headers_of, problem_of
+from mingzhang.app.http_guard import Caller, Guard, guard_of
 from mingzhang.app.problems import PROBLEM_JSON, body_of
 from mingzhang.evidence.messages import HttpMessage
 from mingzhang.kit.ids import is_order_id
@@ -74,6 +76,7 @@ class ThinCalls:
 
     def __init__(self, desk: Desk) -> None:
         self._desk = desk
+        self._guards = {each: _held(each) for each in (http_api.open_payment, http_api.get_status)}
         sides = ((http_hooks.CHANNEL, desk.channels), (http_hooks.SUPPLIER, desk.suppliers))
         self._hooks = {
             f"/hooks/{side}s/{name}".encode(): (side, name) for side, parties in sides for name in parties
@@ -105,19 +108,24 @@ class ThinCalls:
         data = _decoded(call, _PAYMENT_REQUEST)
         if order_id is None or data is None:
             return None
-        authorization = call.text(b"authorization")
         return _api(
             call.method,
             201,
-            lambda: http_api.pay(self._desk, order_id, authorization, data, call.client_ip),
+            lambda: http_api.pay(self._desk, order_id, data, call.client_ip),
+            self._admission(http_api.open_payment, call, order_id),
         )
 
     def _stand(self, call: Call) -> Work | None:
         order_id = _order_of(call)
         if order_id is None or call.body:
             return None
-        authorization = call.text(b"authorization")
-        return _api(call.method, 200, lambda: http_api.stand(self._desk, order_id, authorization))
+        admitted = self._admission(http_api.get_status, call, order_id)
+        return _api(call.method, 200, lambda: http_api.stand(self._desk, order_id), admitted)
+
+    def _admission(self, handler: HTTPRouteHandler, call: Call, order_id: str) -> Callable[[], None]:
+        """What the guard of the framework's handler asks of whoever calls."""
+        guard = self._guards[handler]
+        return lambda: guard.admit_holder(self._desk, order_id, call.text(b"authorization"))
 
     def _hook(self, call: Call) -> Work | None:
         path, _, query = call.url.partition(b"?")
@@ -140,11 +148,24 @@ class ThinCalls:
         return work
 
 
-def _api(method: str, status: int, use_case: Callable[[], Awaitable[object]]) -> Work:
+def _held(handler: HTTPRouteHandler) -> Guard:
+    guard = guard_of(handler)
+    if guard is None or guard.caller is not Caller.TOKEN:
+        raise LookupError(str(handler))  # a thin call can ask for a token and for nothing else
+    return guard
+
+
+def _api(
+    method: str,
+    status: int,
+    use_case: Callable[[], Awaitable[object]],
+    admit: Callable[[], None] = lambda: None,
+) -> Work:
     begun = time.perf_counter()
 
     async def work() -> Answer:
         try:
+            admit()
             answer = Answer(status, _JSON, _ENCODER.encode(await use_case()))
         except Exception as error:  # noqa: BLE001 - the map says what is logged
             answer = _problem(error)

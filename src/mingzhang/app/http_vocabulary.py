@@ -10,6 +10,7 @@ import msgspec
 from litestar import Response, Router, get
 
 from mingzhang.app.http_docs import problems
+from mingzhang.app.http_guard import ANYBODY
 from mingzhang.fulfilment import states as supply
 from mingzhang.kit.vocabulary import REASONS
 from mingzhang.orders import states as orders
@@ -105,6 +106,7 @@ def vocabulary() -> Vocabulary:
     responses=problems({}),
     operation_id="getVocabulary",
     sync_to_thread=False,
+    guards=[ANYBODY],
 )
 def get_vocabulary() -> Response[Vocabulary]:
     """Every state and reason: words in Chinese and English, where the cause lies, how it is mended, what comes next."""

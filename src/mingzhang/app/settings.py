@@ -6,6 +6,8 @@ Secrets come from files named by the environment (`…_FILE`), or directly where
 from __future__ import annotations
 
 from collections.abc import Mapping
+from functools import cache
+from ipaddress import IPv4Network, IPv6Network, ip_network
 from pathlib import Path
 from typing import Any, Final
 
@@ -50,6 +52,7 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     balance_every_s: float = 300.0  # the shop's seconds between questions for our balance at a supplier
     prefund_alarm_h: float = 24.0  # hours of runway below which somebody is told
     prefund_stop_h: float = 1.0  # … and below which the supplier's goods are no longer sold
+    metrics_from: str = ""  # networks beside this machine that may read /metrics, as 10.0.0.0/8,192.168.1.5
     pool_size: int = 10
     limits: str = "on"  # own limits (R22): on, off, or rule=most pairs (docs/states.md)
 
@@ -63,6 +66,11 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     def secure_cookies(self) -> bool:
         """Whether buyers reach us over https, so that cookies may insist on it."""
         return self.base_url.startswith("https://")
+
+    @property
+    def metrics_networks(self) -> tuple[IPv4Network | IPv6Network, ...]:
+        """Who may read the counters, beside this machine."""
+        return _networks(self.metrics_from)
 
     @classmethod
     def from_env(cls, environ: Mapping[str, str]) -> Settings:
@@ -122,6 +130,14 @@ def _card_keys(given: Mapping[str, str]) -> tuple[bytes, ...]:
     return keys
 
 
+@cache
+def _networks(text: str) -> tuple[IPv4Network | IPv6Network, ...]:
+    try:
+        return tuple(ip_network(part.strip(), strict=False) for part in text.split(",") if part.strip())
+    except ValueError as error:
+        raise _invalid("metrics_from", "is not a list of networks with commas between") from error
+
+
 def _parse(name: str, kind: object, text: str) -> object:
     try:
         if kind is bool:
@@ -151,5 +167,6 @@ def _check(settings: Settings) -> None:
         raise _invalid("call_timeout_s", "must be above 0 and at most 60 real seconds")
     if settings.balance_every_s < 10 or not 0 <= settings.prefund_stop_h <= settings.prefund_alarm_h:
         raise _invalid("prefund_stop_h", "must be between 0 and prefund_alarm_h; balance_every_s at least 10")
+    _networks(settings.metrics_from)
     clock_from_spec(settings.clock)
     read_rules(settings.limits)

@@ -1,0 +1,37 @@
+"""Whose staff session a request carries, and the token that its forms carry back."""
+
+from __future__ import annotations
+
+from typing import Final
+
+from mingzhang.app.http_kit import AnyRequest, desk_of, sign
+from mingzhang.staff import doors
+from mingzhang.staff.model import Member, Office
+
+STAFF_COOKIE: Final = "mz_staff"
+_MEMBER: Final = "staff_member"
+
+
+def office_of(request: AnyRequest) -> Office:
+    """What staff code needs, of this application."""
+    ctx = desk_of(request).ctx
+    return Office(pool=ctx.pool, vault=ctx.vault, rng=ctx.rng, clock=ctx.clock)
+
+
+async def signed_in(request: AnyRequest) -> Member | None:
+    """Whose session this is; looked up once for each request, by the guard where there is one."""
+    noted = request.scope["state"]
+    if _MEMBER not in noted:
+        noted[_MEMBER] = await doors.who(office_of(request), request.cookies.get(STAFF_COOKIE, ""))
+    found: Member | None = noted[_MEMBER]
+    return found
+
+
+def form_token(request: AnyRequest, cookie: str) -> str:
+    """The token of a form, bound to what the browser holds in a cookie."""
+    return sign(desk_of(request), f"staff-form-{cookie}", request.cookies.get(cookie, ""))
+
+
+def staff_csrf(request: AnyRequest) -> str:
+    """The token of every form of this session."""
+    return form_token(request, STAFF_COOKIE)

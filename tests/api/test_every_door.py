@@ -1,0 +1,174 @@
+"""Every route × every role over HTTP: let in or refused exactly as docs/rights.md prints it; a refusal changes nothing."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Mapping
+from datetime import timedelta
+from pathlib import Path
+from typing import Final
+
+from test_staff_rights import office_of
+from untouched import untouched
+
+from house import House, open_house
+from mingzhang.app.http_guard import Caller
+from mingzhang.app.http_kit import sign
+from mingzhang.app.http_session import STAFF_COOKIE
+from mingzhang.app.rights_table import BUYER, COLUMNS, GUEST, NO, NOBODY, YES, Door, doors, mark
+from mingzhang.staff.model import Office
+from mingzhang.staff.rights import Role
+
+REVOKED: Final = "revoked"
+WEAK: Final = "weak "  # before a role: a session without the second factor
+ITEM: Final = "S0000000000000000AB"
+
+
+class Visitor:
+    """One role's browser: what it holds, and what it sends with every call."""
+
+    def __init__(self, name: str, cookies: Mapping[str, str], csrf: str, bearer: str = "") -> None:
+        self.name = name
+        self.csrf = csrf
+        self.headers = {"Authorization": f"Bearer {bearer}"} if bearer else {}
+        if cookies:
+            self.headers["Cookie"] = "; ".join(f"{key}={value}" for key, value in cookies.items())
+
+    def expected(self, door: Door) -> bool:
+        """Whether the table lets this visitor in."""
+        if self.name.startswith(WEAK):
+            return mark(door, self.name.removeprefix(WEAK)) == YES
+        return mark(door, GUEST if self.name == REVOKED else self.name) != NO
+
+
+def address(door: Door, order_id: str) -> str:
+    """The door's address, with numbers that fit. Only the order is a real one; the demo's are wrong on purpose."""
+    if door.path.startswith("/demo"):
+        order_id = "none"
+    values = {
+        "order_id": order_id,
+        "item_id": ITEM,
+        "claim_id": f"{order_id}-C1",
+        "number": f"{order_id}T1",
+        "action": door.part or "none",
+        "kind": "order",
+        "subject": order_id,
+        "product_id": "none",
+        "scenario": "none",
+        "file_path": "app.css",
+        "form": "csv",
+    }
+    parts = [
+        part.strip("{}").partition(":")[0] if part.startswith("{") else "" for part in door.path.split("/")
+    ]
+    named = zip(door.path.split("/"), parts, strict=True)
+    return "/".join(values.get(name, "none") if name else text for text, name in named)
+
+
+async def call(house: House, visitor: Visitor, door: Door, order_id: str) -> tuple[int, str, str]:
+    """Status, where to, and the answer's first part."""
+    sent = {"csrf": visitor.csrf}
+    if door.guard.in_form:
+        sent[door.guard.part] = door.part
+    plain = door.method in {"GET", "HEAD"}
+    body = {"json": {}} if door.path.startswith("/api/") else {"data": sent}
+    async with house.http.request(
+        door.method,
+        house.url + address(door, order_id),
+        headers=visitor.headers,
+        allow_redirects=False,
+        **({} if plain else body),
+    ) as answer:
+        streams = answer.content_type == "text/event-stream"
+        text = "" if streams else (await answer.read()).decode("utf-8", "replace")
+        signed_out = bool(
+            answer.cookies
+        )  # who signs out is led to the sign-in, too, but by an answer of its own
+        return answer.status, "" if signed_out else answer.headers.get("Location", ""), text
+
+
+def refused(door: Door, status: int, to: str, text: str) -> bool:
+    """Whether that is how this door refuses: alike for every page, alike for every call."""
+    if door.guard.caller is Caller.STAFF:
+        return (status, to) == (303, "/staff/sign-in") or (status == 403 and "right_missing" in text)
+    return status == 401 and "unauthenticated" in text
+
+
+async def session(office: Office, name: str, roles: list[str], *, strong: bool) -> str:
+    """A session's token, opened without the form: signing in is proved elsewhere."""
+    now, token = office.clock.now(), f"token-of-{name}"
+    await office.pool.execute(
+        "INSERT INTO staff (name, password_hash, active, roles, created_at) VALUES ($1, '-', true, $2, $3)",
+        name,
+        roles,
+        now,
+    )
+    await office.pool.execute(
+        "INSERT INTO staff_session (token_hash, name, session_id, strong, created_at, expires_at) "
+        "VALUES ($1, $2, $2, $3, $4, $5)",
+        hashlib.sha256(token.encode()).digest(),
+        name,
+        strong,
+        now,
+        now + timedelta(days=30),
+    )
+    return token
+
+
+async def visitors(house: House, order_id: str) -> list[Visitor]:
+    """Everybody in the table, and those who are not: without the second factor, and revoked."""
+    office, vault = office_of(house), house.desk.ctx.vault
+    async with house.http.post(
+        f"{house.url}/orders/{order_id}/session", data={"contact": "buyer@example.com"}, allow_redirects=False
+    ) as answer:
+        order_cookie = answer.cookies["mz_order"].value
+    house.http.cookie_jar.clear()
+    form = sign(house.desk, "order-form", f"{order_id}.{order_cookie}")
+    found = [
+        Visitor(GUEST, {}, "none"),
+        Visitor(BUYER, {"mz_order": order_cookie}, form, vault.token(order_id)),
+    ]
+    people = [(str(role), [str(role)], True) for role in Role] + [
+        (NOBODY, [], True),
+        (REVOKED, ["finance"], True),
+    ]
+    people += [(f"{WEAK}{role}", [str(role)], False) for role in Role]
+    for name, roles, strong in people:
+        token = await session(office, name, roles, strong=strong)
+        csrf = sign(house.desk, f"staff-form-{STAFF_COOKIE}", token)
+        found.append(Visitor(name, {STAFF_COOKIE: token}, csrf))
+    await office.pool.execute("UPDATE staff SET active = false WHERE name = $1", REVOKED)
+    assert {each.name for each in found} >= set(COLUMNS)
+    return found
+
+
+async def test_every_door_lets_in_and_refuses_as_the_table_says(database_url: str, tmp_path: Path) -> None:
+    async with open_house(database_url, tmp_path, demo=True) as house:
+        order_id = await house.place()
+        everybody = await visitors(house, order_id)
+        wrong, seen = [], 0
+
+        async def visit(*, expected: bool) -> None:
+            nonlocal seen
+            for door in sorted(doors(), key=lambda each: each.path == "/staff/sign-out"):
+                for visitor in everybody:
+                    if visitor.expected(door) is not expected:
+                        continue
+                    status, to, text = await call(house, visitor, door, order_id)
+                    seen += 1
+                    if refused(door, status, to, text) is expected or status >= 500:
+                        wrong.append(
+                            (visitor.name, door.method, door.path, door.part, status, to, text[-300:])
+                        )
+
+        async with untouched(house):
+            await visit(expected=False)
+        assert (
+            await house.desk.pool.fetchval("SELECT count(*) FROM staff_action WHERE kind <> 'refused'") == 0
+        )
+        await visit(expected=True)
+        assert not wrong, "\n".join(map(str, wrong))
+        assert seen == len(doors()) * len(everybody)
+        for told, status in (({}, 200), ({"X-Forwarded-For": "203.0.113.9"}, 403)):
+            async with house.http.get(f"{house.url}/metrics", headers=told) as answer:
+                assert answer.status == status

@@ -11,6 +11,7 @@ from litestar.middleware import ASGIMiddleware
 from litestar.params import FromPath
 from litestar.types import ASGIApp, Receive, Scope, Send
 
+from mingzhang.app.http_guard import ANYBODY
 from mingzhang.app.http_kit import AnyRequest, desk_of
 from mingzhang.kit.errors import Kind, Problem
 from mingzhang.shop.colours import shades_css
@@ -37,7 +38,7 @@ class FreshFace(ASGIMiddleware):
         await next_app(scope, receive, send)
 
 
-@get("/shop.css", include_in_schema=False)
+@get("/shop.css", include_in_schema=False, guards=[ANYBODY])
 async def shades(request: AnyRequest) -> Response[str]:
     """The shop's colour and its shades; the version in the address makes it keepable."""
     held = desk_of(request).shop.now
@@ -46,7 +47,7 @@ async def shades(request: AnyRequest) -> Response[str]:
     return Response(shades_css(held.face.accent), media_type="text/css", headers=headers)
 
 
-@get("/shop-logo/{name:str}", include_in_schema=False)
+@get("/shop-logo/{name:str}", include_in_schema=False, guards=[ANYBODY])
 async def logo(request: AnyRequest, name: FromPath[str]) -> Response[bytes]:
     """The shop's logo; its name is the hash of its content."""
     logo_id = name.removesuffix(".png")

@@ -8,6 +8,7 @@ from litestar import Response, get, post
 from litestar.datastructures import UploadFile
 
 from mingzhang.app import desk_shop
+from mingzhang.app.http_guard import staff
 from mingzhang.app.http_kit import (
     AnyRequest,
     HtmlResponse,
@@ -78,7 +79,7 @@ async def _form_page(
     return page(request, html, STATUS[problem.kind] if problem else 200)
 
 
-@get(HOME, include_in_schema=False)
+@get(HOME, include_in_schema=False, guards=[staff(Right.MANAGE_SHOP)])
 async def settings(request: AnyRequest) -> Response[Any]:
     """What holds, as a form, and the versions before it."""
     member = await _manager(request)
@@ -87,7 +88,7 @@ async def settings(request: AnyRequest) -> Response[Any]:
     return await _form_page(request, member)
 
 
-@post(HOME, include_in_schema=False, request_max_body_size=BODY_MAX)
+@post(HOME, include_in_schema=False, request_max_body_size=BODY_MAX, guards=[staff(Right.MANAGE_SHOP)])
 async def save(request: AnyRequest) -> Response[Any]:
     """Set a new version; back to the form with what is wrong, or with what was done."""
     refuse_foreign(request)

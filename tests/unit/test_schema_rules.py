@@ -34,6 +34,9 @@ APPEND_ONLY = (
     "limit_hit",
     "shop_setting",
     "shop_logo",
+    "bank_file",
+    "bank_statement",
+    "bank_line",
 )
 ORDER_OWNED = (
     "orders",
@@ -113,6 +116,7 @@ OWNERS = {
     },
     "fulfilment.manual": {"manual_task"},
     "refunds": {"refund"},
+    "custody": {"bank_account", "bank_file", "bank_statement", "bank_line", "bank_task"},
     "notices": {"notice", "notice_route", "untold"},
     "shop": {"shop_setting", "shop_logo"},
     "staff": {"staff", "staff_session", "staff_action", "approval"},

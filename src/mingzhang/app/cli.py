@@ -25,6 +25,7 @@ from mingzhang.app.check import CHANNELS, Check, Faults, Suppliers, run_check
 from mingzhang.app.cli_adapters import channel_app, supplier_app
 from mingzhang.app.cli_catalogue import catalogue_app
 from mingzhang.app.cli_channels import add_commands
+from mingzhang.app.cli_custody import custody_app
 from mingzhang.app.cli_staff import staff_app
 from mingzhang.app.cli_stock import stock_app
 from mingzhang.app.cli_supply import supply_app
@@ -43,6 +44,7 @@ KILLS_MAX: Final = 100
 app = typer.Typer(no_args_is_help=True, add_completion=False, help="明账: every cent is at one named place.")
 app.add_typer(bench_app, name="bench")
 app.add_typer(catalogue_app, name="catalogue")
+app.add_typer(custody_app, name="custody")
 app.add_typer(staff_app, name="staff")
 app.add_typer(stock_app, name="stock")
 add_commands(channel_app)

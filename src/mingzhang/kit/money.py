@@ -44,6 +44,11 @@ def format_yuan(fen: Fen) -> str:
     return f"{whole}.{cents:02d}"
 
 
+def signed_yuan(fen: int) -> str:
+    """The same of an amount that may be negative ("-0.05")."""
+    return f"-{format_yuan(-fen)}" if fen < 0 else format_yuan(fen)
+
+
 @dataclass(frozen=True, slots=True, order=True)
 class Money:
     """An amount with its currency; bounds are checked on every construction, also after arithmetic."""

@@ -1,0 +1,1 @@
+"""The bank that keeps the money (存管): statements, instructions, coverage (R8, R15, R41)."""

@@ -1,0 +1,1 @@
+"""Banks: the protocol every bank adapter speaks, and the one that exchanges files over HTTPS."""

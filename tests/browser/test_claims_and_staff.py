@@ -156,7 +156,7 @@ async def test_staff_find_the_claim_the_notices_and_decide_in_two(
             await lin.shoot("staff-picture")
             await lin.visit("/staff/work")
             await lin.page.fill("[name=q]", order_id)
-            await lin.page.click("form[action='/staff/work'] button")
+            await lin.page.press("[name=q]", "Enter")
             await lin.sees("#notices", words["sent"])
             await lin.page.click("#resupply > summary")
             await lin.page.fill("#resupply-reason", "运营商查无此笔,买家已截图")

@@ -12,7 +12,8 @@ from msgspec.structs import replace
 
 import mingzhang.web
 from mingzhang.catalogue.fields import TEMPLATES, AccountField
-from mingzhang.web import pages
+from mingzhang.web import pages, pages_staff
+from mingzhang.web.console import Frame
 from mingzhang.web.markup import text_html
 from mingzhang.web.model import (
     BookRow,
@@ -35,6 +36,7 @@ from mingzhang.web.views import group_digits, yuan
 STATIC = Path(next(iter(mingzhang.web.__path__))) / "static"
 NOON = datetime(2026, 11, 23, 4, 0, tzinfo=UTC)
 SHOP = ShopInfo(name="某某小店", demo_speed=60.0, support="400-000-0000")
+FRAME = Frame(name="小林", csrf="tok")
 PRODUCT = ProductCard(
     product_id="mobile-100",
     kind="mobile",
@@ -230,8 +232,8 @@ def every_page(lang: str) -> dict[str, str]:
             [BookRow(place="fee", party="alipay", ours_fen=1, theirs_fen=None)], lang, SHOP
         ),
         "sign_in": pages.sign_in_page(lang, SHOP, csrf="tok"),
-        "work": pages.work_list_page([WORK], lang, "小林", SHOP, csrf="tok", now=NOON),
-        "work_empty": pages.work_list_page([], lang, "小林", SHOP),
+        "work": pages_staff.work_list_page([WORK], lang, SHOP, FRAME, now=NOON),
+        "work_empty": pages_staff.work_list_page([], lang, SHOP, FRAME),
     }
     return made
 
@@ -309,7 +311,7 @@ def test_confirmation_restates_type_account_price_and_promise() -> None:
 
 
 def test_staff_can_only_ask() -> None:
-    html = pages.work_list_page([WORK], "zh", "小林", SHOP, csrf="tok", now=NOON)
+    html = pages_staff.work_list_page([WORK], "zh", SHOP, FRAME, now=NOON)
     actions = re.findall(r'action="(/staff/work/[^"]+)"', html)
     assert actions == ["/staff/work/order/0001ABCDEF/ask_channel"]
     assert "已超时" in html

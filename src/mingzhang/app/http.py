@@ -36,6 +36,7 @@ from mingzhang.app import (
     http_vocabulary,
     metrics,
 )
+from mingzhang.app.console.counts import Counts
 from mingzhang.app.desk import Desk
 from mingzhang.app.http_demo import HANDLERS as DEMO_HANDLERS
 from mingzhang.app.http_errors import headers_of, problem_of
@@ -192,7 +193,7 @@ def create_app(desk: Desk) -> Litestar:
     """The application around one desk. Raises Problem `route_without_guard`."""
     app = Litestar(
         route_handlers=handlers_of(demo=desk.settings.demo),
-        state=State({"desk": desk, "guesses": guess_limiter()}),
+        state=State({"desk": desk, "guesses": guess_limiter(), "counts": Counts(desk.pool)}),
         middleware=[
             Counted(),
             http_look.FreshFace(desk.shop),

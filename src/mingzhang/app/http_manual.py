@@ -21,7 +21,7 @@ from mingzhang.app.http_kit import (
     see_other,
     shop_of,
 )
-from mingzhang.app.http_staff import office_of, signed_in, staff_csrf
+from mingzhang.app.http_staff import frame_of, office_of, signed_in, staff_csrf
 from mingzhang.fulfilment.manual.store import REFUSALS
 from mingzhang.kit.errors import Kind, Problem
 from mingzhang.kit.ids import is_id
@@ -53,12 +53,10 @@ async def _page(
         await desk_manual.list_tasks(desk.ctx, member),
         shop_of(desk),
         language(request),
-        member.name,
-        staff_csrf(request),
+        await frame_of(request, member),
         desk.clock.now(),
         notice=notice,
         reasons=tuple(reason.value for reason in REFUSALS),
-        may=frozenset(right.value for right in member.rights),
         shown=shown,
     )
     return page(request, html, status)

@@ -11,6 +11,7 @@ from litestar import Response, get, post
 from litestar.datastructures import Cookie
 from litestar.params import FromPath
 
+from mingzhang.app.console.counts import Counts
 from mingzhang.app.desk import Desk
 from mingzhang.app.desk_staff import STAFF_ACTIONS
 from mingzhang.app.http_guard import ANYBODY, SIGNED_IN, staff
@@ -32,7 +33,8 @@ from mingzhang.kit.errors import Kind, Problem
 from mingzhang.staff import accounts, doors, record
 from mingzhang.staff.model import Member
 from mingzhang.staff.rights import Right
-from mingzhang.web import pages
+from mingzhang.web import pages, pages_staff
+from mingzhang.web.console import Frame, home_of
 from mingzhang.web.model import WorkItem
 
 BEFORE_COOKIE: Final = "mz_before"
@@ -48,6 +50,19 @@ def _cookie(desk: Desk, key: str, value: str, hours: int) -> Cookie:
         httponly=True,
         samesite="strict",
         secure=desk.settings.secure_cookies,
+    )
+
+
+async def frame_of(request: AnyRequest, member: Member) -> Frame:
+    """What stands around every page of the console: who looks, at what, and what waits elsewhere."""
+    counts: Counts = request.app.state.counts
+    return Frame(
+        name=member.name,
+        csrf=staff_csrf(request),
+        may=frozenset(right.value for right in member.rights),
+        here=request.scope["path"],
+        counts=await counts.read(),
+        query=request.query_params.get("q", "").strip()[:64],
     )
 
 
@@ -67,9 +82,9 @@ def _sign_in_page(request: AnyRequest, name: str = "", error: str = "", status: 
 
 @get("/staff", include_in_schema=False, guards=[SIGNED_IN])
 async def home(request: AnyRequest) -> Response[Any]:
-    """To the work list."""
-    _ = request
-    return see_other(HOME)
+    """To the first page that the person's rights open."""
+    member = await signed_in(request)
+    return see_other("/staff/sign-in" if member is None else home_of(frozenset(map(str, member.rights))))
 
 
 @get("/staff/sign-in", include_in_schema=False, guards=[ANYBODY])
@@ -115,12 +130,11 @@ async def _work_page(request: AnyRequest, member: Member, notice: str, status: i
     late = request.query_params.get("late") == "1"
     counts = Counter(item.kind for item in everything)
     counts["late"] = sum(_is_late(item, now) for item in everything)
-    html = pages.work_list_page(
+    html = pages_staff.work_list_page(
         [item for item in everything if kind in ("", item.kind) and not (late and not _is_late(item, now))],
         language(request),
-        member.name,
         shop_of(desk),
-        csrf=staff_csrf(request),
+        await frame_of(request, member),
         now=now,
         notice=notice,
         kind=kind,

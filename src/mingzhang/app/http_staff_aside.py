@@ -20,7 +20,7 @@ from mingzhang.app.http_kit import (
     see_other,
     shop_of,
 )
-from mingzhang.app.http_staff import office_of, signed_in, staff_csrf
+from mingzhang.app.http_staff import frame_of, office_of, signed_in, staff_csrf
 from mingzhang.kit.errors import Kind, Problem
 from mingzhang.kit.ids import is_id, is_suspense_id
 from mingzhang.staff import record
@@ -47,8 +47,7 @@ async def _item_page(
         shown,
         shop_of(desk),
         language(request),
-        member.name,
-        staff_csrf(request),
+        await frame_of(request, member),
         desk.clock.now(),
         notice,
     )

@@ -27,7 +27,7 @@ from mingzhang.app.http_kit import (
     see_other,
     shop_of,
 )
-from mingzhang.app.http_staff import office_of, signed_in, staff_csrf
+from mingzhang.app.http_staff import frame_of, office_of, signed_in, staff_csrf
 from mingzhang.catalogue.cells import ID
 from mingzhang.catalogue.sheet import read_sheet
 from mingzhang.kit.errors import Kind, Problem
@@ -79,7 +79,7 @@ async def listed(request: AnyRequest) -> Response[Any]:
     )
     done = "done" if request.query_params.get("done") == "1" else ""
     html = pages_catalogue.catalogue_page(
-        found, shop_of(desk), language(request), member.name, staff_csrf(request), done
+        found, shop_of(desk), language(request), await frame_of(request, member), done
     )
     return page(request, html)
 
@@ -100,7 +100,7 @@ async def _edit_page(
         edit = msgspec.structs.replace(edit, cells=edit.cells | (typed or {}), faults=faults)
         notice = "" if faults else problem.code
     html = pages_catalogue.edit_page(
-        edit, shop_of(desk), language(request), member.name, staff_csrf(request), notice
+        edit, shop_of(desk), language(request), await frame_of(request, member), notice
     )
     return page(request, html, 422 if problem is not None else 200)
 
@@ -188,7 +188,7 @@ async def _import_page(
 ) -> HtmlResponse:
     desk = desk_of(request)
     html = pages_catalogue.import_page(
-        shown, shop_of(desk), language(request), member.name, staff_csrf(request)
+        shown, shop_of(desk), language(request), await frame_of(request, member)
     )
     return page(request, html, status)
 

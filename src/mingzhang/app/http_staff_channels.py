@@ -20,7 +20,7 @@ from mingzhang.app.http_kit import (
     see_other,
     shop_of,
 )
-from mingzhang.app.http_staff import office_of, signed_in, staff_csrf
+from mingzhang.app.http_staff import frame_of, office_of, signed_in, staff_csrf
 from mingzhang.kit.errors import Kind, Problem
 from mingzhang.staff import record
 from mingzhang.staff.model import Member
@@ -38,11 +38,9 @@ async def _page(request: AnyRequest, member: Member, notice: str = "", status: i
         await desk_channels.read_channels(desk.ctx),
         shop_of(desk),
         language(request),
-        member.name,
-        staff_csrf(request),
+        await frame_of(request, member),
         desk.clock.now(),
         notice=notice,
-        may=frozenset(right.value for right in member.rights),
     )
     return page(request, html, status)
 

@@ -22,7 +22,7 @@ from mingzhang.app.http_kit import (
     see_other,
     shop_of,
 )
-from mingzhang.app.http_staff import office_of, signed_in, staff_csrf
+from mingzhang.app.http_staff import frame_of, office_of, signed_in, staff_csrf
 from mingzhang.kit.errors import Kind, Problem
 from mingzhang.kit.ids import is_id
 from mingzhang.payments.claim_store import order_of_claim
@@ -41,7 +41,7 @@ async def _order_page(
     desk = desk_of(request)
     shown = await desk_staff.read_staff_order(desk.ctx, member, await desk.order_page(order_id))
     html = pages_staff.staff_order_page(
-        shown, shop_of(desk), language(request), member.name, staff_csrf(request), notice
+        shown, shop_of(desk), language(request), await frame_of(request, member), notice
     )
     return page(request, html, status)
 
@@ -67,7 +67,7 @@ async def claims(request: AnyRequest) -> Response[Any]:
     desk = desk_of(request)
     rows = await desk_staff.list_claims(desk.ctx)
     html = pages_staff.claims_page(
-        rows, shop_of(desk), language(request), member.name, staff_csrf(request), desk.clock.now()
+        rows, shop_of(desk), language(request), await frame_of(request, member), desk.clock.now()
     )
     return page(request, html)
 
@@ -82,7 +82,7 @@ async def suspense(request: AnyRequest) -> Response[Any]:
     desk = desk_of(request)
     rows = await desk_staff.list_suspense(desk.ctx)
     html = pages_staff.suspense_page(
-        rows, shop_of(desk), language(request), member.name, staff_csrf(request), desk.clock.now()
+        rows, shop_of(desk), language(request), await frame_of(request, member), desk.clock.now()
     )
     return page(request, html)
 
@@ -149,7 +149,7 @@ async def picture(request: AnyRequest, claim_id: FromPath[str]) -> Response[Any]
         return await _refused(request, member, order_id, problem)
     desk = desk_of(request)
     html = pages_staff.picture_page(
-        claim_id, order_id, shown, shop_of(desk), language(request), member.name, staff_csrf(request)
+        claim_id, order_id, shown, shop_of(desk), language(request), await frame_of(request, member)
     )
     return page(request, html)
 
@@ -167,7 +167,7 @@ async def codes(request: AnyRequest, order_id: FromPath[str]) -> Response[Any]:
         return await _refused(request, member, order_id, problem)
     desk = desk_of(request)
     html = pages_staff.codes_page(
-        order_id, shown, shop_of(desk), language(request), member.name, staff_csrf(request)
+        order_id, shown, shop_of(desk), language(request), await frame_of(request, member)
     )
     return page(request, html)
 

@@ -20,7 +20,7 @@ from mingzhang.app.http_kit import (
     see_other,
     shop_of,
 )
-from mingzhang.app.http_staff import office_of, signed_in, staff_csrf
+from mingzhang.app.http_staff import frame_of, office_of, signed_in, staff_csrf
 from mingzhang.app.problems import field_error
 from mingzhang.kit.errors import Kind, Problem
 from mingzhang.kit.pictures import UPLOAD_BYTES_MAX
@@ -67,8 +67,7 @@ async def _form_page(
         versions,
         shop_of(desk),
         language(request),
-        member.name,
-        staff_csrf(request),
+        await frame_of(request, member),
         desk.clock.now(),
         typed=typed,
         errors=errors,

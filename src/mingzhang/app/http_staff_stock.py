@@ -24,7 +24,7 @@ from mingzhang.app.http_kit import (
     see_other,
     shop_of,
 )
-from mingzhang.app.http_staff import office_of, signed_in, staff_csrf
+from mingzhang.app.http_staff import frame_of, office_of, signed_in, staff_csrf
 from mingzhang.app.stock_words import expiry_of, numbers_of
 from mingzhang.fulfilment.stock import importer, shelf, store
 from mingzhang.fulfilment.stock.importer import NewBatch
@@ -110,7 +110,7 @@ async def _page(
         ),
     )
     html = pages_staff.stock_page(
-        shown, shop_of(desk), language(request), member.name, staff_csrf(request), notice
+        shown, shop_of(desk), language(request), await frame_of(request, member), notice
     )
     return page(request, html, status)
 

@@ -21,7 +21,7 @@ from mingzhang.app.http_kit import (
     see_other,
     shop_of,
 )
-from mingzhang.app.http_staff import office_of, signed_in, staff_csrf
+from mingzhang.app.http_staff import frame_of, office_of, signed_in, staff_csrf
 from mingzhang.catalogue.pauses import NewPause
 from mingzhang.kit.errors import Kind, Problem
 from mingzhang.orders.context import Context
@@ -44,11 +44,9 @@ async def _board(request: AnyRequest, member: Member, notice: str = "", status: 
         board,
         shop_of(desk),
         language(request),
-        member.name,
-        staff_csrf(request),
+        await frame_of(request, member),
         desk.clock.now(),
         notice=notice,
-        may=frozenset(right.value for right in member.rights),
     )
     return page(request, html, status)
 

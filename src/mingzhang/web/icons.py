@@ -38,6 +38,16 @@ ICONS: Final[Mapping[str, str]] = {
     "bolt": '<path d="M13 2.5L5 13.5h6l-1 8 8-11h-6z"/>',
     "copies": '<rect x="3.5" y="8.5" width="12" height="12" rx="2"/>'
     '<path d="M8 8.5V6a2 2 0 0 1 2-2h8.5a2 2 0 0 1 2 2v8.5a2 2 0 0 1-2 2h-3"/>',
+    "more": '<circle cx="5" cy="12" r="1.6" fill="currentColor"/><circle cx="12" cy="12" r="1.6" fill="currentColor"/>'
+    '<circle cx="19" cy="12" r="1.6" fill="currentColor"/>',
+    "gear": '<circle cx="12" cy="12" r="3.2"/><path d="M12 3.5v2.5M12 18v2.5M3.5 12H6M18 12h2.5M6 6l1.8 1.8'
+    'M16.2 16.2L18 18M6 18l1.8-1.8M16.2 7.8L18 6"/>',
+    "home": '<path d="M4 11l8-7 8 7"/><path d="M6 9.5V20h12V9.5"/><path d="M10 20v-6h4v6"/>',
+    "list": '<path d="M8.5 6.5h12M8.5 12h12M8.5 17.5h12"/><path d="M4 6.5h.1M4 12h.1M4 17.5h.1"/>',
+    "chart": '<path d="M4 20h16"/><path d="M6.5 16v-5M11 16V6.5M15.5 16v-7M20 16v-3"/>',
+    "bell": '<path d="M6 16.5V11a6 6 0 0 1 12 0v5.5l1.5 1.5h-15z"/><path d="M10 20.5h4"/>',
+    "book": '<path d="M5 4.5h11.5A2.5 2.5 0 0 1 19 7v13H7.5A2.5 2.5 0 0 1 5 17.5z"/><path d="M9 9h6M9 12.5h6"/>',
+    "gauge": '<path d="M4 17a8.5 8.5 0 1 1 16 0"/><path d="M12 15l4-5"/>',
     "moon": '<path d="M20 14.5A8.5 8.5 0 1 1 9.5 4a7 7 0 0 0 10.5 10.5z"/>',
     "bell": '<path d="M6 16V11a6 6 0 0 1 12 0v5l1.5 2h-15z"/><path d="M10 20.5h4"/>',
     "unplug": '<path d="M4 4l16 16M8 8l-3 3a4.5 4.5 0 0 0 0 6.3l1.7 1.7a4.5 4.5 0 0 0 6.3 0l3-3M11 6l2-2a4.5'

@@ -20,7 +20,7 @@ from mingzhang.staff.rights import MEANING
 from mingzhang.web import money, words
 from mingzhang.web.i18n import translations
 from mingzhang.web.markup import text_html
-from mingzhang.web.model import BookRow, DemoSummary, OrderPage, ProductCard, ShopInfo, WorkItem
+from mingzhang.web.model import BookRow, DemoSummary, OrderPage, ProductCard, ShopInfo
 from mingzhang.web.model_shop import Front
 from mingzhang.web.problems import advice
 from mingzhang.web.views import View, group_digits, icon, order_names, qr_svg, yuan
@@ -212,37 +212,3 @@ def sign_in_page(
 ) -> str:
     """Staff sign-in. `error`: a field error code."""
     return render("sign_in.html", lang, shop=shop, name=name, error=error, csrf=csrf, next_url=next_url)
-
-
-def work_list_page(
-    items: Sequence[WorkItem],
-    lang: str,
-    name: str,
-    shop: ShopInfo = SHOP,
-    *,
-    csrf: str = "",
-    now: datetime | None = None,
-    notice: str = "",
-    kind: str = "",
-    late: bool = False,
-    counts: Mapping[str, int] | None = None,
-) -> str:
-    """Whatever waits for a person, with the safe actions only: no "mark as paid", no "mark as delivered".
-
-    `notice`: an error code of the last action, or "done". `kind`, `late`: the filter in force; `counts`: how many
-    rows each kind has, `late` among them.
-    """
-    view = View(lang, shop, translations(lang), now)
-    return render(
-        "work.html",
-        lang,
-        shop=shop,
-        view=view,
-        items=items,
-        name=name,
-        csrf=csrf,
-        notice=notice,
-        kind=kind,
-        late=late,
-        counts=counts or {},
-    )

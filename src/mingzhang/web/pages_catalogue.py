@@ -7,9 +7,9 @@ from typing import Final
 
 from mingzhang.catalogue.cells import COLUMNS, KINDS
 from mingzhang.catalogue.fields import TEMPLATES
+from mingzhang.web.console import Frame, render_console
 from mingzhang.web.model import ShopInfo
 from mingzhang.web.model_catalogue import CatalogueEdit, CatalogueImport, CatalogueList
-from mingzhang.web.pages import render
 
 # How the form is divided, and which columns are chosen or written in several lines.
 GROUPS: Final[Mapping[str, tuple[str, ...]]] = {
@@ -39,32 +39,27 @@ CHOICES: Final[Mapping[str, tuple[str, ...]]] = {
 assert {name for group in GROUPS.values() for name in group} == COLUMNS.keys() - {"product_id"}
 
 
-def catalogue_page(
-    listed: CatalogueList, shop: ShopInfo, lang: str, name: str, csrf: str = "", notice: str = ""
-) -> str:
+def catalogue_page(listed: CatalogueList, shop: ShopInfo, lang: str, frame: Frame, notice: str = "") -> str:
     """Every product. `notice`: an error code of the last action, or "done"."""
-    return render("staff_catalogue.html", lang, shop=shop, listed=listed, name=name, csrf=csrf, notice=notice)
+    return render_console("staff_catalogue.html", lang, shop, frame, listed=listed, notice=notice)
 
 
-def edit_page(
-    edit: CatalogueEdit, shop: ShopInfo, lang: str, name: str, csrf: str = "", notice: str = ""
-) -> str:
+def edit_page(edit: CatalogueEdit, shop: ShopInfo, lang: str, frame: Frame, notice: str = "") -> str:
     """One product as a form, with what was changed lately."""
-    return render(
+    return render_console(
         "staff_catalogue_edit.html",
         lang,
-        shop=shop,
+        shop,
+        frame,
         edit=edit,
         faults={fault.column: fault for fault in reversed(edit.faults)},
         groups=GROUPS,
         long=LONG,
         choices=CHOICES,
-        name=name,
-        csrf=csrf,
         notice=notice,
     )
 
 
-def import_page(shown: CatalogueImport, shop: ShopInfo, lang: str, name: str, csrf: str = "") -> str:
+def import_page(shown: CatalogueImport, shop: ShopInfo, lang: str, frame: Frame) -> str:
     """Choose a file; or what it would change, row by row."""
-    return render("staff_catalogue_import.html", lang, shop=shop, shown=shown, name=name, csrf=csrf)
+    return render_console("staff_catalogue_import.html", lang, shop, frame, shown=shown)

@@ -8,18 +8,15 @@ from datetime import datetime
 import msgspec
 
 from mingzhang.shop.model import ShopFace, Version, changed
-from mingzhang.web.i18n import translations
+from mingzhang.web.console import Frame, render_console
 from mingzhang.web.model import ShopInfo
-from mingzhang.web.pages import render
-from mingzhang.web.views import View
 
 
 def settings_page(
     versions: Sequence[Version],
     shop: ShopInfo,
     lang: str,
-    name: str,
-    csrf: str,
+    frame: Frame,
     now: datetime,
     *,
     typed: Mapping[str, str] | None = None,
@@ -35,11 +32,12 @@ def settings_page(
     if pairs and versions[-1].version != 1:
         pairs.pop()  # what was before the oldest one shown is not known here
     history = [(one, changed(before, one.face)) for one, before in pairs]
-    return render(
+    return render_console(
         "staff_settings.html",
         lang,
-        shop=shop,
-        view=View(lang, shop, translations(lang), now),
+        shop,
+        frame,
+        now,
         held=held,
         form={**msgspec.to_builtins(held.face), **(typed or {})},
         errors=errors or {},
@@ -47,6 +45,4 @@ def settings_page(
         done=done,
         defaults=defaults or {},
         history=history,
-        name=name,
-        csrf=csrf,
     )

@@ -3,34 +3,32 @@
 from __future__ import annotations
 
 import base64
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from datetime import datetime
 
 from mingzhang.kit.vocabulary import Mend, mended_by
 from mingzhang.web import words
+from mingzhang.web.console import Frame, render_console
 from mingzhang.web.i18n import translations
-from mingzhang.web.model import ShopInfo
+from mingzhang.web.model import ShopInfo, WorkItem
 from mingzhang.web.model_staff import ClaimRow, ManualRow, StaffOrder, StockShown, SuspensePage, SuspenseRow
-from mingzhang.web.pages import BADGE_TONES, render
+from mingzhang.web.pages import BADGE_TONES
 from mingzhang.web.views import View, order_names
 
 
-def staff_order_page(
-    shown: StaffOrder, shop: ShopInfo, lang: str, name: str, csrf: str = "", notice: str = ""
-) -> str:
+def staff_order_page(shown: StaffOrder, shop: ShopInfo, lang: str, frame: Frame, notice: str = "") -> str:
     """One order. `notice`: an error code of the last action, or "done"."""
     view = View(lang, shop, translations(lang), shown.page.now)
     view = replace(view, defaults=order_names(shown.page, view))
-    return render(
+    return render_console(
         "staff_order.html",
         lang,
-        shop=shop,
+        shop,
+        frame,
         view=view,
         order=shown,
         page=shown.page,
-        name=name,
-        csrf=csrf,
         notice=notice,
         answers=tuple(words.CLAIM_ANSWERS),
         correctable=sorted(mended_by(Mend.CORRECTION)),
@@ -42,41 +40,36 @@ def claims_page(
     rows: Sequence[ClaimRow],
     shop: ShopInfo,
     lang: str,
-    name: str,
-    csrf: str = "",
+    frame: Frame,
     now: datetime | None = None,
 ) -> str:
     """Every open claim."""
     view = View(lang, shop, translations(lang), now)
-    return render("staff_claims.html", lang, shop=shop, view=view, rows=rows, name=name, csrf=csrf)
+    return render_console("staff_claims.html", lang, shop, frame, view=view, rows=rows)
 
 
 def manual_page(
     rows: Sequence[ManualRow],
     shop: ShopInfo,
     lang: str,
-    name: str,
-    csrf: str = "",
+    frame: Frame,
     now: datetime | None = None,
     *,
     notice: str = "",
     reasons: Sequence[str] = (),
-    may: frozenset[str] = frozenset(),
     shown: tuple[str, str] = ("", ""),
 ) -> str:
     """Every open task by hand. `shown`: the attempt whose account is shown once, and the account."""
     view = View(lang, shop, translations(lang), now)
-    return render(
+    return render_console(
         "staff_manual.html",
         lang,
-        shop=shop,
+        shop,
+        frame,
         view=view,
         rows=rows,
-        name=name,
-        csrf=csrf,
         notice=notice,
         reasons=reasons,
-        may=may,
         shown=shown,
     )
 
@@ -85,47 +78,40 @@ def suspense_page(
     rows: Sequence[SuspenseRow],
     shop: ShopInfo,
     lang: str,
-    name: str,
-    csrf: str = "",
+    frame: Frame,
     now: datetime | None = None,
 ) -> str:
     """Money put aside."""
     view = View(lang, shop, translations(lang), now)
     total = sum(row.amount_fen for row in rows)
-    return render(
-        "staff_suspense.html", lang, shop=shop, view=view, rows=rows, total=total, name=name, csrf=csrf
-    )
+    return render_console("staff_suspense.html", lang, shop, frame, view=view, rows=rows, total=total)
 
 
 def item_page(
     shown: SuspensePage,
     shop: ShopInfo,
     lang: str,
-    name: str,
-    csrf: str = "",
+    frame: Frame,
     now: datetime | None = None,
     notice: str = "",
 ) -> str:
     """One item put aside. `notice`: an error code of the last action, or "done"."""
     view = View(lang, shop, translations(lang), now)
-    return render(
-        "staff_item.html", lang, shop=shop, view=view, shown=shown, name=name, csrf=csrf, notice=notice
-    )
+    return render_console("staff_item.html", lang, shop, frame, view=view, shown=shown, notice=notice)
 
 
 def picture_page(
-    claim_id: str, order_id: str, picture: bytes, shop: ShopInfo, lang: str, name: str, csrf: str = ""
+    claim_id: str, order_id: str, picture: bytes, shop: ShopInfo, lang: str, frame: Frame
 ) -> str:
     """One screenshot (JPEG), inside the page: it has no address of its own."""
-    return render(
+    return render_console(
         "staff_picture.html",
         lang,
-        shop=shop,
+        shop,
+        frame,
         claim_id=claim_id,
         order_id=order_id,
         picture=base64.b64encode(picture).decode(),
-        name=name,
-        csrf=csrf,
     )
 
 
@@ -134,18 +120,45 @@ def codes_page(
     codes: Sequence[tuple[str, str]],
     shop: ShopInfo,
     lang: str,
-    name: str,
-    csrf: str = "",
+    frame: Frame,
 ) -> str:
     """The card codes of one order, for one look."""
-    return render("staff_codes.html", lang, shop=shop, order_id=order_id, codes=codes, name=name, csrf=csrf)
+    return render_console("staff_codes.html", lang, shop, frame, order_id=order_id, codes=codes)
 
 
-def stock_page(
-    shown: StockShown, shop: ShopInfo, lang: str, name: str, csrf: str = "", notice: str = ""
-) -> str:
+def stock_page(shown: StockShown, shop: ShopInfo, lang: str, frame: Frame, notice: str = "") -> str:
     """Own card stock: levels, import with preview, batches, recycle bin. `notice`: an error code, or "done"."""
     view = View(lang, shop, translations(lang), shown.now)
-    return render(
-        "staff_stock.html", lang, shop=shop, view=view, shown=shown, name=name, csrf=csrf, notice=notice
+    return render_console("staff_stock.html", lang, shop, frame, view=view, shown=shown, notice=notice)
+
+
+def work_list_page(
+    items: Sequence[WorkItem],
+    lang: str,
+    shop: ShopInfo,
+    frame: Frame,
+    *,
+    now: datetime | None = None,
+    notice: str = "",
+    kind: str = "",
+    late: bool = False,
+    counts: Mapping[str, int] | None = None,
+) -> str:
+    """Whatever waits for a person, with the safe actions only: no "mark as paid", no "mark as delivered".
+
+    `notice`: an error code of the last action, or "done". `kind`, `late`: the filter in force; `counts`: how many
+    rows each kind has, `late` among them.
+    """
+    view = View(lang, shop, translations(lang), now)
+    return render_console(
+        "work.html",
+        lang,
+        shop,
+        frame,
+        view=view,
+        items=items,
+        notice=notice,
+        kind=kind,
+        late=late,
+        counts=counts or {},
     )

@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Sequence
 from datetime import datetime
 
+from mingzhang.web.console import Frame, render_console
 from mingzhang.web.i18n import translations
 from mingzhang.web.model import ShopInfo
 from mingzhang.web.model_staff import ChannelRow, SupplyBoard
-from mingzhang.web.pages import render
 from mingzhang.web.views import View
 
 
@@ -16,25 +16,21 @@ def suppliers_page(
     board: SupplyBoard,
     shop: ShopInfo,
     lang: str,
-    name: str,
-    csrf: str = "",
+    frame: Frame,
     now: datetime | None = None,
     *,
     notice: str = "",
-    may: frozenset[str] = frozenset(),
 ) -> str:
     """Suppliers, the calendar, how products choose. `may`: rights of the reader; balances need `view_costs`."""
     view = View(lang, shop, translations(lang), now)
-    return render(
+    return render_console(
         "staff_suppliers.html",
         lang,
-        shop=shop,
+        shop,
+        frame,
         view=view,
         board=board,
-        name=name,
-        csrf=csrf,
         notice=notice,
-        may=may,
     )
 
 
@@ -42,23 +38,19 @@ def channels_page(
     rows: Sequence[ChannelRow],
     shop: ShopInfo,
     lang: str,
-    name: str,
-    csrf: str = "",
+    frame: Frame,
     now: datetime | None = None,
     *,
     notice: str = "",
-    may: frozenset[str] = frozenset(),
 ) -> str:
     """The register of payment channels with their live figures. `may`: rights of the reader; fees need `view_costs`."""
     view = View(lang, shop, translations(lang), now)
-    return render(
+    return render_console(
         "staff_channels.html",
         lang,
-        shop=shop,
+        shop,
+        frame,
         view=view,
         rows=rows,
-        name=name,
-        csrf=csrf,
         notice=notice,
-        may=may,
     )

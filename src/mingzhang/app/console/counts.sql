@@ -1,0 +1,7 @@
+-- name: count_badges
+-- How many rows of each kind wait, at most $1 of each: bounded, so that a flood costs no more than its first rows.
+SELECT
+  (SELECT count(*) FROM (SELECT FROM claim WHERE finished_at IS NULL LIMIT $1) AS few) AS claims,
+  (SELECT count(*) FROM (SELECT FROM suspense WHERE state IN ('open', 'refunding') LIMIT $1) AS few) AS suspense,
+  (SELECT count(*) FROM (SELECT FROM manual_task WHERE state = 'open' LIMIT $1) AS few) AS manual,
+  (SELECT count(*) FROM (SELECT FROM notice WHERE state = 'failed' LIMIT $1) AS few) AS notices

@@ -1,0 +1,190 @@
+"""The frame of the operator console: which pages there are, and what each person sees of the way to them.
+
+A page is one line of `PAGES`. The navigation, the phone's bottom bar and the way home are made from it; what a
+person's rights do not allow is not offered (the handlers refuse it all the same). docs/console.md says how another
+part of the product adds a page.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from datetime import datetime
+from typing import Final
+
+import msgspec
+
+from mingzhang.staff.rights import Right
+from mingzhang.web.i18n import translations
+from mingzhang.web.model import ShopInfo
+from mingzhang.web.pages import render
+from mingzhang.web.views import View
+from mingzhang.web.words import N_
+
+# Chapters of the navigation, in the order in which they stand; every page names one.
+GROUPS: Final[Mapping[str, str]] = {
+    "today": N_("今天"),
+    "orders": N_("订单与款项"),
+    "figures": N_("图表"),
+    "goods": N_("商品与供应"),
+    "shop": N_("本店"),
+}
+
+
+class ConsolePage(msgspec.Struct, frozen=True, kw_only=True):
+    """A page of the console. ``path``: its address, everything below it belongs to it; ``title``: a message of the
+    catalogue; ``right``: without it the page is not offered; ``badge``: a counter of `app/console_counts.py` whose
+    number stands beside it; ``phone``: its place in the phone's bottom bar, 0 for "more".
+    """
+
+    path: str
+    title: str
+    group: str
+    icon: str
+    right: Right
+    badge: str = ""
+    phone: int = 0
+
+
+PAGES: Final[tuple[ConsolePage, ...]] = (
+    ConsolePage(
+        path="/staff/work",
+        title=N_("待办"),
+        group="today",
+        icon="check-circle",
+        right=Right.VIEW_ORDERS,
+        badge="work",
+        phone=1,
+    ),
+    ConsolePage(
+        path="/staff/claims",
+        title=N_("付款凭证"),
+        group="orders",
+        icon="channel",
+        right=Right.VIEW_ORDERS,
+        badge="claims",
+        phone=3,
+    ),
+    ConsolePage(
+        path="/staff/suspense",
+        title=N_("挂账"),
+        group="orders",
+        icon="question",
+        right=Right.VIEW_ORDERS,
+        badge="suspense",
+        phone=4,
+    ),
+    ConsolePage(
+        path="/staff/manual",
+        title=N_("人工充值"),
+        group="orders",
+        icon="person",
+        right=Right.VIEW_ORDERS,
+        badge="manual",
+    ),
+    ConsolePage(
+        path="/staff/catalogue",
+        title=N_("商品管理"),
+        group="goods",
+        icon="ticket",
+        right=Right.MANAGE_CATALOGUE,
+    ),
+    ConsolePage(
+        path="/staff/stock", title=N_("卡密库存"), group="goods", icon="copies", right=Right.VIEW_ORDERS
+    ),
+    ConsolePage(
+        path="/staff/suppliers", title=N_("供应商"), group="goods", icon="supplier", right=Right.VIEW_ORDERS
+    ),
+    ConsolePage(
+        path="/staff/channels", title=N_("支付通道"), group="goods", icon="channel", right=Right.VIEW_ORDERS
+    ),
+    ConsolePage(
+        path="/staff/settings", title=N_("店铺设置"), group="shop", icon="gear", right=Right.MANAGE_SHOP
+    ),
+)
+BAR_MAX: Final = 4
+COUNT_MAX: Final = 99
+
+
+class Frame(msgspec.Struct, frozen=True, kw_only=True):
+    """Who looks at which page: ``may``: rights of the session; ``here``: the address; ``counts``: numbers by badge;
+    ``query``: what stands in the search box.
+    """
+
+    name: str
+    csrf: str = ""
+    may: frozenset[str] = frozenset()
+    here: str = ""
+    counts: Mapping[str, int] = {}
+    query: str = ""
+
+
+class Entry(msgspec.Struct, frozen=True, kw_only=True):
+    """A page as the navigation shows it. ``count``: "" for none, "99+" beyond `COUNT_MAX`."""
+
+    page: ConsolePage
+    current: bool
+    count: str
+
+
+def offered(may: frozenset[str], pages: tuple[ConsolePage, ...] = PAGES) -> tuple[ConsolePage, ...]:
+    """The pages that these rights open."""
+    return tuple(page for page in pages if page.right.value in may)
+
+
+def home_of(may: frozenset[str]) -> str:
+    """Where a person begins: the first page that is open to them, or the work list, which says what they lack."""
+    return next((page.path for page in offered(may)), PAGES[0].path)
+
+
+def current_of(here: str, pages: tuple[ConsolePage, ...]) -> ConsolePage | None:
+    """The page that an address belongs to: the longest path that it is or lies below."""
+    under = [page for page in pages if here == page.path or here.startswith(page.path + "/")]
+    return max(under, key=lambda page: len(page.path), default=None)
+
+
+def _entry(page: ConsolePage, frame: Frame, current: ConsolePage | None) -> Entry:
+    n = frame.counts.get(page.badge, 0) if page.badge else 0
+    shown = f"{COUNT_MAX}+" if n > COUNT_MAX else str(n) if n else ""
+    return Entry(page=page, current=page is current, count=shown)
+
+
+def navigation(frame: Frame) -> tuple[tuple[str, tuple[Entry, ...]], ...]:
+    """Chapters with their pages, as far as the person's rights open them."""
+    mine = offered(frame.may)
+    current = current_of(frame.here, mine)
+    chapters = (
+        (group, tuple(_entry(page, frame, current) for page in mine if page.group == group))
+        for group in GROUPS
+    )
+    return tuple((group, entries) for group, entries in chapters if entries)
+
+
+def bottom_bar(frame: Frame) -> tuple[Entry, ...]:
+    """At most four pages for the thumb; what is left over is behind "more"."""
+    mine = offered(frame.may)
+    current = current_of(frame.here, mine)
+    chosen = sorted((page for page in mine if page.phone), key=lambda page: page.phone)
+    return tuple(_entry(page, frame, current) for page in chosen[:BAR_MAX])
+
+
+def render_console(
+    template: str, lang: str, shop: ShopInfo, frame: Frame, now: datetime | None = None, **context: object
+) -> str:
+    """Render a page of the console. `now`: the page's own clock, for times; a `view` given wins over it.
+
+    Templates on `staff_base.html` find `frame`, and `name`, `csrf` and `may` out of it.
+    """
+    context.setdefault("view", View(lang, shop, translations(lang), now))
+    context.setdefault("may", frame.may)
+    return render(
+        template,
+        lang,
+        shop=shop,
+        frame=frame,
+        chapters=navigation(frame),
+        thumb=bottom_bar(frame),
+        groups_of_pages=GROUPS,
+        name=frame.name,
+        csrf=frame.csrf,
+        **context,
+    )

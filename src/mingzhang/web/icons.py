@@ -45,7 +45,6 @@ ICONS: Final[Mapping[str, str]] = {
     "home": '<path d="M4 11l8-7 8 7"/><path d="M6 9.5V20h12V9.5"/><path d="M10 20v-6h4v6"/>',
     "list": '<path d="M8.5 6.5h12M8.5 12h12M8.5 17.5h12"/><path d="M4 6.5h.1M4 12h.1M4 17.5h.1"/>',
     "chart": '<path d="M4 20h16"/><path d="M6.5 16v-5M11 16V6.5M15.5 16v-7M20 16v-3"/>',
-    "bell": '<path d="M6 16.5V11a6 6 0 0 1 12 0v5.5l1.5 1.5h-15z"/><path d="M10 20.5h4"/>',
     "book": '<path d="M5 4.5h11.5A2.5 2.5 0 0 1 19 7v13H7.5A2.5 2.5 0 0 1 5 17.5z"/><path d="M9 9h6M9 12.5h6"/>',
     "gauge": '<path d="M4 17a8.5 8.5 0 1 1 16 0"/><path d="M12 15l4-5"/>',
     "moon": '<path d="M20 14.5A8.5 8.5 0 1 1 9.5 4a7 7 0 0 0 10.5 10.5z"/>',

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import sys
 import tempfile
 from collections.abc import Awaitable, Callable
@@ -19,6 +20,7 @@ from mingzhang.app import loop
 from mingzhang.app.bench.cards import run_cards
 from mingzhang.app.bench.core import run_core
 from mingzhang.app.bench.inbound import run_inbound
+from mingzhang.app.bench.reconcile import run_reconcile
 
 app = typer.Typer(no_args_is_help=True, help="Measure: ratios against plain transactions, side by side.")
 AsJson = Annotated[bool, typer.Option("--json", help="one JSON object")]
@@ -79,3 +81,20 @@ def http(
 def cards(seconds: Seconds = 4, as_json: AsJson = False) -> None:
     """One product's own stock sold by 64 callers, each card once, beside pgbench with FOR UPDATE SKIP LOCKED."""
     _bench(run_cards, seconds, as_json)
+
+
+@app.command()
+def reconcile(
+    rows: Annotated[
+        int, typer.Option(help="channel lines, and as many supplier lines", min=1000)
+    ] = 1_000_000,
+    seed: Annotated[int, typer.Option(min=0)] = 7,
+    growth: Annotated[bool, typer.Option(help="also at a tenth and at three times the size")] = True,
+    as_json: AsJson = False,
+) -> None:
+    """A generated day held against its ledger on three sides, every planted difference found, beside the bare join."""
+
+    async def run(folder: Path, _: int, say: Callable[[str, float], None]) -> dict[str, Any]:
+        return await asyncio.to_thread(run_reconcile, folder, rows, seed, growth, say)
+
+    _bench(run, 0, as_json)

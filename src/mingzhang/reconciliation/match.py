@@ -95,7 +95,7 @@ class Matcher:
                 "autoload_known_extensions": False,
             },
         )
-        self._conn.execute("SET enable_progress_bar = false")
+        self._conn.execute(SQL.silence_bar)
 
     def __enter__(self) -> Matcher:
         return self

@@ -1,6 +1,10 @@
 -- Run by DuckDB, not by PostgreSQL. Ids are compared exactly, money as whole fen. The tables of a matching live for its
 -- time only: `theirs` and `ours` hold the day, `odd` what is not plainly the same on both sides.
 
+-- name: silence_bar
+-- DuckDB draws a bar of its own on a terminal otherwise.
+SET enable_progress_bar = false
+
 -- name: read_theirs
 -- The other side's lines from the normalised CSV.
 CREATE TABLE theirs AS

@@ -21,6 +21,7 @@ from typing import Any, Final
 import duckdb
 
 from mingzhang.kit.sql import load
+from mingzhang.reconciliation.match import SQL as MATCH
 from mingzhang.reconciliation.match import Matcher, Rules
 from mingzhang.reconciliation.model import BreakClass, OurLine
 
@@ -69,9 +70,8 @@ def run_reconcile(folder: Path, rows: int, seed: int, growth: bool, say: Say) ->
 
 
 def _make(folder: Path, rows: int, seed: int) -> None:
-    conn = duckdb.connect(str(folder / "made.duckdb"), config={"threads": CORES, "memory_limit": "1GB"})
-    conn.execute("SET preserve_insertion_order = false")
-    conn.execute("SET enable_progress_bar = false")
+    conn = duckdb.connect(str(folder / "made.duckdb"), config=_config(folder, "1GB"))
+    conn.execute(MATCH.silence_bar)
     rules = Rules(day=DAY)
     for book, kind in KINDS.items():
         size = max(1000, rows // CUSTODY_SHARE) if book == "custody" else rows
@@ -84,6 +84,15 @@ def _make(folder: Path, rows: int, seed: int) -> None:
             conn.execute(getattr(SQL, f"write_{name}").replace("{path}", str(path)))
     conn.close()
     (folder / "made.duckdb").unlink()
+
+
+def _config(folder: Path, memory: str) -> dict[str, Any]:
+    return {
+        "threads": CORES,
+        "memory_limit": memory,
+        "temp_directory": str(folder),
+        "preserve_insertion_order": False,
+    }
 
 
 def _measured(folder: Path) -> dict[str, Any]:
@@ -148,8 +157,8 @@ def _match(folder: Path, book: str) -> None:
 
 def _join_all(folder: Path) -> dict[str, Any]:
     """The floor: DuckDB reads the same files and joins them; nothing is judged or kept."""
-    conn = duckdb.connect(config={"threads": CORES, "memory_limit": "700MB", "temp_directory": str(folder)})
-    conn.execute("SET enable_progress_bar = false")
+    conn = duckdb.connect(config=_config(folder, "800MB"))
+    conn.execute(MATCH.silence_bar)
     begun = time.monotonic()
     for book in KINDS:
         conn.execute(SQL.join_bare, [str(folder / f"{book}.{side}.csv") for side in ("theirs", "ours")])

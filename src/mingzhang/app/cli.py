@@ -26,6 +26,7 @@ from mingzhang.app.cli_adapters import channel_app, supplier_app
 from mingzhang.app.cli_catalogue import catalogue_app
 from mingzhang.app.cli_channels import add_commands
 from mingzhang.app.cli_custody import custody_app
+from mingzhang.app.cli_load import load_demo
 from mingzhang.app.cli_staff import staff_app
 from mingzhang.app.cli_stock import stock_app
 from mingzhang.app.cli_supply import supply_app
@@ -51,6 +52,7 @@ add_commands(channel_app)
 app.add_typer(channel_app, name="channel")
 app.add_typer(supplier_app, name="supplier")
 app.add_typer(supply_app, name="supply")
+app.command("load-demo")(load_demo)
 out = Console()
 
 

@@ -144,7 +144,8 @@ def free_port() -> int:
     raise Problem("no_free_port", Kind.UNAVAILABLE, f"none of {PORTS_TRIED_MAX} ports tried is free")
 
 
-def _keep_private(path: Path, data: bytes) -> None:
+def keep_private(path: Path, data: bytes) -> None:
+    """Write a file that only its owner reads."""
     with os.fdopen(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "wb") as file:
         file.write(data)
 
@@ -153,7 +154,7 @@ def ensure_keys(folder: Path) -> None:
     """The merchant's RSA key pair and our own secret, made once."""
     folder.mkdir(parents=True, exist_ok=True)
     if not (folder / "secret.hex").exists():
-        _keep_private(folder / "secret.hex", secrets.token_hex(32).encode())
+        keep_private(folder / "secret.hex", secrets.token_hex(32).encode())
     if (folder / "merchant.pem").exists():
         return
     key = rsa.generate_private_key(public_exponent=65537, key_size=2048)
@@ -164,7 +165,7 @@ def ensure_keys(folder: Path) -> None:
     private = key.private_bytes(
         serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption()
     )
-    _keep_private(folder / "merchant.pem", private)
+    keep_private(folder / "merchant.pem", private)
 
 
 def new_clock() -> str:
@@ -222,7 +223,7 @@ class Demo:
         self._say(4, "模拟支付渠道与供应商 · simulated channels and suppliers")
         ready = await self._start_simulators(keys, clock)
         self.environ = self._settings_for(dsn, keys, clock, ready)
-        _keep_private(self.folder / ENV_FILE, json.dumps(self.environ).encode())
+        keep_private(self.folder / ENV_FILE, json.dumps(self.environ).encode())
         self._say(5, "示例店铺 · sample shop")
         await _set_up_shop(Settings.from_env(self.environ))
         self._say(6, "网页与后台 · web and worker")

@@ -122,6 +122,7 @@ OWNERS = {
     "shop": {"shop_setting", "shop_logo"},
     "staff": {"staff", "staff_session", "staff_action", "approval"},
     "app": {"audit_run", "audit_checkpoint", "audit_total"},
+    "app.demo_load": {"demo_load", "demo_load_piece"},
 }
 WRITES = re.compile(r"\b(?:INSERT INTO|UPDATE|DELETE FROM)\s+([a-z_]+)", re.IGNORECASE)
 

@@ -9,6 +9,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Annotated, Final
 
+import msgspec
 import typer
 from rich.console import Console
 from rich.progress import (
@@ -23,6 +24,8 @@ from rich.progress import (
 )
 from rich.text import Text
 
+from mingzhang.app.audit import run_audit
+from mingzhang.app.audit_whole import read_checkpoint
 from mingzhang.app.demo import ENV_FILE, ensure_keys, keep_private
 from mingzhang.app.demo_load.loader import ORDERS_MAX, ORDERS_MIN, Say, Wanted, load_history
 from mingzhang.app.desk import Desk, open_desk
@@ -76,20 +79,29 @@ def refuse_production(settings: Settings) -> None:
 
 
 async def load_into(settings: Settings, wanted: Wanted, say: Say) -> None:
-    """Where nothing is on sale yet, the sample shop's products are sold. Raises what `load_history` raises."""
+    """Where nothing is on sale yet, the sample shop's products are sold. Raises what `load_history` raises.
+
+    Audits start from checkpoints, and a history is older than those: where there is one, all is audited once.
+    """
     desk = await open_desk(settings)
     try:
-        await _sell_something(desk)
+        if await _sell_something(desk):  # by rules that are in force since just now
+            wanted = msgspec.structs.replace(wanted, now=max(wanted.now, desk.clock.now()))
         await load_history(settings.database_url, settings.secret_key, settings.card_keys, wanted, say)
+        async with desk.pool.acquire() as conn:
+            audited = await read_checkpoint(conn)
+        if audited is not None:
+            await run_audit(desk.ctx, full=True)
     finally:
         await desk.aclose()
 
 
-async def _sell_something(desk: Desk) -> None:
+async def _sell_something(desk: Desk) -> bool:
     async with desk.pool.acquire() as conn:
         on_sale = await list_products(conn)
     if not on_sale:
         await desk.set_up_sample_shop()
+    return not on_sale
 
 
 @contextmanager

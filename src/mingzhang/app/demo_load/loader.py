@@ -109,8 +109,8 @@ async def _begin(conn: asyncpg.Connection, wanted: Wanted) -> tuple[Plan, list[i
         raise Problem(
             "unknown_product", Kind.NOT_FOUND, "nothing is on sale that a supplier outside supplies"
         )
-    rules = await catalogue.read_rules(conn, wanted.now)
     ends_at = known["ends_at"] if known else wanted.now
+    rules = await catalogue.read_rules(conn, max(ends_at, wanted.now))
     plan = Plan(
         seed=wanted.seed,
         orders=wanted.orders,

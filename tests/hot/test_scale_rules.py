@@ -19,8 +19,10 @@ BUCKETED = (
     "refund",
     "suspense",
     "untold",
+    "unlogged",
+    "log_entry",
 )
-PER_BUCKET = ("apply_batch",)
+PER_BUCKET = ("apply_batch", "apply_steps")
 HOT = (*PER_BUCKET, "record_batch")
 # Card stock is a supplier with tables of its own, never split by order bucket (rule 17).
 NOBODYS_BUCKET = {"claim_cards"}

@@ -27,6 +27,7 @@ from mingzhang.app.cli_catalogue import catalogue_app
 from mingzhang.app.cli_channels import add_commands
 from mingzhang.app.cli_custody import custody_app
 from mingzhang.app.cli_load import load_demo
+from mingzhang.app.cli_log import log_app, verify
 from mingzhang.app.cli_staff import staff_app
 from mingzhang.app.cli_stock import stock_app
 from mingzhang.app.cli_supply import supply_app
@@ -36,6 +37,7 @@ from mingzhang.app.http_server import plain_config, web_config
 from mingzhang.app.http_worker import create_worker_app
 from mingzhang.app.keys import keep_keys
 from mingzhang.app.settings import Settings
+from mingzhang.app.transparency import run_log, signer_of
 from mingzhang.app.worker import Pulse, run_worker
 from mingzhang.app.worker_post import run_post
 from mingzhang.kit.errors import Problem
@@ -46,6 +48,8 @@ app = typer.Typer(no_args_is_help=True, add_completion=False, help="明账: ever
 app.add_typer(bench_app, name="bench")
 app.add_typer(catalogue_app, name="catalogue")
 app.add_typer(custody_app, name="custody")
+app.command()(verify)
+app.add_typer(log_app, name="log")
 app.add_typer(staff_app, name="staff")
 app.add_typer(stock_app, name="stock")
 add_commands(channel_app)
@@ -76,6 +80,7 @@ async def _serve(settings: Settings, role: Role) -> None:
                 pulse = Pulse()
                 group.create_task(run_worker(desk.ctx, stop, pulse))
                 group.create_task(run_post(desk.ctx, desk.post, desk.routes, stop))
+                group.create_task(run_log(desk.ctx, signer_of(settings), stop))
                 if settings.worker_port:
                     group.create_task(
                         _serve_http(

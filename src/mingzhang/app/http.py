@@ -21,6 +21,7 @@ from mingzhang.app import (
     http_correction,
     http_docs,
     http_hooks,
+    http_log,
     http_look,
     http_manual,
     http_orders,
@@ -177,6 +178,8 @@ def handlers_of(*, demo: bool) -> list[Any]:
         *http_staff_settings.HANDLERS,
         http_api.ROUTER,
         http_vocabulary.ROUTER,
+        *http_log.HANDLERS,
+        http_log.ROUTER,
         http_correction.ROUTER,
         http_docs.docs,
         create_static_files_router(

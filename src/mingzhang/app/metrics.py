@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from itertools import accumulate
 from typing import Final
 
-from prometheus_client import CollectorRegistry, Counter, generate_latest
+from prometheus_client import CollectorRegistry, Counter, Gauge, generate_latest
 from prometheus_client.core import CounterMetricFamily, HistogramMetricFamily
 from prometheus_client.registry import Collector
 
@@ -55,6 +55,12 @@ class Answered(Collector):
 REGISTRY = CollectorRegistry()
 ANSWERED = Answered()
 REGISTRY.register(ANSWERED)
+LOGGED = Counter("mingzhang_log_entries", "Entries appended to the public record", registry=REGISTRY)
+LOG_LAG = Gauge(
+    "mingzhang_log_lag_seconds",
+    "From a change to the signed state with it, the oldest of the last round",
+    registry=REGISTRY,
+)
 LOOKS = Counter(
     "mingzhang_worker_looks", "Looks for due rows: done, database_away", ("outcome",), registry=REGISTRY
 )

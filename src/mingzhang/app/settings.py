@@ -19,6 +19,7 @@ from mingzhang.kit.errors import Kind, Problem
 from mingzhang.orders.limit_rules import read_rules
 
 SECRET_BYTES_MIN: Final = 32
+LOG_KEY_BYTES: Final = 32
 _YES: Final = frozenset({"1", "true", "yes", "on"})
 _NO: Final = frozenset({"", "0", "false", "no", "off"})
 
@@ -37,6 +38,8 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     host: str = "127.0.0.1"
     port: int = 8000
     worker_port: int = 0  # where a worker tells of itself; 0: nowhere
+    log_key: bytes = b""  # 32 bytes of seed, signs the public record; empty: one made from the secret
+    log_origin: str = ""  # the record's name for ever; empty: host of the public address, and /log
     clock: str = "system"
     buckets: int = 1
     shop_name: str = "明账演示店"
@@ -83,9 +86,10 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
             "database_url": database_url,
             "secret_key": _secret(given),
             "card_keys": _card_keys(given),
+            "log_key": _log_key(given),
         }
         fields = msgspec.structs.fields(cls)
-        own = {field.name for field in fields} | {"secret_key_file", "card_keys_file"}
+        own = {field.name for field in fields} | {"secret_key_file", "card_keys_file", "log_key_file"}
         values["adapters"] = {name: text for name, text in given.items() if name not in own}
         for field in fields:
             text = given.get(field.name)
@@ -112,6 +116,20 @@ def _secret(given: Mapping[str, str]) -> bytes:
     if len(secret) < SECRET_BYTES_MIN:
         raise _invalid("secret_key", f"must be at least {SECRET_BYTES_MIN} bytes, in hex")
     return secret
+
+
+def _log_key(given: Mapping[str, str]) -> bytes:
+    """Hex in MINGZHANG_LOG_KEY, or in the file MINGZHANG_LOG_KEY_FILE names; nothing: b""."""
+    text = given.get("log_key", "")
+    try:
+        if not text and given.get("log_key_file"):
+            text = Path(given["log_key_file"]).read_text(encoding="ascii")
+        seed = bytes.fromhex(text.strip())
+    except (OSError, ValueError) as error:
+        raise _invalid("log_key", "is not hex, or its file cannot be read") from error
+    if seed and len(seed) != LOG_KEY_BYTES:
+        raise _invalid("log_key", f"must be {LOG_KEY_BYTES} bytes, in hex")
+    return seed
 
 
 def _card_keys(given: Mapping[str, str]) -> tuple[bytes, ...]:

@@ -77,3 +77,7 @@ SELECT body FROM evidence WHERE evidence_id = $1
 -- name: list_conflicts
 -- What was told twice with other content.
 SELECT evidence_id, party, kind, external_id, subject, known_at FROM conflict ORDER BY known_at DESC LIMIT 100
+
+-- name: insert_unlogged
+-- Note whose rows changed, for the public record.
+INSERT INTO unlogged (bucket, subjects, noted_at) VALUES ($1, $2, $3)

@@ -4,6 +4,7 @@ from datetime import datetime
 
 import asyncpg
 
+from mingzhang.evidence import unlogged
 from mingzhang.kit.ids import bucket_of
 from mingzhang.kit.sql import load
 from mingzhang.ledger.moves import Posting, check
@@ -81,3 +82,5 @@ async def write_shared(
     """Store a posting that belongs to no order (capital, prefund, stock): bucket 0, a subject of its own, each once."""
     check({}, posting)
     await _insert(conn, 0, posting, seq, evidence_id, now)
+    for subject in {leg.subject for leg in posting.legs}:
+        await unlogged.note(conn, 0, subject, now)

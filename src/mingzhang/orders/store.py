@@ -7,6 +7,7 @@ from typing import Any
 import asyncpg
 import msgspec
 
+from mingzhang.evidence import unlogged
 from mingzhang.kit.errors import Kind, Problem
 from mingzhang.kit.ids import bucket_of
 from mingzhang.kit.sql import load
@@ -176,6 +177,8 @@ class Turn:
             await untold.note(
                 self.conn, order.order_id, [(seq, kind) for seq, kind, _, _ in self._events], self.now
             )
+        if self._events or self._balances is not None:
+            await unlogged.note(self.conn, order.bucket, order.order_id, self.now)
         await self.conn.execute(SQL.tell_change, order.order_id)
 
 

@@ -8,6 +8,7 @@ import asyncpg
 import msgspec
 
 from mingzhang.evidence import store as evidence
+from mingzhang.evidence import unlogged
 from mingzhang.evidence.messages import Direction, Message, Standing
 from mingzhang.evidence.store import Waiting
 from mingzhang.kit.errors import Kind, Problem
@@ -152,6 +153,7 @@ async def _insert_events(
         [evidence for _, _, evidence, _ in events],
         [data for _, _, _, data in events],
     )
+    await unlogged.note(conn, bucket, subject, now)
 
 
 async def open_item(

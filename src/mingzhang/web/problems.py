@@ -25,6 +25,9 @@ OTHER: Final = Advice(
 
 PROBLEMS: Final[Mapping[str, Advice]] = {
     "not_found": Advice(N_("没有找到这个页面"), N_("请检查网址，或用任意一个单号查找您的订单。")),
+    "not_logged": Advice(
+        N_("这一步还没有写入公开记录"), N_("新的变动几秒后写入。请稍后再取；一直没有，请联系客服。")
+    ),
     "unknown_order": Advice(
         N_("没有找到订单，或核对信息不符"),
         N_("请检查单号和下单时留的联系方式；支付宝的交易号、商户订单号也可以。"),

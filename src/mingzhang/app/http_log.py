@@ -1,0 +1,124 @@
+"""The public record over HTTP: static tiles and the checkpoint for everybody, receipts for an order's buyer.
+
+``/log/checkpoint``, ``/log/tile/…`` and ``/log/key`` follow C2SP tlog-tiles: whoever mirrors other logs reads this one.
+"""
+
+from __future__ import annotations
+
+from typing import Any, Final
+
+import msgspec
+from litestar import Response, Router, get
+from litestar.params import FromPath
+
+from mingzhang.app.http_docs import BY_TOKEN, problems
+from mingzhang.app.http_guard import ANYBODY, TOKEN
+from mingzhang.app.http_kit import AnyRequest, desk_of
+from mingzhang.app.transparency import signer_of
+from mingzhang.kit.errors import Kind, Problem
+from mingzhang.transparency.notes import Note, parse_note
+from mingzhang.transparency.receipt import list_logged, make_receipt
+from mingzhang.transparency.tiles import ENTRIES, LEVELS_MAX, WIDTH, bundle, exists, parse_path
+from mingzhang.transparency.tree import SQL, read_tile
+
+FOREVER: Final = {"Cache-Control": "public, max-age=31536000, immutable", "Access-Control-Allow-Origin": "*"}
+BRIEFLY: Final = {"Cache-Control": "public, max-age=1", "Access-Control-Allow-Origin": "*"}
+NOT_YET: Final = {404: ("not_logged",)}
+
+
+class ReceiptEntry(msgspec.Struct, frozen=True, kw_only=True):
+    """A change of the order that has its receipt. ``at``: ISO 8601, UTC; ``url``: where the receipt is."""
+
+    seq: int
+    events: list[str]
+    at: str
+    index: int
+    url: str
+
+
+@get("/log/checkpoint", include_in_schema=False, guards=[ANYBODY])
+async def checkpoint(request: AnyRequest) -> Response[str]:
+    """The newest signed state of the record, with the witnesses' cosignatures. 404 before the first entry."""
+    async with desk_of(request).pool.acquire() as conn:
+        head = await conn.fetchrow(SQL.read_head)
+        if head is None:
+            raise Problem("not_logged", Kind.NOT_FOUND)
+        lines = [row["line"] for row in await conn.fetch(SQL.list_cosignatures, head["size"])]
+    note: Note = parse_note(head["note"])
+    whole = note.whole() + "".join(f"{line}\n" for line in lines)
+    return Response(whole, media_type="text/plain; charset=utf-8", headers=BRIEFLY)
+
+
+@get("/log/key", include_in_schema=False, sync_to_thread=False, guards=[ANYBODY])
+def key(request: AnyRequest) -> Response[str]:
+    """The record's public key, as verifiers take it."""
+    text = signer_of(desk_of(request).settings).verifier.text()
+    return Response(f"{text}\n", media_type="text/plain; charset=utf-8", headers=BRIEFLY)
+
+
+@get("/log/tile/{path:path}", include_in_schema=False, guards=[ANYBODY])
+async def tile(request: AnyRequest, path: FromPath[str]) -> Response[bytes]:
+    """A tile of hashes, or a bundle of entries; what the signed tree does not have yet is not found."""
+    name = parse_path(path.lstrip("/"))
+    async with desk_of(request).pool.acquire() as conn:
+        head = await conn.fetchrow(SQL.read_head)
+        if name is None or head is None or name.level >= LEVELS_MAX or not exists(name, head["size"]):
+            raise Problem("not_found", Kind.NOT_FOUND)
+        if name.level == ENTRIES:
+            first = name.n * WIDTH
+            rows = await conn.fetch(SQL.list_entry_data, first, first + name.width)
+            data = bundle([row["data"] for row in rows])
+        else:
+            data = await read_tile(conn, name.level, name.n, name.width)
+    return Response(data, media_type="application/octet-stream", headers=FOREVER)
+
+
+@get(
+    "/orders/{order_id:str}/receipts",
+    summary="What of an order stands in the public record",
+    security=BY_TOKEN,
+    responses=problems({401: ("unauthenticated",)}),
+    operation_id="listReceipts",
+    guards=[TOKEN],
+)
+async def list_receipts(request: AnyRequest, order_id: FromPath[str]) -> list[ReceiptEntry]:
+    """Every change of the order that is in the record, oldest first; the newest follow within seconds."""
+    async with desk_of(request).pool.acquire() as conn:
+        logged = await list_logged(conn, order_id)
+    return [
+        ReceiptEntry(
+            seq=one.change.shown["seq"],
+            events=one.change.shown["events"],
+            at=one.change.shown["at"],
+            index=one.index,
+            url=f"/api/v1/orders/{order_id}/receipts/{one.change.shown['seq']}",
+        )
+        for one in logged
+    ]
+
+
+@get(
+    "/orders/{order_id:str}/receipts/{seq:int}",
+    summary="A receipt that is checked offline",
+    security=BY_TOKEN,
+    responses=problems({401: ("unauthenticated",), **NOT_YET}),
+    operation_id="getReceipt",
+    guards=[TOKEN],
+)
+async def get_receipt(request: AnyRequest, order_id: FromPath[str], seq: FromPath[int]) -> Response[Any]:
+    """One change with the proof that it stands in the record; `mingzhang verify` or verify_offline.py checks it."""
+    desk = desk_of(request)
+    async with desk.pool.acquire() as conn:
+        logged = next(
+            (one for one in await list_logged(conn, order_id) if one.change.shown["seq"] == seq), None
+        )
+        receipt = logged and await make_receipt(conn, logged, signer_of(desk.settings).verifier)
+    if not receipt:
+        raise Problem("not_logged", Kind.NOT_FOUND)
+    name = f"receipt-{order_id}-{seq}.json"
+    headers = {"Content-Disposition": f'attachment; filename="{name}"', "Cache-Control": "no-store"}
+    return Response(receipt, media_type="application/json", headers=headers)
+
+
+HANDLERS: Final = [checkpoint, key, tile]
+ROUTER: Final = Router("/api/v1", route_handlers=[list_receipts, get_receipt])

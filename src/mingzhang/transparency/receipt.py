@@ -1,0 +1,94 @@
+"""What a buyer holds of one change: the statement, its place in the log, and the signed state that proves it (R29, R32).
+
+A receipt is one line of canonical JSON, so that any changed byte shows. It is checked by `verify_offline.py`, which
+needs nothing of this product, and no network.
+"""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+from collections.abc import Sequence
+from typing import Any, Final
+
+import asyncpg
+import msgspec
+
+from mingzhang.kit.ids import bucket_of
+from mingzhang.transparency.entry import Change, canonical, changes_of
+from mingzhang.transparency.history import Range, read_histories
+from mingzhang.transparency.merkle import inclusion_parts
+from mingzhang.transparency.notes import Verifier
+from mingzhang.transparency.tree import SQL, prove
+
+FORMAT: Final = "mingzhang-receipt/v1"
+RECEIPTS_MAX: Final = 500  # changes of one subject that are answered at once
+
+
+class Logged(msgspec.Struct, frozen=True):
+    """One change that stands in the log: entry ``index``, and which hash of the entry it is."""
+
+    index: int
+    position: int
+    entry: bytes
+    change: Change
+
+
+async def list_logged(conn: asyncpg.Connection, subject: str) -> list[Logged]:
+    """Every logged change of one subject, oldest first; none while the sequencer has not come to it."""
+    bucket = bucket_of(subject)
+    rows = await conn.fetch(SQL.list_subject_entries, bucket, subject)
+    found: list[Logged] = []
+    for row in rows[:RECEIPTS_MAX]:
+        wanted = Range(subject, row["from_seq"] - 1, row["to_seq"])
+        (history,) = await read_histories(conn, bucket, [wanted])
+        changes = changes_of(history, row["salt"])
+        found += [Logged(row["idx"], n, row["data"], change) for n, change in enumerate(changes)]
+    return found
+
+
+async def make_receipt(
+    conn: asyncpg.Connection, logged: Logged, verifier: Verifier, witnesses: Sequence[Verifier] = ()
+) -> bytes | None:
+    """The receipt under the newest signed state; None: there is none yet.
+
+    ``witnesses``: whose cosignatures, where the state has them, go into the receipt.
+    """
+    head = await conn.fetchrow(SQL.read_head)
+    if head is None or logged.index >= head["size"]:
+        return None
+    proof = await prove(conn, inclusion_parts(logged.index, head["size"]))
+    lines = [row["line"] for row in await conn.fetch(SQL.list_cosignatures, head["size"])]
+    known = {witness.name: witness for witness in witnesses}
+    kept = [line for line in lines if line.split(" ")[1] in known]
+    return render(
+        logged,
+        proof,
+        head["note"] + "".join(f"{line}\n" for line in kept),
+        verifier,
+        [known[line.split(" ")[1]].text() for line in kept],
+    )
+
+
+def render(
+    logged: Logged, proof: Sequence[bytes], note: str, verifier: Verifier, witnesses: Sequence[str]
+) -> bytes:
+    """The receipt's bytes."""
+    entry = [logged.entry[at : at + 32].hex() for at in range(0, len(logged.entry), 32)]
+    body: dict[str, Any] = {
+        "format": FORMAT,
+        "statement": logged.change.shown,
+        "entry": entry,
+        "position": logged.position,
+        "index": logged.index,
+        "proof": [base64.b64encode(value).decode() for value in proof],
+        "checkpoint": note,
+        "log_key": verifier.text(),
+        "witness_keys": list(witnesses),
+    }
+    return canonical(body)
+
+
+def statement_hash(shown: dict[str, Any]) -> str:
+    """As the log holds it, in hex."""
+    return hashlib.sha256(canonical(shown)).hexdigest()

@@ -1,0 +1,130 @@
+-- name: take_gate
+-- Be the one who appends, until the end of the transaction; nothing: another one is.
+SELECT gate FROM log_gate WHERE gate = 1 FOR UPDATE SKIP LOCKED
+
+-- name: list_noted_buckets
+-- In which buckets something waits to be logged.
+SELECT DISTINCT bucket FROM unlogged
+
+-- name: lock_notes
+-- Take the oldest notes of one bucket; two sequencers never take the same.
+SELECT note_id, subjects, noted_at FROM unlogged WHERE bucket = $1
+ORDER BY noted_at LIMIT $2 FOR UPDATE SKIP LOCKED
+
+-- name: forget_notes
+-- They are logged with this transaction.
+DELETE FROM unlogged WHERE bucket = $1 AND note_id = ANY ($2::uuid[])
+
+-- name: return_subjects
+-- What did not fit into this round waits on, as old as it was.
+INSERT INTO unlogged (bucket, subjects, noted_at) VALUES ($1, $2, $3)
+
+-- name: read_last
+-- Up to which number each subject stands in the log.
+SELECT t.subject, coalesce((SELECT e.to_seq FROM log_entry e WHERE e.bucket = $1 AND e.subject = t.subject
+  ORDER BY e.to_seq DESC LIMIT 1), 0) AS to_seq
+FROM unnest($2::text[]) AS t (subject)
+
+-- name: read_events
+-- The events of some subjects in a range of numbers each.
+SELECT e.order_id, e.seq, e.kind, e.at, e.evidence_id, e.data
+FROM unnest($2::text[], $3::int[], $4::int[]) AS t (subject, after, until)
+JOIN event e ON e.bucket = $1 AND e.order_id = t.subject AND e.seq > t.after AND e.seq <= t.until
+ORDER BY e.order_id, e.seq
+
+-- name: read_legs
+-- The legs of some subjects up to a number each.
+SELECT l.subject, l.seq, l.posting, l.place, l.party, l.owner, l.amount_fen, l.evidence_id, l.at
+FROM unnest($2::text[], $3::int[]) AS t (subject, until)
+JOIN leg l ON l.bucket = $1 AND l.subject = t.subject AND l.seq <= t.until
+ORDER BY l.subject, l.seq, l.n
+
+-- name: read_prices
+-- What the buyer was to pay for some orders.
+SELECT order_id, price_fen FROM orders WHERE bucket = $1 AND order_id = ANY ($2::text[])
+
+-- name: read_digests
+-- The hashes of some messages.
+SELECT evidence_id, sha256 FROM evidence WHERE evidence_id = ANY ($1::text[])
+
+-- name: read_head
+-- The newest signed state.
+SELECT size, root, note, at FROM log_checkpoint ORDER BY size DESC LIMIT 1
+
+-- name: insert_entries
+-- Append: the key refuses a second sequencer at the same place.
+INSERT INTO log_entry (idx, bucket, subject, from_seq, to_seq, salt, data, noted_at, logged_at)
+SELECT t.idx, t.bucket, t.subject, t.from_seq, t.to_seq, t.salt, t.data, t.noted_at, $9
+FROM unnest($1::bigint[], $2::int[], $3::text[], $4::int[], $5::int[], $6::bytea[], $7::bytea[], $8::timestamptz[])
+  AS t (idx, bucket, subject, from_seq, to_seq, salt, data, noted_at)
+
+-- name: insert_tiles
+-- Keep tiles that became whole.
+INSERT INTO log_tile (level, n, hashes, root) SELECT t.level, t.n, t.hashes, t.root
+FROM unnest($1::smallint[], $2::bigint[], $3::bytea[], $4::bytea[]) AS t (level, n, hashes, root)
+
+-- name: insert_checkpoint
+-- The state after this round.
+INSERT INTO log_checkpoint (size, root, note, at) VALUES ($1, $2, $3, $4)
+
+-- name: list_entry_data
+-- The entries of a range, as the log holds them.
+SELECT data FROM log_entry WHERE idx >= $1 AND idx < $2 ORDER BY idx
+
+-- name: list_tile_roots
+-- The roots of a range of whole tiles of one level.
+SELECT root FROM log_tile WHERE level = $1 AND n >= $2 AND n < $3 ORDER BY n
+
+-- name: read_tile
+-- One whole tile.
+SELECT hashes FROM log_tile WHERE level = $1 AND n = $2
+
+-- name: list_tiles
+-- Several whole tiles.
+SELECT t.level, t.n, t.hashes FROM unnest($1::smallint[], $2::bigint[]) AS w (level, n)
+JOIN log_tile t ON t.level = w.level AND t.n = w.n
+
+-- name: list_subject_entries
+-- The entries of one subject, oldest first.
+SELECT idx, from_seq, to_seq, salt, data, logged_at FROM log_entry WHERE bucket = $1 AND subject = $2
+ORDER BY to_seq LIMIT 500
+
+-- name: list_entries
+-- Entries from an index on, for the whole log's audit.
+SELECT idx, bucket, subject, from_seq, to_seq, salt, data FROM log_entry WHERE idx >= $1 ORDER BY idx LIMIT $2
+
+-- name: list_checkpoints
+-- Signed states from a size on.
+SELECT size, root, note FROM log_checkpoint WHERE size >= $1 ORDER BY size LIMIT $2
+
+-- name: list_cosignatures
+-- What witnesses signed of one state.
+SELECT line FROM log_cosignature WHERE size = $1 ORDER BY witness LIMIT 64
+
+-- name: insert_cosignature
+-- Keep a witness's word; told twice, the first stands.
+INSERT INTO log_cosignature (size, witness, line, at) VALUES ($1, $2, $3, $4) ON CONFLICT DO NOTHING
+
+-- name: read_cosigned
+-- The newest state that a witness signed.
+SELECT max(size) FROM log_cosignature WHERE witness = $1
+
+-- name: read_waiting
+-- What waits to be logged: how many notes (counted up to a bound), and since when.
+SELECT count(*)::int AS notes, min(noted_at) AS oldest FROM (SELECT noted_at FROM unlogged LIMIT $1) waiting
+
+-- name: read_tile_row
+-- One whole tile with its root.
+SELECT hashes, root FROM log_tile WHERE level = $1 AND n = $2
+
+-- name: list_unrecorded
+-- Subjects whose newest row is neither logged nor noted.
+SELECT k.bucket, k.subject, k.seq FROM (
+  SELECT bucket, subject, max(seq) AS seq FROM (
+    SELECT bucket, subject, seq FROM leg UNION ALL SELECT bucket, order_id, seq FROM event) known
+  GROUP BY bucket, subject) k
+LEFT JOIN (SELECT bucket, subject, max(to_seq) AS seq FROM log_entry GROUP BY bucket, subject) e
+  ON e.bucket = k.bucket AND e.subject = k.subject
+WHERE k.seq > coalesce(e.seq, 0)
+  AND NOT EXISTS (SELECT FROM unlogged u WHERE u.bucket = k.bucket AND k.subject = ANY (u.subjects))
+ORDER BY k.bucket, k.subject LIMIT $1

@@ -1,0 +1,129 @@
+"""The public record over HTTP and in the database: receipts that hold without us, and no byte that changes unseen (R29, R32)."""
+
+from __future__ import annotations
+
+import json
+import random
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+from house import House, open_house
+from mingzhang.app.transparency import signer_of
+from mingzhang.transparency import merkle, verify_offline
+from mingzhang.transparency.notes import parse_checkpoint, parse_note, parse_verifier, verified
+from mingzhang.transparency.recheck import recheck, recheck_on
+from mingzhang.transparency.sequencer import Sequencer
+
+# What is changed behind the guards, in each table that the record covers, and how the drill names the row.
+TAMPER = {
+    "event": "UPDATE event SET kind = 'delivered' WHERE order_id = $1 AND kind = 'sent'",
+    "leg": "UPDATE leg SET amount_fen = amount_fen + sign(amount_fen)::int WHERE subject = $1 AND posting = 'paid'",
+    "evidence": "UPDATE evidence SET sha256 = set_byte(sha256, 0, get_byte(sha256, 0) # 1) WHERE evidence_id IN "
+    "(SELECT evidence_id FROM leg WHERE subject = $1 AND posting = 'paid')",
+    "orders": "UPDATE orders SET price_fen = price_fen - 1 WHERE order_id = $1",
+    "log_entry": "UPDATE log_entry SET data = set_byte(data, 3, get_byte(data, 3) # 1) WHERE subject = $1",
+    "log_checkpoint": "UPDATE log_checkpoint SET note = overlay(note placing 'Z' from length(note) - 5) "
+    "WHERE $1 <> ''",
+    "new leg": "INSERT INTO leg (bucket, subject, seq, n, posting, place, party, owner, amount_fen, evidence_id, at) "
+    "SELECT bucket, subject, seq + 90, n, posting, place, party, owner, amount_fen, evidence_id, at FROM leg "
+    "WHERE subject = $1 AND posting = 'paid'",
+}
+GUARDED = ("event", "leg", "evidence", "log_entry", "log_tile", "log_checkpoint")
+
+
+def quiet(done: int, of: int) -> None:
+    """Nobody watches."""
+
+
+async def _sequence(house: House) -> None:
+    sequencer = Sequencer(house.desk.pool, signer_of(house.desk.settings), house.desk.ctx.now)
+    while await sequencer.round():
+        continue
+
+
+async def _get(house: House, path: str, token: str = "") -> bytes:
+    headers = {"Authorization": f"Bearer {token}"} if token else {}
+    async with house.http.get(f"{house.url}{path}", headers=headers) as answer:
+        assert answer.status == 200, await answer.text()
+        return await answer.read()
+
+
+async def test_a_receipt_holds_without_the_shop_and_no_changed_byte_passes(
+    database_url: str, tmp_path: Path
+) -> None:
+    async with open_house(database_url, tmp_path) as house:
+        order_id = await house.buy()
+        await house.until(order_id, lambda page: page.supply_badge == "arrived")
+        refused = await house.buy(("fulu", "account_banned"))
+        await house.until(refused, lambda page: page.pay_badge == "refunded")
+        await house.stop_worker()
+        await _sequence(house)
+
+        # Everybody reads the log; its tiles make the root that is signed.
+        note = parse_note((await _get(house, "/log/checkpoint")).decode())
+        assert verified(note, parse_verifier((await _get(house, "/log/key")).decode()))
+        state = parse_checkpoint(note.text)
+        tile = await _get(house, f"/log/tile/0/000.p/{state.size}")
+        leaves = {(0, index): tile[index * 32 : index * 32 + 32] for index in range(state.size)}
+        bundle = await _get(house, f"/log/tile/entries/000.p/{state.size}")
+        assert merkle.leaf_hash(bundle[2 : 2 + int.from_bytes(bundle[:2])]) == leaves[0, 0]
+        async with house.http.get(f"{house.url}/log/tile/0/000.p/{state.size + 1}") as answer:
+            assert answer.status == 404
+
+        # The buyer's receipts, checked by the stand-alone program in a folder of its own.
+        token = house.desk.ctx.vault.token(order_id)
+        listed = json.loads(await _get(house, f"/api/v1/orders/{order_id}/receipts", token))
+        kinds = [kind for entry in listed for kind in entry["events"]]
+        assert kinds[:2] == ["placed", "payment_opened"]
+        assert {"paid", "sent", "delivered"} <= set(kinds)
+        (tmp_path / "alone").mkdir()
+        script = shutil.copy(str(verify_offline.__file__), tmp_path / "alone" / "verify.py")
+        paid = next(entry for entry in listed if "paid" in entry["events"])
+        receipt = await _get(house, paid["url"], token)
+        assert json.loads(receipt)["statement"]["money"] == [["channel", "alipay", 10000]]
+        (tmp_path / "alone" / "receipt.json").write_bytes(receipt)
+        command = [sys.executable, "-I", script, "receipt.json"]
+        told = subprocess.run(command, cwd=tmp_path / "alone", capture_output=True, text=True, check=False)
+        assert told.returncode == 0, told.stdout + told.stderr
+        assert "¥100.00  at the payment channel (alipay)" in told.stdout
+        async with house.http.get(
+            f"{house.url}{paid['url']}", headers={"Authorization": "Bearer x"}
+        ) as answer:
+            assert answer.status == 401
+
+        # A thousand random changes: each is refused, with a reason.
+        chosen = random.Random(8)
+        for _ in range(1_000):
+            at = chosen.randrange(len(receipt))
+            other = bytes([chosen.choice([byte for byte in range(256) if byte != receipt[at]])])
+            try:
+                verify_offline.check(receipt[:at] + other + receipt[at + 1 :])
+            except verify_offline.Refused as refusal:
+                assert str(refusal)
+            else:
+                raise AssertionError(f"byte {at} may be {other!r}")
+
+        await _drill(house, order_id)
+
+
+async def _drill(house: House, order_id: str) -> None:
+    """One byte in each table, behind the database's guards: the drill names the row, and only when it is changed."""
+    pool, verifier = house.desk.pool, signer_of(house.desk.settings).verifier
+    entries, troubles = await recheck(pool, verifier, quiet)
+    assert entries >= 2
+    assert troubles == []
+    for table, change in TAMPER.items():
+        async with pool.acquire() as conn:
+            outer = conn.transaction()
+            await outer.start()
+            for guarded in GUARDED:
+                await conn.execute(f"ALTER TABLE {guarded} DISABLE TRIGGER USER")
+            changed = await conn.execute(change, order_id)
+            assert changed.split()[-1] != "0", table
+            _, found = await recheck_on(conn, verifier, quiet)
+            await outer.rollback()
+        rows = " ".join(f"{trouble.table} {trouble.row}" for trouble in found)
+        expected = {"log_entry": "event", "log_checkpoint": "size"}.get(table, order_id)
+        assert expected in rows, (table, found)

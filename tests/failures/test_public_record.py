@@ -1,4 +1,4 @@
-"""The public record over HTTP and in the database: receipts that hold without us, and no byte that changes unseen (R29, R32)."""
+"""The public record (R29, R32): receipts that hold without us, and no byte that changes unseen."""
 
 from __future__ import annotations
 

@@ -37,6 +37,10 @@ APPEND_ONLY = (
     "bank_file",
     "bank_statement",
     "bank_line",
+    "log_entry",
+    "log_tile",
+    "log_checkpoint",
+    "log_cosignature",
 )
 ORDER_OWNED = (
     "orders",
@@ -60,7 +64,8 @@ ORDER_OWNED = (
 )
 # Who may write which table: a slice writes its own and no other.
 OWNERS = {
-    "evidence": {"evidence", "fact", "inbox", "conflict", "number", "applied"},
+    "evidence": {"evidence", "fact", "inbox", "conflict", "number", "applied", "unlogged"},
+    "transparency": {"log_entry", "log_tile", "log_checkpoint", "log_cosignature"},
     "ledger": {"leg"},
     "catalogue": {
         "product",

@@ -15,6 +15,7 @@ from rich.progress import Progress
 
 from mingzhang.app.here import settings_here
 from mingzhang.app.transparency import signer_of
+from mingzhang.evidence.store import SQL as EVIDENCE
 from mingzhang.kit.database import open_pool
 from mingzhang.transparency import verify_offline
 from mingzhang.transparency.recheck import Trouble, recheck
@@ -51,7 +52,7 @@ def status(as_json: Annotated[bool, typer.Option("--json", help="one JSON object
 
     async def work(pool: asyncpg.Pool) -> dict[str, Any]:
         head = await pool.fetchrow(SQL.read_head)
-        waiting = await pool.fetchrow(SQL.read_waiting, WAITING_COUNTED)
+        waiting = await pool.fetchrow(EVIDENCE.read_waiting, WAITING_COUNTED)
         return {
             "size": head["size"] if head else 0,
             "root": head["root"].hex() if head else "",

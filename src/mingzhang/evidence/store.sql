@@ -81,3 +81,20 @@ SELECT evidence_id, party, kind, external_id, subject, known_at FROM conflict OR
 -- name: insert_unlogged
 -- Note whose rows changed, for the public record.
 INSERT INTO unlogged (bucket, subjects, noted_at) VALUES ($1, $2, $3)
+
+-- name: list_noted_buckets
+-- In which buckets something waits to be logged.
+SELECT DISTINCT bucket FROM unlogged
+
+-- name: lock_notes
+-- Take the oldest notes of one bucket; two sequencers never take the same.
+SELECT note_id, subjects, noted_at FROM unlogged WHERE bucket = $1
+ORDER BY noted_at LIMIT $2 FOR UPDATE SKIP LOCKED
+
+-- name: forget_notes
+-- They are logged with this transaction.
+DELETE FROM unlogged WHERE bucket = $1 AND note_id = ANY ($2::uuid[])
+
+-- name: read_waiting
+-- What waits to be logged: how many notes (counted up to a bound), and since when.
+SELECT count(*)::int AS notes, min(noted_at) AS oldest FROM (SELECT noted_at FROM unlogged LIMIT $1) waiting

@@ -1,8 +1,8 @@
 """What the log says of one change, so that whoever holds it can prove it and nobody else learns of it.
 
 A change is what one turn wrote: events and postings of the same moment, in the order of their numbers. It is told as
-canonical JSON (RFC 8785) with a salt of its own; the log holds its SHA-256 only. An entry of the log is the hashes of all changes
-that one subject went through since its entry before, one behind another.
+canonical JSON (RFC 8785) with a salt of its own; the log holds its SHA-256 only. An entry of the log is the hashes of
+all changes that one subject went through since its entry before, one behind another.
 
 What a buyer may read is in the clear inside the change: number, kind, time, hash of the evidence, and where the money
 stood (`ledger.postings.buyer_parts`). Legs, costs and details stand behind a second salted hash, ``sealed``, which
@@ -128,8 +128,9 @@ def _change(
     balances: Balances,
     seed: bytes,
 ) -> Change:
-    seq = max(row.seq for row in (*events, *legs))
-    cited = next((row.evidence for row in (*events, *legs) if row.evidence), b"")
+    rows: list[EventRow | LegRow] = [*events, *legs]
+    seq = max(row.seq for row in rows)
+    cited = next((row.evidence for row in rows if row.evidence), b"")
     sealed = {
         "events": [[event.seq, event.kind, event.evidence.hex(), event.data] for event in events],
         "legs": [

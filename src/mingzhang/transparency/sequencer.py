@@ -13,6 +13,7 @@ from typing import Final, NamedTuple
 
 import asyncpg
 
+from mingzhang.evidence import unlogged
 from mingzhang.kit.database import transaction
 from mingzhang.kit.errors import Kind, Problem
 from mingzhang.transparency.entry import CHANGES_MAX, SALT_BYTES, Change, changes_of, entry_data
@@ -79,8 +80,8 @@ class Sequencer:
             if edge is None or edge.size != size:
                 edge = await read_edge(conn, size)
             entries: list[_Entry] = []
-            for row in await conn.fetch(SQL.list_noted_buckets):
-                entries += await self._take(conn, row["bucket"])
+            for bucket in await unlogged.buckets(conn):
+                entries += await self._take(conn, bucket)
             if not entries:
                 self._edge = edge
                 return None
@@ -100,16 +101,11 @@ class Sequencer:
             raise Problem("log_key_changed", Kind.CONFLICT)
 
     async def _take(self, conn: asyncpg.Connection, bucket: int) -> list[_Entry]:
-        notes = await conn.fetch(SQL.lock_notes, bucket, NOTES_MAX)
-        noted: dict[str, datetime] = {}
-        for note in notes:
-            for subject in note["subjects"]:
-                noted.setdefault(subject, note["noted_at"])
-        await conn.execute(SQL.forget_notes, bucket, [note["note_id"] for note in notes])
+        noted = await unlogged.take(conn, bucket, NOTES_MAX)
         subjects = sorted(noted, key=lambda subject: (noted[subject], subject))
         later = subjects[SUBJECTS_MAX:]
         if later:
-            await conn.execute(SQL.return_subjects, bucket, later, noted[later[0]])
+            await unlogged.give_back(conn, bucket, later, noted[later[0]])
         return await self._entries(conn, bucket, {s: noted[s] for s in subjects[:SUBJECTS_MAX]})
 
     async def _entries(
@@ -125,7 +121,7 @@ class Sequencer:
                 continue  # told with an earlier note
             kept = changes[:CHANGES_MAX]
             if len(kept) < len(changes):
-                await conn.execute(SQL.return_subjects, bucket, [history.subject], noted[history.subject])
+                await unlogged.give_back(conn, bucket, [history.subject], noted[history.subject])
             entries.append(_Entry(bucket, history.subject, kept, history.after, seed, noted[history.subject]))
         return entries
 

@@ -2,23 +2,6 @@
 -- Be the one who appends, until the end of the transaction; nothing: another one is.
 SELECT gate FROM log_gate WHERE gate = 1 FOR UPDATE SKIP LOCKED
 
--- name: list_noted_buckets
--- In which buckets something waits to be logged.
-SELECT DISTINCT bucket FROM unlogged
-
--- name: lock_notes
--- Take the oldest notes of one bucket; two sequencers never take the same.
-SELECT note_id, subjects, noted_at FROM unlogged WHERE bucket = $1
-ORDER BY noted_at LIMIT $2 FOR UPDATE SKIP LOCKED
-
--- name: forget_notes
--- They are logged with this transaction.
-DELETE FROM unlogged WHERE bucket = $1 AND note_id = ANY ($2::uuid[])
-
--- name: return_subjects
--- What did not fit into this round waits on, as old as it was.
-INSERT INTO unlogged (bucket, subjects, noted_at) VALUES ($1, $2, $3)
-
 -- name: read_last
 -- Up to which number each subject stands in the log.
 SELECT t.subject, coalesce((SELECT e.to_seq FROM log_entry e WHERE e.bucket = $1 AND e.subject = t.subject
@@ -108,10 +91,6 @@ INSERT INTO log_cosignature (size, witness, line, at) VALUES ($1, $2, $3, $4) ON
 -- name: read_cosigned
 -- The newest state that a witness signed.
 SELECT max(size) FROM log_cosignature WHERE witness = $1
-
--- name: read_waiting
--- What waits to be logged: how many notes (counted up to a bound), and since when.
-SELECT count(*)::int AS notes, min(noted_at) AS oldest FROM (SELECT noted_at FROM unlogged LIMIT $1) waiting
 
 -- name: read_tile_row
 -- One whole tile with its root.

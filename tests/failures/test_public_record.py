@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 import random
 import shutil
@@ -9,12 +10,30 @@ import subprocess
 import sys
 from pathlib import Path
 
+import pytest
+
 from house import House, open_house
+from mingzhang.app.demo import free_port
+from mingzhang.app.http_server import plain_config, serve_http
+from mingzhang.app.http_witness import create_witness_app
 from mingzhang.app.transparency import signer_of
 from mingzhang.transparency import merkle, verify_offline
-from mingzhang.transparency.notes import parse_checkpoint, parse_note, parse_verifier, verified
+from mingzhang.transparency.notes import (
+    COSIGNED,
+    Checkpoint,
+    Signer,
+    parse_checkpoint,
+    parse_note,
+    parse_verifier,
+    sign_checkpoint,
+    verified,
+)
+from mingzhang.transparency.receipt import list_logged, make_receipt
 from mingzhang.transparency.recheck import recheck, recheck_on
 from mingzhang.transparency.sequencer import Sequencer
+from mingzhang.transparency.tree import SQL
+from mingzhang.transparency.witness import Memory, Witness
+from mingzhang.transparency.witnessed import parse_witnesses, show
 
 # What is changed behind the guards, in each table that the record covers, and how the drill names the row.
 TAMPER = {
@@ -105,7 +124,65 @@ async def test_a_receipt_holds_without_the_shop_and_no_changed_byte_passes(
             else:
                 raise AssertionError(f"byte {at} may be {other!r}")
 
+        await _witnessed(house, order_id, tmp_path)
         await _drill(house, order_id)
+
+
+async def _witnessed(house: House, order_id: str, folder: Path) -> None:
+    """A witness of its own signs what grew from what it knows, and nothing else; receipts then carry its word."""
+    settings, pool = house.desk.settings, house.desk.pool
+    log = signer_of(settings).verifier
+    signer = Signer("eye.example", b"\x07" * 32, COSIGNED)
+    stop, port = asyncio.Event(), free_port()
+    eye = Witness(signer, [log], Memory(folder / "seen.json"))
+    serving = asyncio.create_task(
+        serve_http(plain_config(create_witness_app(eye, signer.verifier), "127.0.0.1", port), stop)
+    )
+    (address,) = parse_witnesses(f"# who looks on\nhttp://127.0.0.1:{port} {signer.verifier.text()}\n")
+    first = await pool.fetchrow(SQL.read_head)
+    try:
+        outcome = ""
+        while outcome in {"", "never_connected"}:
+            outcome = await show(pool, house.desk.http, address, house.desk.ctx.now())
+        assert outcome == "cosigned"
+        assert await show(pool, house.desk.http, address, house.desk.ctx.now()) == "current"
+        await house.place()
+        await _sequence(house)
+        assert await show(pool, house.desk.http, address, house.desk.ctx.now()) == "cosigned"
+    finally:
+        stop.set()
+        await serving
+    head = await pool.fetchrow(SQL.read_head)
+    assert head["size"] == first["size"] + 1
+
+    # Its refusals, in the protocol's order. What another history would look like is never signed.
+    again = Witness(signer, [log], Memory(folder / "seen.json"))
+    other = sign_checkpoint(Checkpoint(log.name, head["size"], bytes(32)), signer_of(settings)).whole()
+    old = f"old {head['size']}\n\n"
+    assert again.add_checkpoint(b"old x\n\n", 1).status == 400
+    assert (
+        again.add_checkpoint(f"{old}{other.replace(log.name, 'other.example/log')}".encode(), 1).status == 404
+    )
+    forged = head["note"].replace(f"\n{head['size']}\n", f"\n{head['size'] + 1}\n")
+    assert again.add_checkpoint(f"{old}{forged}".encode(), 1).status == 403
+    assert again.add_checkpoint(f"old {head['size'] + 1}\n\n{head['note']}".encode(), 1).status == 400
+    assert again.add_checkpoint(f"old {first['size']}\n\n{head['note']}".encode(), 1).status == 409
+    assert again.add_checkpoint(f"{old}{other}".encode(), 1) == (409, f"{head['size']}\n", "text/x.tlog.size")
+    grown = sign_checkpoint(Checkpoint(log.name, head["size"] + 1, bytes(32)), signer_of(settings)).whole()
+    assert again.add_checkpoint(f"{old}{grown}".encode(), 1).status == 422
+    assert again.add_checkpoint(f"{old}{head['note']}".encode(), 1).status == 200
+
+    async with pool.acquire() as conn:
+        logged = (await list_logged(conn, order_id))[0]
+        receipt = await make_receipt(conn, logged, log, [signer.verifier])
+    assert receipt is not None
+    key = signer.verifier.text()
+    assert verify_offline.check(receipt, log.text(), [key])[2]["witness_keys"] == [key]
+    body = json.loads(receipt)
+    line = body["checkpoint"].split("\n")[-2]
+    body["checkpoint"] = body["checkpoint"].replace(f"{line}\n", "")
+    with pytest.raises(verify_offline.Refused, match="did not sign"):
+        verify_offline.check(verify_offline.canonical(body))
 
 
 async def _drill(house: House, order_id: str) -> None:

@@ -13,7 +13,6 @@ from typing import Annotated, Any, Final, NoReturn
 import asyncpg
 import msgspec
 import typer
-import uvicorn
 from rich.console import Console
 
 from mingzhang.app import demo as supervisor
@@ -27,17 +26,17 @@ from mingzhang.app.cli_catalogue import catalogue_app
 from mingzhang.app.cli_channels import add_commands
 from mingzhang.app.cli_custody import custody_app
 from mingzhang.app.cli_load import load_demo
-from mingzhang.app.cli_log import log_app, verify
+from mingzhang.app.cli_log import log_app, verify, witness
 from mingzhang.app.cli_staff import staff_app
 from mingzhang.app.cli_stock import stock_app
 from mingzhang.app.cli_supply import supply_app
 from mingzhang.app.desk import open_desk
 from mingzhang.app.here import settings_here
-from mingzhang.app.http_server import plain_config, web_config
+from mingzhang.app.http_server import plain_config, serve_http, web_config
 from mingzhang.app.http_worker import create_worker_app
 from mingzhang.app.keys import keep_keys
 from mingzhang.app.settings import Settings
-from mingzhang.app.transparency import run_log, signer_of
+from mingzhang.app.transparency import run_log, run_witnesses, signer_of, witnesses_of
 from mingzhang.app.worker import Pulse, run_worker
 from mingzhang.app.worker_post import run_post
 from mingzhang.kit.errors import Problem
@@ -49,6 +48,7 @@ app.add_typer(bench_app, name="bench")
 app.add_typer(catalogue_app, name="catalogue")
 app.add_typer(custody_app, name="custody")
 app.command()(verify)
+app.command()(witness)
 app.add_typer(log_app, name="log")
 app.add_typer(staff_app, name="staff")
 app.add_typer(stock_app, name="stock")
@@ -81,39 +81,18 @@ async def _serve(settings: Settings, role: Role) -> None:
                 group.create_task(run_worker(desk.ctx, stop, pulse))
                 group.create_task(run_post(desk.ctx, desk.post, desk.routes, stop))
                 group.create_task(run_log(desk.ctx, signer_of(settings), stop))
+                group.create_task(run_witnesses(desk.ctx, desk.http, witnesses_of(settings), stop))
                 if settings.worker_port:
                     group.create_task(
-                        _serve_http(
+                        serve_http(
                             plain_config(create_worker_app(pulse), settings.host, settings.worker_port), stop
                         )
                     )
             if role is not Role.WORKER:
-                group.create_task(_serve_http(web_config(desk, settings.host, settings.port), stop))
+                group.create_task(serve_http(web_config(desk, settings.host, settings.port), stop))
             loop.settle_heap()
     finally:
         await desk.aclose()
-
-
-class _Server(uvicorn.Server):
-    """Signals are ours: one handler for web and worker."""
-
-    def install_signal_handlers(self) -> None:
-        """None."""
-
-
-async def _serve_http(config: uvicorn.Config, stop: asyncio.Event) -> None:
-    server = _Server(config)
-
-    async def end() -> None:
-        await stop.wait()
-        server.should_exit = True
-
-    ending = asyncio.create_task(end())
-    try:
-        await server._serve()
-    finally:
-        stop.set()
-        await ending
 
 
 @app.command()

@@ -4,22 +4,32 @@ from __future__ import annotations
 
 import asyncio
 import json
+import os
+import secrets
+import signal
 import sys
 from pathlib import Path
 from typing import Annotated, Any
 
 import asyncpg
+import msgspec
 import typer
 from rich.console import Console
 from rich.progress import Progress
 
+from mingzhang.app import logging as logs
+from mingzhang.app import loop
 from mingzhang.app.here import settings_here
+from mingzhang.app.http_server import plain_config, serve_http
+from mingzhang.app.http_witness import create_witness_app
 from mingzhang.app.transparency import signer_of
 from mingzhang.evidence.store import SQL as EVIDENCE
 from mingzhang.kit.database import open_pool
 from mingzhang.transparency import verify_offline
+from mingzhang.transparency.notes import COSIGNED, Signer, parse_verifier
 from mingzhang.transparency.recheck import Trouble, recheck
 from mingzhang.transparency.tree import SQL
+from mingzhang.transparency.witness import Memory, Witness
 
 log_app = typer.Typer(
     help="The public record: its state, its key, and whether the books still say what it says."
@@ -38,6 +48,47 @@ def verify(
     for text in witness or []:
         arguments += ["--witness", text]
     sys.exit(verify_offline.main(arguments))
+
+
+def witness(
+    name: Annotated[str, typer.Option(help="the witness's name, for ever; a domain of yours is the custom")],
+    log: Annotated[list[str], typer.Option(help="a log's key (mingzhang log key), for each log")],
+    folder: Annotated[Path, typer.Option(help="where its key and its memory are kept")],
+    host: Annotated[str, typer.Option(help="where to listen")] = "127.0.0.1",
+    port: Annotated[int, typer.Option(help="where to listen")] = 8090,
+) -> None:
+    """Witness a shop's public record with a key of your own: sign each state that changes nothing before it."""
+    logs.configure()
+    folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+    try:
+        signer = Signer(name, _own_seed(folder / "key"), COSIGNED)
+        eye = Witness(signer, [parse_verifier(text) for text in log], Memory(folder / "seen.json"))
+    except (OSError, ValueError, msgspec.MsgspecError) as error:
+        out.print(f"[red]The folder's key or memory cannot be read:[/] {type(error).__name__}")
+        raise typer.Exit(2) from error
+    out.print(
+        f"Address and key for the shop's list of witnesses:\nhttp://{host}:{port} {signer.verifier.text()}"
+    )
+
+    async def serve() -> None:
+        stop = asyncio.Event()
+        for sign in (signal.SIGINT, signal.SIGTERM):
+            asyncio.get_running_loop().add_signal_handler(sign, stop.set)
+        await serve_http(plain_config(create_witness_app(eye, signer.verifier), host, port), stop)
+
+    loop.run(serve())
+
+
+def _own_seed(path: Path) -> bytes:
+    """The key in the file, made at the first start."""
+    if not path.exists():
+        file = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+        with os.fdopen(file, "w") as opened:
+            opened.write(secrets.token_bytes(32).hex())
+    seed = bytes.fromhex(path.read_text("ascii").strip())
+    if len(seed) != 32:
+        raise ValueError("not 32 bytes")
+    return seed
 
 
 @log_app.command("key")

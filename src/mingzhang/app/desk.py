@@ -91,6 +91,11 @@ class Desk:
         self._listener: asyncio.Task[None] | None = None
 
     @property
+    def http(self) -> Outbound:
+        """Calls to outside parties."""
+        return self._http
+
+    @property
     def pool(self) -> asyncpg.Pool:
         """The database."""
         return self.ctx.pool

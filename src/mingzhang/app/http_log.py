@@ -14,7 +14,7 @@ from litestar.params import FromPath
 from mingzhang.app.http_docs import BY_TOKEN, problems
 from mingzhang.app.http_guard import ANYBODY, TOKEN
 from mingzhang.app.http_kit import AnyRequest, desk_of
-from mingzhang.app.transparency import signer_of
+from mingzhang.app.transparency import signer_of, witnesses_of
 from mingzhang.kit.errors import Kind, Problem
 from mingzhang.transparency.notes import Note, parse_note
 from mingzhang.transparency.receipt import list_logged, make_receipt
@@ -112,7 +112,9 @@ async def get_receipt(request: AnyRequest, order_id: FromPath[str], seq: FromPat
         logged = next(
             (one for one in await list_logged(conn, order_id) if one.change.shown["seq"] == seq), None
         )
-        receipt = logged and await make_receipt(conn, logged, signer_of(desk.settings).verifier)
+        receipt = logged and await make_receipt(
+            conn, logged, signer_of(desk.settings).verifier, [w.key for w in witnesses_of(desk.settings)]
+        )
     if not receipt:
         raise Problem("not_logged", Kind.NOT_FOUND)
     name = f"receipt-{order_id}-{seq}.json"

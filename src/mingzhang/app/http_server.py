@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from typing import Any, Final
 
 import uvicorn
@@ -36,3 +37,26 @@ def _config(http_app: Any, host: str, port: int, http: Any) -> uvicorn.Config:
         server_header=False,
         timeout_graceful_shutdown=SHUTDOWN_S,
     )
+
+
+class _Server(uvicorn.Server):
+    """Signals are ours: one handler for web and worker."""
+
+    def install_signal_handlers(self) -> None:
+        """None."""
+
+
+async def serve_http(config: uvicorn.Config, stop: asyncio.Event) -> None:
+    """Answer until `stop`, or until the server ends, which sets it."""
+    server = _Server(config)
+
+    async def end() -> None:
+        await stop.wait()
+        server.should_exit = True
+
+    ending = asyncio.create_task(end())
+    try:
+        await server._serve()
+    finally:
+        stop.set()
+        await ending

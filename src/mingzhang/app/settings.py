@@ -40,6 +40,7 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     worker_port: int = 0  # where a worker tells of itself; 0: nowhere
     log_key: bytes = b""  # 32 bytes of seed, signs the public record; empty: one made from the secret
     log_origin: str = ""  # the record's name for ever; empty: host of the public address, and /log
+    witnesses_file: str = ""  # third parties that sign the record's states: "URL KEY" a line
     clock: str = "system"
     buckets: int = 1
     shop_name: str = "明账演示店"

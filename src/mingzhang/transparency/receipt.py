@@ -50,24 +50,25 @@ async def list_logged(conn: asyncpg.Connection, subject: str) -> list[Logged]:
 async def make_receipt(
     conn: asyncpg.Connection, logged: Logged, verifier: Verifier, witnesses: Sequence[Verifier] = ()
 ) -> bytes | None:
-    """The receipt under the newest signed state; None: there is none yet.
+    """The receipt under the newest state that a witness signed, else under the newest; None: there is none yet.
 
     ``witnesses``: whose cosignatures, where the state has them, go into the receipt.
     """
-    head = await conn.fetchrow(SQL.read_head)
+    known = {witness.name: witness for witness in witnesses}
+    head = await conn.fetchrow(SQL.read_cosigned_head, list(known)) if known else None
+    if head is None or logged.index >= head["size"]:
+        head = await conn.fetchrow(SQL.read_head)
     if head is None or logged.index >= head["size"]:
         return None
     proof = await prove(conn, inclusion_parts(logged.index, head["size"]))
     lines = [row["line"] for row in await conn.fetch(SQL.list_cosignatures, head["size"])]
-    known = {witness.name: witness for witness in witnesses}
-    kept = [line for line in lines if line.split(" ")[1] in known]
-    return render(
-        logged,
-        proof,
-        head["note"] + "".join(f"{line}\n" for line in kept),
-        verifier,
-        [known[line.split(" ")[1]].text() for line in kept],
-    )
+    kept = [line for line in lines if _name(line) in known]
+    note = head["note"] + "".join(f"{line}\n" for line in kept)
+    return render(logged, proof, note, verifier, [known[_name(line)].text() for line in kept])
+
+
+def _name(line: str) -> str:
+    return line.split(" ")[1]
 
 
 def render(

@@ -107,3 +107,8 @@ LEFT JOIN (SELECT bucket, subject, max(to_seq) AS seq FROM log_entry GROUP BY bu
 WHERE k.seq > coalesce(e.seq, 0)
   AND NOT EXISTS (SELECT FROM unlogged u WHERE u.bucket = k.bucket AND k.subject = ANY (u.subjects))
 ORDER BY k.bucket, k.subject LIMIT $1
+
+-- name: read_cosigned_head
+-- The newest signed state that a witness of this list signed, too.
+SELECT p.size, p.root, p.note, p.at FROM log_cosignature c JOIN log_checkpoint p ON p.size = c.size
+WHERE c.witness = ANY ($1::text[]) ORDER BY c.size DESC LIMIT 1

@@ -262,21 +262,24 @@ def _recorded(steps: Sequence[Step], rows: Mapping[str, asyncpg.Record]) -> dict
 
 
 class Remembered(Generic[Value]):
-    """The last `size` things by key, the oldest forgotten first."""
+    """The last things by key, at least `size` and at most twice as many. In two generations: taking the oldest entry out
+    of a dictionary again and again costs ever more."""
 
     def __init__(self, size: int) -> None:
         self._size = size
-        self._kept: dict[str, Value] = {}
+        self._young: dict[str, Value] = {}
+        self._old: dict[str, Value] = {}
 
     def get(self, key: str) -> Value | None:
         """What is remembered under the key."""
-        return self._kept.get(key)
+        found = self._young.get(key)
+        return found if found is not None else self._old.get(key)
 
     def put(self, key: str, value: Value) -> None:
         """Remember, and forget what is beyond the size."""
-        self._kept[key] = value
-        if len(self._kept) > self._size:
-            del self._kept[next(iter(self._kept))]
+        if len(self._young) >= self._size:
+            self._old, self._young = self._young, {}
+        self._young[key] = value
 
 
 class _Question(msgspec.Struct, frozen=True):

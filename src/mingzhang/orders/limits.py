@@ -11,7 +11,6 @@ from __future__ import annotations
 import asyncio
 import ipaddress
 from collections.abc import Iterable, Sequence
-from contextlib import suppress
 from datetime import datetime, timedelta
 from typing import Any, Final
 
@@ -43,6 +42,7 @@ class Origin(msgspec.Struct, frozen=True, kw_only=True):
 
 
 NOWHERE: Final = Origin()
+_MARKS: Final = {counted: bytes([n]) for n, counted in enumerate(Counted)}
 
 
 class Asked(msgspec.Struct, frozen=True, kw_only=True):
@@ -74,11 +74,10 @@ class _Seen(msgspec.Struct):
 
 
 class _Item(msgspec.Struct, frozen=True):
-    """Something to read (subjects, each since when) or to add (subject, slot, fen, when)."""
+    """Subjects to read, each since when; whatever was counted until then is written first."""
 
     key: str
     wanted: tuple[tuple[bytes, datetime], ...] = ()
-    adds: tuple[tuple[bytes, datetime, int, datetime], ...] = ()
     bucket: int = 0
 
     @property
@@ -88,6 +87,8 @@ class _Item(msgspec.Struct, frozen=True):
 
 def network_of(address: str) -> str:
     """The address, of IPv6 its /64: a household has a whole one."""
+    if not address:
+        return ""
     try:
         read = ipaddress.ip_address(address)
     except ValueError:
@@ -109,14 +110,21 @@ class Limits:
         self._rules = tuple(rule for rule in rules if rule.counted is not Counted.PAYER)
         self._payer = next((rule for rule in rules if rule.counted is Counted.PAYER), None)
         self._batcher: Batcher[_Item, dict[bytes, _Seen]] = Batcher(self._work, pool=pool, connections=1)
-        self._adding: set[asyncio.Task[Any]] = set()
+        # What was counted and is not written: added up here, so that an order costs no item of its own.
+        self._pending: dict[tuple[bytes, datetime], _Seen] = {}
+        self._pending_n = 0
+        self._writing: asyncio.Task[None] | None = None
+        self._windows = _longest((*self._rules, *([self._payer] if self._payer else [])))
         self._forgot_at = clock.now()
         self._n = 0
 
-    async def check(self, asked: Asked, client: str, key: str) -> None:
-        """Raise the Problem of the first rule that is beyond its limit, on record; a repetition passes."""
+    async def check(self, asked: Asked, client: str, key: str) -> Sequence[bytes]:
+        """Raise the Problem of the first rule that is beyond its limit, on record; a repetition passes.
+
+        Gives whom `count` is to count once the order is placed.
+        """
         if not self._rules:
-            return
+            return ()
         now = self._clock.now()
         subjects = self._subjects(asked)
         seen = await self._ask(subjects, now)
@@ -129,15 +137,15 @@ class Limits:
                 continue
             async with self._pool.acquire() as conn:
                 if await conn.fetchval(SQL.find_placement, client, key):
-                    return
+                    break
             await self._hit(rule, subject or b"", "", count, now)
             raise problem_of(rule)
+        return tuple(subjects.values())
 
-    def count(self, asked: Asked) -> None:
-        """An order was placed; written in the background."""
-        if not self._rules:
-            return
-        self._add(self._subjects(asked).values(), asked.fen)
+    def count(self, subjects: Sequence[bytes], fen: int) -> None:
+        """An order was placed, for whom `check` gave; written in the background."""
+        if subjects:
+            self._add(subjects, fen)
 
     async def check_payer(self, channel: str, payer: str, order_id: str, transaction_id: str) -> None:
         """Put on record that whoever paid, as the channel knows them, is beyond the limit: before the order goes on.
@@ -173,7 +181,8 @@ class Limits:
 
     async def close(self) -> None:
         """Write what was counted."""
-        await asyncio.gather(*self._adding, return_exceptions=True)
+        if self._writing is not None:
+            await self._writing
         await self._batcher.close()
 
     # -- whom it counts
@@ -198,49 +207,45 @@ class Limits:
 
     def _subject(self, counted: Counted, fingerprint: bytes) -> bytes:
         """A byte for its kind and a piece of the keyed hash: short, for a narrow index."""
-        return bytes([list(Counted).index(counted)]) + fingerprint[: SUBJECT_BYTES - 1]
-
-    def _since(self, counted: Counted, now: datetime) -> datetime:
-        """The first slot that a rule for such a subject looks back to."""
-        rules = (*self._rules, *([self._payer] if self._payer else []))
-        longest = max((rule.window_s for rule in rules if rule.counted is counted), default=0)
-        return _slot(now - timedelta(seconds=longest))
+        return _MARKS[counted] + fingerprint[: SUBJECT_BYTES - 1]
 
     # -- counting
 
     async def _ask(self, subjects: dict[Counted, bytes], now: datetime) -> dict[bytes, _Seen]:
         self._n += 1
-        wanted = tuple((subject, self._since(counted, now)) for counted, subject in subjects.items())
+        windows = self._windows
+        # The first slot that a rule for such a subject looks back to.
+        wanted = tuple((subject, _slot(now - windows[counted])) for counted, subject in subjects.items())
         seen = await self._batcher.submit(_Item(str(self._n), wanted)) if wanted else {}
-        return {subject: seen.get(subject, _Seen()) for subject, _ in wanted}
+        return {subject: seen.get(subject) or _Seen() for subject, _ in wanted}
 
     def _add(self, subjects: Iterable[bytes], fen: int) -> None:
         """In the background, before whatever is asked from now on."""
+        if self._pending_n >= PENDING_MAX:
+            return
         now = self._clock.now()
-        self._n += 1
-        item = _Item(str(self._n), adds=tuple((subject, _slot(now), fen, now) for subject in subjects))
-        if item.adds and len(self._adding) < PENDING_MAX:
-            task = asyncio.get_running_loop().create_task(self._submit(item))
-            self._adding.add(task)
-            task.add_done_callback(self._adding.discard)
+        slot, pending = _slot(now), self._pending
+        for subject in subjects:
+            pending.setdefault((subject, slot), _Seen()).add(1, fen, now)
+        self._pending_n += 1
+        if pending and self._writing is None:
+            self._writing = asyncio.get_running_loop().create_task(self._write())
 
-    async def _submit(self, item: _Item) -> None:
-        with suppress(
-            Problem, *DATABASE_AWAY, asyncpg.PostgresError
-        ):  # a brake is no ledger: it is not counted then
-            await self._batcher.submit(item)
+    async def _write(self) -> None:
+        """An item that asks nothing, for what is counted while nobody asks."""
+        try:
+            while self._pending:
+                self._n += 1
+                await self._batcher.submit(_Item(str(self._n)))
+        except (Problem, *DATABASE_AWAY, asyncpg.PostgresError):
+            self._pending, self._pending_n = {}, 0  # a brake is no ledger: it is not counted then
+        finally:
+            self._writing = None
 
     async def _work(
         self, conn: asyncpg.Connection, _bucket: int, items: Sequence[_Item]
     ) -> list[dict[bytes, _Seen]]:
-        added: dict[tuple[bytes, datetime], _Seen] = {}
-        for item in items:
-            for subject, slot, fen, at in item.adds:
-                added.setdefault((subject, slot), _Seen()).add(1, fen, at)
-        if added:
-            rows = sorted((*key, it.n, it.fen, it.last_at) for key, it in added.items())
-            await conn.execute(SQL.add_counts, *(list(column) for column in zip(*rows, strict=True)))
-            await self._forget(conn)
+        await self._write_pending(conn)
         wanted = dict(pair for item in items for pair in item.wanted)
         if not wanted:
             return [{} for _ in items]
@@ -248,7 +253,22 @@ class Limits:
             row["subject"]: _Seen(row["n"], row["fen"], row["last_at"])
             for row in await conn.fetch(SQL.read_counts, list(wanted), list(wanted.values()))
         }
-        return [{subject: found[subject] for subject, _ in item.wanted if subject in found} for item in items]
+        return [found] * len(items)
+
+    async def _write_pending(self, conn: asyncpg.Connection) -> None:
+        if not self._pending:
+            return
+        added, n = self._pending, self._pending_n
+        self._pending, self._pending_n = {}, 0
+        try:
+            rows = sorted((*key, it.n, it.fen, it.last_at) for key, it in added.items())
+            await conn.execute(SQL.add_counts, *(list(column) for column in zip(*rows, strict=True)))
+        except BaseException:
+            for key, it in added.items():  # for the next try
+                self._pending.setdefault(key, _Seen()).add(it.n, it.fen, it.last_at)
+            self._pending_n += n
+            raise
+        await self._forget(conn)
 
     async def _forget(self, conn: asyncpg.Connection) -> None:
         """Now and then, what no rule looks back to."""
@@ -274,6 +294,14 @@ class Limits:
 def _hit_of(rule: Rule, order_id: str) -> str:
     """An order is stopped by a rule once, however often the channel tells of its payment."""
     return f"{rule.name}:{order_id}"
+
+
+def _longest(rules: Sequence[Rule]) -> dict[Counted, timedelta]:
+    """How far back the rules for a subject look."""
+    return {
+        counted: timedelta(seconds=max((rule.window_s for rule in rules if rule.counted is counted), default=0))
+        for counted in Counted
+    }
 
 
 def _slot(at: datetime) -> datetime:

@@ -2,6 +2,7 @@
 
 import hashlib
 from datetime import datetime, timedelta
+from functools import lru_cache
 
 import msgspec
 
@@ -87,9 +88,10 @@ async def check_stock(ctx: Context, product: Product, quantity: int) -> None:
     Unpaid orders hold none of it (decision 0006): whoever placed before may still pay, and has his money back when
     the cards are gone by then.
     """
-    supplier: object = ctx.suppliers.get(product.supplier)
-    if not isinstance(supplier, CountsStock):
+    supplier = ctx.suppliers.get(product.supplier)
+    if supplier is None or not _counts_stock(type(supplier)):
         return
+    assert isinstance(supplier, CountsStock)
     left = await supplier.left(product.supplier_product)
     if left is None or left >= quantity:
         return
@@ -97,6 +99,12 @@ async def check_stock(ctx: Context, product: Product, quantity: int) -> None:
         further = await list_routes(conn, product.product_id)
     if not any(route.supplier in ctx.suppliers for route in further):
         raise Problem("sold_out", Kind.CONFLICT, params={"field": "quantity", "left": left})
+
+
+@lru_cache(maxsize=64)
+def _counts_stock(kind: type) -> bool:
+    """Asked for every order: looking a protocol's methods up takes as long as placing's own work."""
+    return issubclass(kind, CountsStock)
 
 
 async def place_order(
@@ -141,27 +149,23 @@ async def _place(
             if await conn.fetchval(SQL.find_placement, client, key) is None:
                 raise  # a repetition is answered as before, whatever is left by now
     asked = _asked(ctx.vault, request, checked, origin)
-    if ctx.limits is not None:
-        await ctx.limits.check(asked, client, key)
+    counted = await ctx.limits.check(asked, client, key) if ctx.limits is not None else ()
     order_id = new_order_id(bucket, now, ctx.rng)
     placement = (*asked_by, order_id, now)
-    done = await ctx.batch.submit(_step(ctx.vault, now, order_id, checked, placement))
+    step = _step(ctx.vault, now, order_id, (checked, asked), placement)
+    done = await ctx.batch.submit(step)
     if done.result == "key_reused":
         raise Problem("key_reused", Kind.CONFLICT)
     repeated = done.result == "repeat"
     if not repeated:
         if ctx.limits is not None:
-            ctx.limits.count(asked)
-        price = checked.product.total_fen(checked.quantity)
-        ctx.reader.placed(
-            Snapshot(
-                bucket, order_id, checked.product.title_zh, price, now + timedelta(seconds=PAYMENT_WINDOW_S)
-            )
-        )
+            ctx.limits.count(counted, asked.fen)
+        until = now + timedelta(seconds=PAYMENT_WINDOW_S)
+        ctx.reader.placed(Snapshot(bucket, order_id, checked.product.title_zh, asked.fen, until))
     if repeated:
         order_id = done.order_id
         if await ctx.reader.order(order_id) is None:  # a crash came between the placement and its order
-            await ctx.batch.submit(_step(ctx.vault, now, order_id, checked, None))
+            await ctx.batch.submit(_step(ctx.vault, now, order_id, (checked, asked), None))
     return Placed(order_id=order_id, token=ctx.vault.token(order_id), repeated=repeated)
 
 
@@ -189,8 +193,13 @@ def _asked(vault: Vault, request: PlaceRequest, checked: _Checked, origin: Origi
 
 
 def _step(
-    vault: Vault, now: datetime, order_id: str, checked: _Checked, placement: tuple[object, ...] | None
+    vault: Vault,
+    now: datetime,
+    order_id: str,
+    what: tuple[_Checked, Asked],
+    placement: tuple[object, ...] | None,
 ) -> Step:
+    checked, asked = what
     product, quantity = checked.product, checked.quantity
     return Step(
         kind="place",
@@ -205,7 +214,7 @@ def _step(
             product.title_en,
             quantity,
             product.face_value_fen,
-            product.total_fen(quantity),
+            asked.fen,
             product.cost_fen * quantity,
             product.supplier,
             product.supplier_product,
@@ -213,10 +222,10 @@ def _step(
             product.promise_s,
             checked.account_mask,
             vault.seal(checked.account),
-            vault.fingerprint(checked.account),
+            asked.account_hash,
             mask(checked.contact),
             vault.seal(checked.contact),
-            vault.fingerprint(checked.contact),
+            asked.contact_hash,
             vault.fingerprint(vault.token(order_id)),
             checked.language,
             now,

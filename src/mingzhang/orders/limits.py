@@ -299,7 +299,9 @@ def _hit_of(rule: Rule, order_id: str) -> str:
 def _longest(rules: Sequence[Rule]) -> dict[Counted, timedelta]:
     """How far back the rules for a subject look."""
     return {
-        counted: timedelta(seconds=max((rule.window_s for rule in rules if rule.counted is counted), default=0))
+        counted: timedelta(
+            seconds=max((rule.window_s for rule in rules if rule.counted is counted), default=0)
+        )
         for counted in Counted
     }
 

@@ -83,6 +83,11 @@ async def prepare_connection(connection: asyncpg.Connection) -> None:
     )
 
 
+async def _leave_as_it_is(connection: Any) -> None:
+    """For giving a connection back. The driver ends what transaction is open; session settings, cursors, advisory locks
+    and LISTEN, which its own reset would undo by four statements each time, are used on no pooled connection."""
+
+
 async def connect(dsn: str, *, command_timeout: float | None = COMMAND_TIMEOUT_SECONDS) -> asyncpg.Connection:
     """One connection with the pool's settings and codecs, for migrations, LISTEN and the batcher."""
     connection = await asyncpg.connect(
@@ -136,6 +141,7 @@ async def open_pool(
             max_inactive_connection_lifetime=300.0,
             server_settings=_SERVER_SETTINGS,
             init=prepare_connection,
+            reset=_leave_as_it_is,
         )
 
     return await when_ready(attempt, wait_seconds=wait_seconds)

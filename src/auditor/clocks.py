@@ -57,9 +57,11 @@ FROM orders o WHERE o.state NOT IN ('closed', 'delivered', 'refunded')
 OTHERS = """
 WITH waits AS (
   SELECT 'payment' AS kind, bucket, payment_no AS key, state, next_actor, 0 AS promise_s, due_at, deadline_at,
-    CASE WHEN next_actor = 'person' THEN 'handed_over' WHEN state = 'paid' THEN 'payment'
-      WHEN since IS NOT NULL THEN 'asked_again' ELSE 'expiry' END AS entry,
-    CASE WHEN next_actor <> 'person' AND state = 'paid' THEN paid_at ELSE coalesce(since, expires_at) END AS at
+    CASE WHEN next_actor = 'person' THEN 'handed_over'
+      WHEN state = 'paid' THEN CASE WHEN since > paid_at THEN 'asked_again' ELSE 'payment' END
+      WHEN state = 'contradicted' THEN 'denied' WHEN since IS NOT NULL THEN 'asked_again' ELSE 'expiry' END AS entry,
+    CASE WHEN next_actor <> 'person' AND state = 'paid' THEN greatest(since, paid_at)
+      ELSE coalesce(since, expires_at) END AS at
   FROM payment WHERE due_at IS NOT NULL
   UNION ALL
   SELECT 'supply', a.bucket, a.attempt_no, a.state, a.next_actor, o.promise_s, a.due_at, a.deadline_at,
@@ -76,7 +78,7 @@ WITH waits AS (
   FROM refund WHERE due_at IS NOT NULL
   UNION ALL
   SELECT 'suspense', bucket, item_id, state, next_actor, 0, due_at, deadline_at, 'handed_over', since
-  FROM suspense WHERE state <> 'refunded'
+  FROM suspense WHERE state IN ('open', 'refunding')
   UNION ALL
   SELECT 'hint', bucket, hint_id, state, next_actor, 0, due_at, deadline_at,
     CASE WHEN next_actor = 'person' THEN 'handed_over' ELSE 'told' END, coalesce(since, known_at)

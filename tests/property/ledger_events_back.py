@@ -145,7 +145,7 @@ class Back(World):
                 self.shadow.took_back(subject, view.at("channel", party) + view.at("missing", party))
         elif outcome == "good":
             there = self.float_at(("custody", bank))
-            self.post("made_good", subject, book, party=party, bank=bank, custody_float_fen=there)
+            self.post("made_good", subject, book, party=party, at=("custody", bank), float_fen=there)
         elif outcome == "unpaid" and party in CHANNELS:
             if self.post("proved_unpaid", subject, book, party=party):
                 self.shadow.unpaid(subject, view, party)

@@ -294,7 +294,7 @@ def test_row_14_a_refused_refund_lies_where_it_was_gathered_and_reserve_goes_hom
     book.post("refund_asked", price_fen=1000, amount_fen=200, at=ALI, float_at_fen=1000)
     book.post("refund_refused", at=ALI, amount_fen=200)
     assert rows.trail(book.now())["channel", "ali"] == 200
-    legs = book.post("reserve_home", channel="ali", bank="bank", custody_float_fen=1000)
+    legs = book.post("reserve_home", channel="ali", at=("custody", "bank"), float_fen=1000)
     assert legs["channel", "ali", "o"] == -200
     assert legs["channel", "ali", "F"] == 200
     assert legs["spent.loss", "", "F"] == -106
@@ -333,7 +333,7 @@ def test_row_9_names_what_it_lacks() -> None:
     with refused("float_short"):
         book.post("supplier_gave_back", **kwargs, custody_float_fen=899)
     other = delivered()
-    other.post("reserve_home", channel="ali", bank="bank", custody_float_fen=100)
+    other.post("reserve_home", channel="ali", at=("custody", "bank"), float_fen=100)
     without = {account: fen for account, fen in other.now().items() if account.place != CUSTODY}
     with refused("bank_needed"):
         rows.supplier_gave_back("M1", without, supplier="fulu", attempt=1, amount_fen=900, place=SETTLED)
@@ -426,7 +426,7 @@ def test_row_24_missing_found_made_good_or_never_paid() -> None:
     book = sent()
     book.post("bill_lacks", channel="ali")
     assert rows.trail(book.now())["missing", "ali"] == 100
-    book.post("made_good", party="ali", bank="bank", custody_float_fen=100)
+    book.post("made_good", party="ali", at=("custody", "bank"), float_fen=100)
     assert book.now()[Account("missing", "ali", "L")] == 1000
     legs = book.post("proved_unpaid", party="ali")
     assert legs["source.payer", "", "o"] == 1000
@@ -444,7 +444,7 @@ def test_f04_money_in_doubt_is_not_refunded_before_somebody_makes_it_good(at: tu
     for row in ("refund_asked", "risk_refund"):
         with refused("money_missing"):
             book.post(row, price_fen=1000, amount_fen=1, at=at, float_at_fen=9999)
-    book.post("made_good", party="ali", bank="bank", custody_float_fen=1000)
+    book.post("made_good", party="ali", at=("custody", "bank"), float_fen=1000)
     book.post("refund_asked", price_fen=1000, amount_fen=1000, at=BANK, float_at_fen=0)
     assert book.shown() == [("refunding", "bank", 1000)]
 
@@ -452,7 +452,7 @@ def test_f04_money_in_doubt_is_not_refunded_before_somebody_makes_it_good(at: tu
 def test_row_26_a_claim_that_stays_missing_is_given_up_and_written_off() -> None:
     book = settled()
     book.post("batch_taken", bank="bank", to=("missing", "bank"), amount_fen=2)
-    book.post("made_good", party="bank", bank="bank", custody_float_fen=2)
+    book.post("made_good", party="bank", at=("custody", "bank"), float_fen=2)
     assert book.post("claim_given_up", party="bank") == {
         ("missing", "bank", "L"): -2,
         ("missing", "bank", "F"): 2,

@@ -34,6 +34,8 @@ EVENT_KINDS = (
     "claim_made claim_found claim_needs_person claim_answered resupply_started "
     "excess_refund_asked excess_refunded excess_needs_person deadline_missed refund_abnormal "
     "correction_asked account_corrected correction_expired "
+    "payment_found payment_unpaid made_good money_matched match_decided refund_decided "
+    "excess_found excess_unpaid excess_unfrozen excess_matched "
     "excess_refund_asked excess_refunded excess_needs_person "
 )
 

@@ -80,7 +80,7 @@ WHERE bucket = $1 AND order_id = ANY ($2::text[])
 
 -- name: list_payments_of
 -- The attempts to pay some orders.
-SELECT payment_no, order_id, channel, state, transaction_id, paid_fen FROM payment
+SELECT payment_no, order_id, channel, state, transaction_id, paid_fen, known_as FROM payment
 WHERE bucket = $1 AND order_id = ANY ($2::text[])
 
 -- name: list_attempts_of
@@ -115,6 +115,8 @@ SELECT evidence_id, party, kind FROM evidence WHERE known_at >= $1 AND sha256 <>
 -- Numbers that nothing stands behind (the kinds that can be rebuilt).
 SELECT n.kind, n.value, n.bucket, n.order_id FROM number n WHERE n.kind = 'transaction' AND NOT EXISTS
   (SELECT FROM fact f WHERE f.kind = 'paid' AND f.external_id = n.value AND f.subject = n.order_id)
+  AND NOT EXISTS (SELECT FROM payment p WHERE p.bucket = n.bucket AND p.order_id = n.order_id AND p.known_as <> ''
+    AND p.transaction_id = n.value)
 UNION ALL SELECT n.kind, n.value, n.bucket, n.order_id FROM number n WHERE n.kind = 'supplier' AND NOT EXISTS
   (SELECT FROM fact f WHERE f.subject = n.order_id AND f.content #>> '{details,supplier_order_id}' = n.value)
 UNION ALL SELECT n.kind, n.value, n.bucket, n.order_id FROM number n WHERE n.kind = 'serial' AND NOT EXISTS

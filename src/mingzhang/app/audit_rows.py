@@ -34,6 +34,7 @@ class PaymentRow(NamedTuple):
     state: str
     transaction_id: str
     paid_fen: int
+    known_as: str = ""
 
 
 class AttemptRow(NamedTuple):

@@ -13,7 +13,7 @@ from typing import Final
 
 import msgspec
 
-from mingzhang.app.audit_rows import AttemptRow, Dossier, FactRow, OrderRow
+from mingzhang.app.audit_rows import AttemptRow, Dossier, FactRow, OrderRow, PaymentRow
 from mingzhang.evidence.messages import Standing
 from mingzhang.fulfilment.store import OPEN
 from mingzhang.ledger.model import Finding, State, named, state_findings
@@ -37,7 +37,7 @@ BELIEVED: Final = frozenset({Standing.VERIFIED.value, Standing.ANSWER.value, Sta
 PAID_STATES: Final = frozenset(
     {"paid", "supplying", "needs_buyer", "needs_person", "delivered", "refunding", "refunded"}
 )
-CAME: Final = frozenset({"paid", "contradicted"})  # payments whose money came, doubted or not
+CAME: Final = frozenset({"paid", "contradicted", "unpaid"})  # payments whose money came, doubted or not
 SENT: Final = frozenset({"sending", "processing", "unknown"})
 IDLE: Final = frozenset({"refused", "cancelled"})  # while the buyer is to correct the account (R19)
 REFUND_PLACE: Final = {
@@ -173,7 +173,8 @@ def _paid_fact(file: Dossier, fact: FactRow) -> Iterator[Finding]:
         for row in file.suspended
         if (row.channel, row.transaction_id) == (fact.party, fact.external_id)
     )
-    if booked + aside != fen:
+    again = booked == fen and any(row.kind == "payment_found" for row in file.effects)
+    if booked + aside != fen and not again:
         yield _wrong(file, "fact_not_booked", f"{_key(fact)} {fen} booked={booked} aside={aside}")
     payment_no = str(fact.content["payment_no"])
     states = {row.state for row in file.payments if row.payment_no == payment_no}
@@ -198,6 +199,10 @@ def _sources(file: Dossier) -> Iterator[Finding]:
         return
     known = {fact.evidence_id for fact in file.facts.values() if fact.kind == "paid"}
     known -= {row.evidence_id for row in file.waiting.values()}
+    # proved unpaid, then confirmed after all (row 24): taken in again, once for each time that it was taken out
+    known |= {row.evidence_id for row in file.effects if row.kind == "payment_found"}
+    if any(item.state == "matched" for item in file.suspended):  # row 23: the item's fact stands behind it
+        known |= {row.evidence_id for row in file.effects if row.kind == "money_matched"}
     for leg in file.legs:
         if leg.account.place != PAYER or leg.amount_fen > 0 or leg.evidence_id in known:
             continue
@@ -216,12 +221,12 @@ def _item(file: Dossier) -> Iterator[Finding]:
         detail = f"item={item.item_id} transaction={item.transaction_id} {item.amount_fen}"
         yield _wrong(file, "item_without_fact", detail)
     came = -sum(fen for account, fen in file.balances.items() if account.place == UNEXPLAINED)
-    if came != item.amount_fen:
+    if came != (0 if item.state in ("matched", "unpaid") else item.amount_fen):
         yield _wrong(file, "item_without_money", f"item={item.item_id} {item.amount_fen} booked={came}")
     back = sum(fen for account, fen in file.balances.items() if account.place == REFUND_ARRIVED)
     if (item.state == "refunded") != (back == item.amount_fen):
         yield _wrong(file, "item_state_differs", f"item={item.item_id} state={item.state} arrived={back}")
-    under_way = [row for row in file.refunds if row.state not in REFUND_FINAL]
+    under_way = [row for row in file.refunds if row.state not in REFUND_FINAL | {"dropped"}]
     if (item.state == "refunding") != bool(under_way):
         told = f"item={item.item_id} state={item.state} refunds={len(under_way)}"
         yield _wrong(file, "item_refund_differs", told)
@@ -241,7 +246,7 @@ def _order(file: Dossier, order: OrderRow) -> Iterator[Finding]:
     if order.paid != (order.state in PAID_STATES):
         code = "paid_but_waiting" if order.paid else "state_without_payment"
         yield _wrong(file, code, f"state={order.state}")
-    if order.paid and not any(row.state in CAME for row in file.payments):
+    if order.paid and not any(row.state in CAME - {"unpaid"} for row in file.payments):
         yield _wrong(file, "no_payment_marked", f"state={order.state}")
     if order.state == "delivered":
         receipts = [row for row in file.attempts if _receipt(file, row)]
@@ -255,7 +260,7 @@ def _order(file: Dossier, order: OrderRow) -> Iterator[Finding]:
     refunds = {row.state for row in file.refunds}
     if order.state == "refunded" and "arrived" not in refunds:
         yield _wrong(file, "refunded_without_refund", f"refunds={','.join(sorted(refunds)) or 'none'}")
-    if order.state == "refunding" and not refunds - {"refused"}:
+    if order.state == "refunding" and not refunds - {"refused", "dropped"}:
         yield _wrong(file, "refunding_without_refund", f"refunds={','.join(sorted(refunds)) or 'none'}")
     if order.state == "supplying" and not file.attempts:
         yield _wrong(file, "supplying_without_attempt", "attempts=0")
@@ -272,10 +277,22 @@ def _payments(file: Dossier) -> Iterator[Finding]:
             continue
         fact = file.applied((row.channel, "paid", row.transaction_id))
         told = f"payment={row.payment_no} transaction={row.transaction_id} {row.paid_fen}"
-        if fact is None or fact.content["payment_no"] != row.payment_no or fact.subject != file.subject:
+        number = row.known_as or row.payment_no
+        ours = fact is not None and (
+            fact.subject == file.subject or (row.known_as and _was_matched(file, row))
+        )
+        if fact is None or not ours or fact.content["payment_no"] != number:
             yield _wrong(file, "payment_without_fact", told)
         elif int(fact.content["amount_fen"]) != row.paid_fen:
             yield _wrong(file, "payment_amount_differs", f"{told} fact={fact.content['amount_fen']}")
+
+
+def _was_matched(file: Dossier, row: PaymentRow) -> bool:
+    """Whether money put aside became this payment (row 23)."""
+    return any(
+        item.state == "matched" and (item.channel, item.transaction_id) == (row.channel, row.transaction_id)
+        for item in file.suspended
+    )
 
 
 def _attempts(file: Dossier, order: OrderRow) -> Iterator[Finding]:

@@ -9,7 +9,7 @@ WHERE state IN ('sending', 'unknown') AND answered_at IS NULL AND sent_at IS NOT
 
 -- name: count_under_way
 -- Money put aside that is on its way back, and trades that the channel is still asked about.
-SELECT (SELECT count(*) FROM suspense WHERE state <> 'refunded' AND next_actor <> 'person')
+SELECT (SELECT count(*) FROM suspense WHERE state IN ('open', 'refunding') AND next_actor <> 'person')
   + (SELECT count(*) FROM trade_hint WHERE state = 'waiting') AS n
 
 -- name: count_aside

@@ -70,7 +70,21 @@ CLOCKS: Final[tuple[Clock, ...]] = (
         for actor in ("buyer", "channel")
     ),
     Clock(kind="payment", states=("paid",), actor="shop", max_s=schedule.CONFIRM_MAX_S, entry=("payment",)),
-    _person("payment", *UNPAID, "paid"),
+    Clock(
+        kind="payment",
+        states=("paid",),
+        actor="channel",
+        max_s=schedule.CONFIRM_MAX_S,
+        entry=("payment", "asked_again"),
+    ),
+    Clock(
+        kind="payment",
+        states=("contradicted", "unpaid"),
+        actor="channel",
+        max_s=schedule.ASK_MAX_S,
+        entry=("denied", "asked_again"),
+    ),
+    _person("payment", *UNPAID, "paid", "contradicted", "unpaid"),
     Clock(
         kind="supply",
         states=("ready",),

@@ -37,6 +37,7 @@ from mingzhang.web.model import (
     Uncertainty,
 )
 
+DOUBTED = "payment_contradicted"
 LAST_WORDS = frozenset(
     {"delivered", "partly_delivered", "supplier_refused", "supplier_reversed", "late_success"}
 )
@@ -51,7 +52,7 @@ async def read_page(
     order = await read_order(conn, order_id)
     paid = await list_payments(conn, order_id)
     attempts = await list_attempts(conn, order_id)
-    refunds = await list_refunds(conn, order_id)
+    refunds = [it for it in await list_refunds(conn, order_id) if it.state != "dropped"]
     timeline = await read_timeline(conn, order_id, 0)
     payment = _front(order, paid)
     aside = await list_items(conn, order_id)
@@ -222,9 +223,7 @@ def _supply_badge(order: Order, attempt: Attempt | None) -> str:
     }[attempt.state]
 
 
-def _sentence_code(
-    order: Order, payment: Payment | None, attempt: Attempt | None, refund: Refund | None
-) -> str:
+def _sentence_code(order: Order, attempt: Attempt | None, refund: Refund | None) -> str:
     if order.state == "awaiting_payment":
         return "awaiting_payment"
     if order.state == "supplying" and attempt is not None:
@@ -242,7 +241,7 @@ def _sentence_code(
         }.get(attempt.state, "supplier_processing")
     if order.state == "refunding":
         return "refund_processing" if refund is not None and refund.state == "accepted" else "refund_asked"
-    if order.state == "needs_person" and payment is not None and payment.state == "contradicted":
+    if order.state == "needs_person" and order.reason == DOUBTED:
         return "money_in_doubt"
     return {
         "paid": "paid_waiting_dispatch",
@@ -266,7 +265,7 @@ def _sentence(
         due = refund.due_at
     supplier = attempt.supplier if attempt is not None else order.supplier
     party = supplier if order.holder.startswith("supplier") else (payment.channel if payment else "")
-    code = _sentence_code(order, payment, attempt, refund)
+    code = _sentence_code(order, attempt, refund)
     in_part = refund is not None and _in_part(order, refund) and order.state in {"refunding", "refunded"}
     return Sentence(
         code=f"partly_{code}" if in_part and code in PARTLY else code,

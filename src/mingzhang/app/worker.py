@@ -24,7 +24,7 @@ from mingzhang.orders.context import Context
 from mingzhang.payments import claim_store
 from mingzhang.payments import store as payments
 from mingzhang.refunds import flow as refunds
-from mingzhang.refunds import overdue
+from mingzhang.refunds import items, overdue
 from mingzhang.refunds import store as refund_store
 
 log = structlog.get_logger()
@@ -53,7 +53,7 @@ ROUNDS: tuple[tuple[str, str, Visit], ...] = (
     (payments.SQL.claim_hints, "hint", notify.ask_trade),
     (refund_store.SQL.claim_refunds, "refund_no", refunds.work_refund),
     (payments.SQL.claim_payments, "payment_no", ask.ask_channel),
-    (payments.SQL.claim_suspense, "item_id", refunds.start_item_refund),
+    (payments.SQL.claim_suspense, "item_id", items.work_item),
     (fulfilment.SQL.claim_watches, "watched_no", supply.work_attempt),
     (claim_store.SQL.claim_claims, "claim_id", claims.work_claim),
     (orders.SQL.claim_orders, "order_id", _ring),

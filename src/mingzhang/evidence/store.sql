@@ -14,9 +14,14 @@ RETURNING external_id
 -- What was stated before under the same key.
 SELECT content_hash FROM fact WHERE party = $1 AND kind = $2 AND external_id = $3
 
+-- name: read_content
+-- What a fact says.
+SELECT content FROM fact WHERE party = $1 AND kind = $2 AND external_id = $3
+
 -- name: list_known
 -- Which of these outside things are on record.
-SELECT external_id FROM fact WHERE party = $1 AND kind = $2 AND external_id = ANY ($3::text[])
+SELECT external_id, bucket, content ->> 'payment_no' AS payment_no FROM fact
+WHERE party = $1 AND kind = $2 AND external_id = ANY ($3::text[])
 
 -- name: insert_inbox
 -- Let the fact wait to be applied.

@@ -121,6 +121,7 @@ REASONS: Final[Mapping[str, Entry]] = {
     "payment_of_refunded_order": _payment(Party.BUYER, Then.REFUND),
     "payment_beside_doubt": _payment(Party.CHANNEL, Then.PERSON),
     "payment_contradicted": _payment(Party.CHANNEL, Then.PERSON),
+    "proved_unpaid": _payment(Party.CHANNEL, Then.ORDER_AGAIN),
     "payment_frozen": _payment(Party.CHANNEL, Then.PERSON),
     "denied_by_channel": _payment(Party.CHANNEL, Then.PERSON),
     "conflict": _payment(Party.CHANNEL, Then.PERSON),
@@ -133,6 +134,7 @@ REASONS: Final[Mapping[str, Entry]] = {
     "payer_limit": Entry(Area.PAYMENT, Party.BUYER, Mend.LATER, Then.REFUND),
     # Refund.
     "buyer_chose_refund": Entry(Area.REFUND, Party.BUYER, Mend.NONE, Then.REFUND),
+    "staff_refund": Entry(Area.REFUND, Party.SHOP, Mend.NONE, Then.REFUND),
     "waiting_float": Entry(Area.REFUND, Party.SHOP, Mend.LATER, Then.WAIT_FLOAT),
     "float_short": Entry(Area.REFUND, Party.SHOP, Mend.LATER, Then.WAIT_FLOAT),
     "refund_abnormal": Entry(Area.REFUND, Party.BUYER, Mend.NONE, Then.PERSON),

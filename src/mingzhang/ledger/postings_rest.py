@@ -134,13 +134,18 @@ def float_found(subject: str, *, party: str, bank: str, amount_fen: int) -> Post
     return _float_move("float_found", subject, F, (MISSING, party), (CUSTODY, bank), amount_fen=amount_fen)
 
 
-def made_good(subject: str, balances: Balances, *, party: str, bank: str, custody_float_fen: int) -> Posting:
-    """Row 24: the float stands in for what is missing: missing:o→missing:L + custody:F→custody:o."""
+def made_good(subject: str, balances: Balances, *, party: str, at: Spot, float_fen: int) -> Posting:
+    """Row 24: the float stands in for what is missing: missing:o→missing:L + X:F→X:o.
+
+    X is custody, or the channel while the shop's reserve there is what it has (decision 0034).
+    """
+    if at[0] not in (CHANNEL, CUSTODY):
+        raise Refused("not_permitted", at[0])
     draft = Draft(subject, balances)
     own = draft.have(MISSING, party, draft.who)
-    if own > custody_float_fen:
-        raise Refused("float_short", f"{own} of {custody_float_fen} in custody")
-    swap(draft, (MISSING, party), L, (CUSTODY, bank), F, fen=own)
+    if own > float_fen:
+        raise Refused("float_short", f"{own} of {float_fen} at {at[0]}")
+    swap(draft, (MISSING, party), L, at, F, fen=own)
     return seal("made_good", draft)
 
 

@@ -24,6 +24,12 @@ async def read_float(conn: asyncpg.Connection, place: str, party: str) -> int:
     return int(await conn.fetchval(SQL.read_float, place, party))
 
 
+async def richest(conn: asyncpg.Connection, place: str) -> tuple[str, int]:
+    """The party at which the most of the float stands in that place, and how much; ("", 0) when none does."""
+    rows = await conn.fetch(SQL.list_floats, place)
+    return (rows[0]["party"], int(rows[0]["amount_fen"])) if rows else ("", 0)
+
+
 async def write(
     conn: asyncpg.Connection,
     subject: str,

@@ -2,25 +2,33 @@
 
 from datetime import datetime, timedelta
 
+import msgspec
+
 from mingzhang.evidence import store as evidence
-from mingzhang.fulfilment import store as fulfilment
 from mingzhang.kit.database import transaction
-from mingzhang.ledger import postings
-from mingzhang.ledger.places import CHANNEL, RESERVED, Account, O, attempt_party
 from mingzhang.orders.context import Context
+from mingzhang.orders.doubt import contradict, found
 from mingzhang.orders.freeze import freeze, unfreeze
-from mingzhang.orders.pay import paid_fact
+from mingzhang.orders.pay import paid_fact, price_stands, take_in_again
 from mingzhang.orders.states import PERSON_MAX_S
 from mingzhang.orders.store import Turn, open_turn
-from mingzhang.orders.suspense import open_item
 from mingzhang.payments import store as payments
 from mingzhang.payments.channels.base import FROZEN, AsksByTransaction, Channel, TradeAnswer, TradeState
 from mingzhang.payments.policy import Case
-from mingzhang.payments.schedule import ASK_MAX_S, CONFIRM_MAX_S, CONFIRM_S, UNANSWERED_S, next_question
-from mingzhang.payments.store import Item, Payment, list_items, read_payment
+from mingzhang.payments.schedule import (
+    ASK_MAX_S,
+    CONFIRM_MAX_S,
+    CONFIRM_S,
+    UNANSWERED_S,
+    next_denied,
+    next_question,
+)
+from mingzhang.payments.store import Payment, read_payment
 
 OTHER_CURRENCY = "wrong_currency"  # what an adapter says of an amount that is not in fen
-CAME = frozenset({"paid", "contradicted"})
+CAME = frozenset({"paid", "contradicted", "unpaid"})
+DOUBTED = frozenset({"contradicted", "unpaid"})
+DENIALS = frozenset({TradeState.PENDING, TradeState.NOT_FOUND, TradeState.CLOSED})
 
 
 async def ask_channel(ctx: Context, payment_no: str) -> None:
@@ -40,6 +48,8 @@ async def ask_channel(ctx: Context, payment_no: str) -> None:
     answer = await _question(adapter, payment)
     await ctx.health.heard(ctx.pool, payment.channel, answer.outcome, answer.code, ctx.now())
     await _count_payer(ctx, payment, answer)
+    held_up = payment.state in DOUBTED or payment.code == FROZEN
+    stands = not held_up or await price_stands(ctx, payment.order_id)
     async with transaction(ctx.pool) as conn:
         turn = await open_turn(conn, payment.order_id, ctx.now(), ctx.rng)
         fresh = await read_payment(conn, payment_no)
@@ -50,7 +60,7 @@ async def ask_channel(ctx: Context, payment_no: str) -> None:
             # The money came while the question was under way: what it found before that denies nothing.
             same = answer.state is TradeState.PAID and answer.transaction_id == fresh.transaction_id
             if payment.state in CAME or same:
-                await _confirm(turn, fresh, answer, evidence_id)
+                await _confirm(ctx, turn, fresh, answer, evidence_id, price_stands=stands)
             else:
                 await _learn(turn, fresh, answer, evidence_id)
         else:
@@ -60,9 +70,15 @@ async def ask_channel(ctx: Context, payment_no: str) -> None:
 
 async def _question(adapter: Channel, payment: Payment) -> TradeAnswer:
     """By the trade's own number once it is known: our number may have two trades (F15)."""
-    if payment.transaction_id and isinstance(adapter, AsksByTransaction):
-        return await adapter.query_transaction(payment.transaction_id)
-    return await adapter.query(payment.payment_no)
+    if not payment.transaction_id or not isinstance(adapter, AsksByTransaction):
+        return await adapter.query(payment.outside_no)
+    answer = await adapter.query_transaction(payment.transaction_id)
+    if payment.state in DOUBTED and answer.state in DENIALS:
+        # That trade never was: perhaps our number was paid by another one since.
+        other = await adapter.query(payment.outside_no)
+        if other.state is TradeState.PAID:
+            return msgspec.structs.replace(other, messages=(*answer.messages, *other.messages))
+    return answer
 
 
 async def _count_payer(ctx: Context, payment: Payment, answer: TradeAnswer) -> None:
@@ -140,30 +156,57 @@ async def _to_person(turn: Turn, payment: Payment, deadline: datetime, evidence_
     )
 
 
-async def _confirm(turn: Turn, payment: Payment, answer: TradeAnswer, evidence_id: str) -> None:
+async def _confirm(
+    ctx: Context, turn: Turn, payment: Payment, answer: TradeAnswer, evidence_id: str, *, price_stands: bool
+) -> None:
     """A notify said paid; the channel is asked once more. A denial moves the money to doubt (F4, row 24)."""
-    due: datetime | None = None
-    latest: datetime | None = None
-    state = payment.state
-    if answer.state in {TradeState.PENDING, TradeState.NOT_FOUND, TradeState.CLOSED}:
-        if state == "paid":
-            state = "contradicted"
-            await _contradict(turn, payment, evidence_id)
+    if answer.state is TradeState.PAID and answer.transaction_id not in ("", payment.transaction_id):
+        await _learn(
+            turn, payment, answer, evidence_id
+        )  # a further trade on the number says nothing of this one
+        await _asked_on(turn, payment, answer)
+    elif payment.state != "paid":
+        await _ask_on_denied(ctx, turn, payment, answer, evidence_id, price_stands=price_stands)
+    elif answer.state in DENIALS:
+        await contradict(turn, payment, evidence_id)
+        await turn.conn.execute(
+            payments.SQL.set_contradicted,
+            payment.bucket,
+            payment.payment_no,
+            turn.now,
+            next_denied(turn.now, turn.now),
+            turn.now + timedelta(seconds=ASK_MAX_S),
+            answer.code,
+        )
     elif answer.state is TradeState.UNKNOWN or answer.code == FROZEN:
-        if answer.code == FROZEN and state == "paid":
+        if answer.code == FROZEN:
             await freeze(turn, payment.channel, evidence_id)
-        latest = (payment.paid_at or turn.now) + timedelta(seconds=CONFIRM_MAX_S)
-        due = min(turn.now + timedelta(seconds=CONFIRM_S[min(payment.asked, len(CONFIRM_S) - 1)]), latest)
-        if payment.next_actor == "person":
-            due = latest = payment.deadline_at or latest
-    elif answer.state is TradeState.PAID and state == "paid":
-        turn.event("paid_confirmed", evidence_id, channel=payment.channel)
-        await unfreeze(turn, payment.channel, evidence_id)
+        await _asked_on(turn, payment, answer)
+    else:
+        if answer.state is TradeState.PAID:
+            turn.event("paid_confirmed", evidence_id, channel=payment.channel)
+            await unfreeze(ctx, turn, payment.channel, evidence_id, price_stands=price_stands)
+        await _set_asked(turn, payment, answer, None, None)
+
+
+async def _asked_on(turn: Turn, payment: Payment, answer: TradeAnswer) -> None:
+    """No answer to this question yet: asked again at the pace of a confirmation, to its end."""
+    from_when = max(payment.paid_at or turn.now, payment.since or payment.paid_at or turn.now)
+    latest = from_when + timedelta(seconds=CONFIRM_MAX_S)
+    due = min(turn.now + timedelta(seconds=CONFIRM_S[min(payment.asked, len(CONFIRM_S) - 1)]), latest)
+    if payment.next_actor == "person":
+        due = latest = payment.deadline_at or latest
+    await _set_asked(turn, payment, answer, due, latest)
+
+
+async def _set_asked(
+    turn: Turn, payment: Payment, answer: TradeAnswer, due: datetime | None, latest: datetime | None
+) -> None:
     await turn.conn.execute(
         payments.SQL.set_asked,
         payment.bucket,
         payment.payment_no,
-        state,
+        payment.state,
         turn.now,
         due,
         latest,
@@ -172,82 +215,25 @@ async def _confirm(turn: Turn, payment: Payment, answer: TradeAnswer, evidence_i
     )
 
 
-async def _contradict(turn: Turn, payment: Payment, evidence_id: str) -> None:
-    """Denied: what it brought is missing, whoever's it is, and a person must find out."""
-    turn.event("payment_contradicted", evidence_id, channel=payment.channel)
-    items = [
-        item
-        for item in await list_items(turn.conn, turn.order.order_id)
-        if (item.channel, item.transaction_id) == (payment.channel, payment.transaction_id)
-    ]
-    for item in items:
-        await _doubt_item(turn, item, evidence_id)
-    if items and not await _is_booked(turn, payment):
+async def _ask_on_denied(
+    ctx: Context, turn: Turn, payment: Payment, answer: TradeAnswer, evidence_id: str, *, price_stands: bool
+) -> None:
+    """What was denied is asked about on: confirmed, its money is where it was; else again, ever more slowly."""
+    if answer.state is TradeState.PAID and answer.transaction_id == payment.transaction_id:
+        await turn.conn.execute(
+            payments.SQL.set_found, payment.bucket, payment.payment_no, turn.now, answer.code
+        )
+        if payment.state == "unpaid":
+            await take_in_again(ctx, turn, payment, evidence_id, price_stands=price_stands)
+        else:
+            await found(ctx, turn, payment, evidence_id, price_stands=price_stands)
+        if answer.code == FROZEN:
+            await freeze(turn, payment.channel, evidence_id)
         return
-    await _stop_dispatch(turn, evidence_id)
-    balances = await turn.balances()
-    await turn.post(postings.bill_lacks(turn.order.order_id, balances, channel=payment.channel), evidence_id)
-    if turn.order.state in {"paid", "supplying", "needs_buyer", "delivered", "needs_person"}:
-        deadline = turn.now + timedelta(seconds=PERSON_MAX_S)
-        turn.move(
-            "needs_person",
-            holder="missing",
-            next_actor="person",
-            deadline_at=deadline,
-            reason="payment_contradicted",
-        )
-    elif turn.order.state == "refunding" and turn.order.holder == CHANNEL:
-        # Its refund waits, visibly, for money that is there; whether that will ever be, a person must find out.
-        turn.move(
-            "refunding",
-            holder="missing",
-            next_actor="person",
-            deadline_at=turn.now + timedelta(seconds=PERSON_MAX_S),
-        )
-
-
-async def _is_booked(turn: Turn, payment: Payment) -> bool:
-    """Whether the order itself took this payment's money (a part of one trade may lie aside, F18)."""
-    return payment.paid_fen > turn.order.price_fen and any(
-        account.party == payment.channel and account.owner == O for account in await turn.balances()
-    )
-
-
-async def _doubt_item(turn: Turn, item: Item, evidence_id: str) -> None:
-    """Money put aside that the channel denies: missing, unless it is on its way back already."""
-    item_turn = await open_item(turn.conn, item.item_id, turn.now, turn.rng, turn)
-    held = await item_turn.balances()
-    if item_turn.item.state == "open" and any(account.place == CHANNEL for account in held):
-        item_turn.item.holder = "missing"
-        item_turn.to_person(Case.DENIED, evidence_id)
-        await item_turn.post(postings.bill_lacks(item.item_id, held, channel=item.channel), evidence_id)
-        await item_turn.finish()
-
-
-async def _stop_dispatch(turn: Turn, evidence_id: str) -> None:
-    """What was not sent yet is not sent, and what is reserved for it is free again (row 9)."""
-    for attempt in await fulfilment.list_attempts(turn.conn, turn.order.order_id):
-        if attempt.state == "ready":
-            balances = await turn.balances()
-            reserved = balances.get(Account(RESERVED, attempt_party(attempt.supplier, attempt.n), O), 0)
-            if reserved:
-                posting = postings.supplier_gave_back(
-                    turn.order.order_id,
-                    balances,
-                    supplier=attempt.supplier,
-                    attempt=attempt.n,
-                    amount_fen=reserved,
-                )
-                await turn.post(posting, evidence_id)
-            await turn.conn.execute(
-                fulfilment.SQL.set_final,
-                attempt.bucket,
-                attempt.attempt_no,
-                "cancelled",
-                "",
-                "payment_contradicted",
-                "",
-                "",
-                {},
-                turn.now,
-            )
+    latest = payment.deadline_at
+    due = None if latest is None else min(next_denied(payment.since or turn.now, turn.now), latest)
+    if payment.state == "unpaid":
+        due = latest = None  # two people decided: asked once, as somebody wished
+    elif payment.next_actor == "person":
+        due = latest
+    await _set_asked(turn, payment, answer, due, latest)

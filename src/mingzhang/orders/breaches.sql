@@ -9,7 +9,7 @@ VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9) ON CONFLICT DO NOTHING
 -- ten minutes, then it is told once a day.
 SELECT 'payment' AS kind, payment_no AS key, order_id AS subject, state, next_actor, deadline_at
 FROM payment WHERE bucket = $1 AND due_at <= $2 AND CASE
-  WHEN next_actor = 'person' THEN deadline_at WHEN state = 'paid' THEN paid_at + interval '24 hours'
+  WHEN next_actor = 'person' THEN deadline_at WHEN state = 'paid' THEN greatest(since, paid_at) + interval '24 hours'
   ELSE coalesce(since, expires_at) + interval '72 hours' END <= $2
 UNION ALL
 SELECT 'supply', attempt_no, order_id, state, next_actor, deadline_at
@@ -22,7 +22,7 @@ SELECT 'hint', hint_id, '', state, next_actor, deadline_at
 FROM trade_hint WHERE bucket = $1 AND due_at <= $2 AND deadline_at <= $2
 UNION ALL
 SELECT 'suspense', item_id, order_id, state, next_actor, deadline_at
-FROM suspense WHERE bucket = $1 AND state <> 'refunded' AND deadline_at <= $2::timestamptz - interval '60 seconds'
+FROM suspense WHERE bucket = $1 AND state IN ('open', 'refunding') AND deadline_at <= $2::timestamptz - interval '60 seconds'
 UNION ALL
 SELECT 'claim', claim_id, order_id, state, next_actor, deadline_at
 FROM claim WHERE bucket = $1 AND finished_at IS NULL AND deadline_at <= $2::timestamptz - interval '60 seconds'

@@ -20,6 +20,7 @@ from mingzhang.evidence.messages import Direction, Message, Standing
 from mingzhang.kit.database import transaction
 from mingzhang.kit.errors import Kind, Problem
 from mingzhang.kit.ids import bucket_of, order_of_number
+from mingzhang.orders import doubt
 from mingzhang.orders.context import Context
 from mingzhang.orders.pay import paid_fact
 from mingzhang.orders.store import Turn, open_turn
@@ -75,6 +76,8 @@ async def make_claim(ctx: Context, order_id: str, number: str, picture: bytes = 
             turn.now + timedelta(seconds=states.SEARCH_MAX_S),
         )
         turn.event("claim_made", evidence_id)
+        if turn.order.reason in doubt.REASONS:  # what was denied is asked about by its own row
+            await conn.execute(payments.SQL.set_due, turn.order.bucket, order_id, turn.now)
         await turn.finish()
         return await read_claim(conn, claim_id)
 
@@ -153,7 +156,9 @@ async def work_claim(ctx: Context, claim_id: str) -> None:
 
 async def _ask(ctx: Context, claim: Claim, own: list[Payment]) -> _Heard:
     """All questions at once, so that the claim's lease holds."""
-    asked = [it for it in own if it.state not in {"paid", "contradicted"} and it.channel in ctx.channels]
+    asked = [
+        it for it in own if it.state not in {"paid", "contradicted", "unpaid"} and it.channel in ctx.channels
+    ]
     names = sorted({it.channel for it in own} & set(ctx.channels)) or sorted(ctx.channels)
     answers, by_number = await asyncio.gather(
         asyncio.gather(*(ctx.channels[it.channel].query(it.payment_no) for it in asked)),

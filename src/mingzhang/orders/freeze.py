@@ -8,12 +8,15 @@ its place and an order that waited for it is supplied.
 from datetime import timedelta
 
 from mingzhang.fulfilment import store as fulfilment
-from mingzhang.kit.ids import attempt_number
 from mingzhang.ledger import postings
-from mingzhang.ledger.places import CHANNEL, HOLD
+from mingzhang.ledger.places import CHANNEL, HOLD, S
 from mingzhang.orders import route
-from mingzhang.orders.states import DISPATCH_MAX_S, PERSON_MAX_S
+from mingzhang.orders.context import Context
+from mingzhang.orders.states import PERSON_MAX_S
 from mingzhang.orders.store import Turn
+from mingzhang.orders.suspense import ItemTurn
+from mingzhang.payments.policy import Case
+from mingzhang.payments.schedule import next_denied
 
 REASON = "payment_frozen"
 
@@ -52,7 +55,9 @@ async def _withdraw(turn: Turn) -> bool:
     return True
 
 
-async def unfreeze(turn: Turn, channel: str, evidence_id: str) -> None:
+async def unfreeze(
+    ctx: Context, turn: Turn, channel: str, evidence_id: str, *, price_stands: bool = True
+) -> None:
     """The channel let go: the money is where it was, and the order goes on if it waited for nothing else."""
     order = turn.order
     if not await holds(turn, HOLD, channel):
@@ -61,26 +66,27 @@ async def unfreeze(turn: Turn, channel: str, evidence_id: str) -> None:
     held = await turn.balances()
     await turn.post(postings.unfrozen(order.order_id, held, at=(CHANNEL, channel)), evidence_id)
     if order.state == "needs_person" and order.reason == REASON:
-        await _supply(turn, channel)
+        await route.start_over(ctx, turn, channel, evidence_id, price_stands=price_stands)
 
 
-async def _supply(turn: Turn, channel: str) -> None:
-    order, now = turn.order, turn.now
-    n = len(await fulfilment.list_attempts(turn.conn, order.order_id)) + 1
-    deadline = now + timedelta(seconds=DISPATCH_MAX_S)
-    turn.move("supplying", holder=CHANNEL, next_actor="shop", deadline_at=deadline, reason="")
-    await turn.conn.execute(
-        fulfilment.SQL.insert_attempt,
-        order.bucket,
-        attempt_number(order.order_id, n),
-        order.order_id,
-        n,
-        order.supplier,
-        order.supplier_product,
-        order.kind,
-        order.quantity,
-        order.cost_fen,
-        channel,
-        now,
-        deadline,
-    )
+async def freeze_item(turn: ItemTurn, evidence_id: str) -> None:
+    """The same of money put aside: held, a person is next, and the channel is asked on."""
+    item = turn.item
+    held = await turn.balances()
+    if not any(account.place == CHANNEL and account.owner == S for account in held):
+        return
+    item.holder = HOLD
+    turn.to_person(Case.FROZEN, evidence_id)
+    item.due_at = next_denied(turn.now, turn.now)
+    posting = postings.frozen(item.item_id, held, at=(CHANNEL, item.channel), by_channel=True)
+    await turn.post(posting, evidence_id)
+
+
+async def unfreeze_item(turn: ItemTurn, evidence_id: str) -> None:
+    """The channel let go: it goes on by its own rule."""
+    item = turn.item
+    held = await turn.balances()
+    turn.event("excess_unfrozen", evidence_id)
+    turn.tell_buyer("excess_unfrozen", evidence_id)
+    await turn.post(postings.unfrozen(item.item_id, held, at=(CHANNEL, item.channel)), evidence_id)
+    turn.go_on()

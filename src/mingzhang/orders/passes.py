@@ -2,6 +2,8 @@
 
 from datetime import timedelta
 
+import asyncpg
+
 from mingzhang.evidence import store as evidence
 from mingzhang.kit.database import transaction
 from mingzhang.orders.context import Context
@@ -56,6 +58,7 @@ async def _learn(ctx: Context, channel: str, answer: TradesAnswer) -> int:
         rows = await conn.fetch(
             evidence.SQL.list_known, channel, "paid", [trade.transaction_id for trade in paid]
         )
+        await _hasten(conn, ctx, channel, rows)
     known = {row["external_id"] for row in rows}
     fresh = [trade for trade in paid if trade.transaction_id not in known]
     if not fresh:
@@ -74,3 +77,14 @@ async def _learn(ctx: Context, channel: str, answer: TradesAnswer) -> int:
             evidence_id = await evidence.keep_all(conn, ctx.rng, now, answer.messages)
             await evidence.state_fact(conn, fact, evidence_id, now)
     return len(facts)
+
+
+async def _hasten(conn: asyncpg.Connection, ctx: Context, channel: str, rows: list[asyncpg.Record]) -> None:
+    """What the list calls paid and we hold for denied is asked about now (F4): the answer, not the list, is the word."""
+    now, buckets = ctx.now(), sorted({row["bucket"] for row in rows})
+    if not rows:
+        return
+    doubted = await conn.fetch(payments.SQL.list_doubted, buckets, [row["payment_no"] for row in rows])
+    for row in doubted:
+        await conn.execute(payments.SQL.set_due, row["bucket"], row["order_id"], now)
+    await conn.execute(payments.SQL.set_item_due, buckets, channel, [row["external_id"] for row in rows], now)

@@ -13,7 +13,8 @@ from mingzhang.kit.database import transaction
 from mingzhang.kit.errors import Kind, Problem
 from mingzhang.kit.ids import attempt_number, is_suspense_id, new_id, order_of_number, payment_number
 from mingzhang.ledger import postings
-from mingzhang.ledger.places import MISSING
+from mingzhang.ledger.moves import Posting
+from mingzhang.ledger.places import MISSING, O
 from mingzhang.orders.batch import DONE, NOT_PLAIN, Snapshot, Step, fact_parts, message_rows, step_row
 from mingzhang.orders.context import Context
 from mingzhang.orders.freeze import freeze
@@ -290,19 +291,46 @@ async def apply_paid(ctx: Context, waiting: Waiting) -> None:
     )
     if not _is_frozen(waiting) and (await ctx.batch.submit(plain)).result == DONE:
         return
-    price_stands = await _price_stands(ctx, waiting.subject)
+    stands = await price_stands(ctx, waiting.subject)
     async with transaction(ctx.pool) as conn:
         turn = await open_turn(conn, waiting.subject, ctx.now(), ctx.rng)
         if not await evidence.begin(conn, waiting, turn.now):
             return
         await _mark_paid(turn, waiting)
-        standing = await _standing(turn, price_stands)
-        placed = place_money(standing, int(content["amount_fen"]))
-        if placed.order_fen:
-            await _book_payment(ctx, turn, waiting, placed)
-        if placed.aside_fen and placed.case is not None:
-            await suspend(turn, waiting, placed.case, placed.aside_fen, placed.aside_then)
+        await _take_in(ctx, turn, waiting, stands)
         await turn.finish()
+
+
+async def _take_in(ctx: Context, turn: Turn, waiting: Waiting, stands: bool) -> None:
+    """Where the money goes, by the policy."""
+    placed = place_money(await _standing(turn, stands), int(waiting.content["amount_fen"]))
+    if placed.order_fen:
+        await book_payment(ctx, turn, waiting, placed)
+    if placed.aside_fen and placed.case is not None:
+        await suspend(turn, waiting, placed.case, placed.aside_fen, placed.aside_then)
+
+
+async def take_in_again(
+    ctx: Context, turn: Turn, payment: Payment, evidence_id: str, *, price_stands: bool
+) -> None:
+    """Two people had proved it unpaid, and now the channel says paid: it is taken in like any late payment (F4)."""
+    turn.event("payment_found", evidence_id, channel=payment.channel)
+    waiting = Waiting(
+        party=payment.channel,
+        kind="paid",
+        external_id=payment.transaction_id,
+        bucket=payment.bucket,
+        subject=payment.order_id,
+        content={
+            "payment_no": payment.payment_no,
+            "amount_fen": payment.paid_fen,
+            "buyer_mask": payment.buyer_mask,
+        },
+        evidence_id=evidence_id,
+        known_at=turn.now,
+        asked=0,
+    )
+    await _take_in(ctx, turn, waiting, price_stands)
 
 
 async def _apply_unknown(ctx: Context, waiting: Waiting) -> None:
@@ -336,7 +364,7 @@ async def _mark_paid(turn: Turn, waiting: Waiting) -> None:
     )
 
 
-async def _price_stands(ctx: Context, order_id: str) -> bool:
+async def price_stands(ctx: Context, order_id: str) -> bool:
     """Whether the product is still sold at the order's price, for money that comes late (F1)."""
     order = await ctx.reader.order(order_id)
     if order is None:
@@ -348,25 +376,30 @@ async def _price_stands(ctx: Context, order_id: str) -> bool:
     return product.total_fen(order.quantity) == order.price_fen
 
 
-async def _standing(turn: Turn, price_stands: bool) -> Standing:
+async def _standing(turn: Turn, stands: bool) -> Standing:
     order = turn.order
     return Standing(
         state=order.state,
-        doubted=any(account.place == MISSING for account in await turn.balances()),
+        doubted=any(account.place == MISSING and account.owner == O for account in await turn.balances()),
         paid=order.paid_at is not None,
         price_fen=order.price_fen,
-        price_stands=price_stands,
+        price_stands=stands,
     )
 
 
-async def _book_payment(ctx: Context, turn: Turn, waiting: Waiting, placed: Placed) -> None:
-    """The order takes its price; then it is supplied, or all of it goes back when that is no longer possible."""
+async def book_payment(
+    ctx: Context, turn: Turn, waiting: Waiting, placed: Placed, posting: Posting | None = None
+) -> None:
+    """The order takes its price; then it is supplied, or all of it goes back when that is no longer possible.
+
+    ``posting``: how it takes it, when it is not straight from its payer (row 23).
+    """
     order, now = turn.order, turn.now
+    await _bear(turn, waiting)
     late = order.state == "closed"
     turn.event("paid_late" if late else "paid", waiting.evidence_id, channel=waiting.party)
-    await turn.post(
-        postings.paid(order.order_id, channel=waiting.party, amount_fen=placed.order_fen), waiting.evidence_id
-    )
+    taken = posting or postings.paid(order.order_id, channel=waiting.party, amount_fen=placed.order_fen)
+    await turn.post(taken, waiting.evidence_id)
     order.paid_at = now
     deadline = now + timedelta(seconds=DISPATCH_MAX_S)
     turn.move("paid", holder="channel", next_actor="shop", deadline_at=deadline)
@@ -376,12 +409,15 @@ async def _book_payment(ctx: Context, turn: Turn, waiting: Waiting, placed: Plac
     if placed.order_then is not Then.DELIVER:
         await ctx.start_refund(turn, "no_longer_sold", waiting.evidence_id)
         return
-    n = len(await fulfilment.list_attempts(turn.conn, order.order_id)) + 1
-    attempt_no = attempt_number(order.order_id, n)
+    attempts = await fulfilment.list_attempts(turn.conn, order.order_id)
+    if any(attempt.state == "succeeded" for attempt in attempts):
+        await _keep_delivered(turn, waiting)
+        return
+    n = len(attempts) + 1
     await turn.conn.execute(
         fulfilment.SQL.insert_attempt,
         order.bucket,
-        attempt_no,
+        attempt_number(order.order_id, n),
         order.order_id,
         n,
         order.supplier,
@@ -393,6 +429,45 @@ async def _book_payment(ctx: Context, turn: Turn, waiting: Waiting, placed: Plac
         now,
         deadline,
     )
+
+
+async def _bear(turn: Turn, waiting: Waiting) -> None:
+    """The payment that pays an order bears its trade: its own, else a new one, which the channel knows by another
+    number (a further trade on one that was proved unpaid, or money that was matched; rows 23, 24).
+    """
+    order, content = turn.order, waiting.content
+    before = await list_payments(turn.conn, order.order_id)
+    if any((it.channel, it.transaction_id) == (waiting.party, waiting.external_id) for it in before):
+        return
+    n = max((it.n for it in before), default=0) + 1
+    await turn.conn.execute(
+        payments.SQL.insert_known_payment,
+        order.bucket,
+        payment_number(order.order_id, n),
+        order.order_id,
+        n,
+        waiting.party,
+        int(content["amount_fen"]),
+        waiting.external_id,
+        content["buyer_mask"],
+        turn.now,
+        content["payment_no"],
+    )
+    await turn.conn.execute(
+        evidence.SQL.insert_number, waiting.external_id, "transaction", order.bucket, order.order_id
+    )
+
+
+async def _keep_delivered(turn: Turn, waiting: Waiting) -> None:
+    """It was delivered while its payment was in doubt, then proved unpaid: now it is paid, and nothing goes out again."""
+    order = turn.order
+    repaid = postings.found_at_channel(order.order_id, await turn.balances(), channel=waiting.party)
+    if repaid.legs:
+        await turn.post(repaid, waiting.evidence_id)
+    deadline = turn.now + timedelta(seconds=DISPATCH_MAX_S)
+    turn.move("supplying", holder="supplier.settled", next_actor="shop", deadline_at=deadline)
+    turn.move("delivered", holder="supplier.settled", next_actor="", reason="")
+    order.finished_at = turn.now
 
 
 async def expire(ctx: Context, order_id: str) -> None:

@@ -25,7 +25,7 @@ from mingzhang.fulfilment.suppliers.base import Reason
 from mingzhang.kit.database import transaction
 from mingzhang.kit.ids import attempt_number
 from mingzhang.ledger import postings
-from mingzhang.ledger.places import RESERVED, Balances, attempt_party
+from mingzhang.ledger.places import CHANNEL, RESERVED, Balances, attempt_party
 from mingzhang.orders import sourcing
 from mingzhang.orders.context import Context
 from mingzhang.orders.states import DISPATCH_MAX_S
@@ -78,6 +78,35 @@ async def begin_again(ctx: Context, turn: Turn, before: Sequence[Attempt]) -> bo
     await _insert(turn, option, before, why, due=turn.now, deadline=deadline)
     turn.move("supplying", holder=order.holder, next_actor="shop", deadline_at=deadline, reason="")
     return True
+
+
+async def start_over(ctx: Context, turn: Turn, channel: str, evidence_id: str, *, price_stands: bool) -> None:
+    """The money is free again (rows 21, 24) and nothing is out: supplied now. Money that had come late goes back
+    when the product is no longer sold at its price (F1).
+    """
+    order = turn.order
+    kind = await turn.conn.fetchval(SQL.read_paid_kind, order.bucket, order.order_id)
+    if kind == "paid_late" and not price_stands:
+        await ctx.start_refund(turn, "no_longer_sold", evidence_id)
+        return
+    n = len(await list_attempts(turn.conn, order.order_id)) + 1
+    deadline = turn.now + timedelta(seconds=DISPATCH_MAX_S)
+    turn.move("supplying", holder=CHANNEL, next_actor="shop", deadline_at=deadline, reason="")
+    await turn.conn.execute(
+        fulfilment.SQL.insert_attempt,
+        order.bucket,
+        attempt_number(order.order_id, n),
+        order.order_id,
+        n,
+        order.supplier,
+        order.supplier_product,
+        order.kind,
+        order.quantity,
+        order.cost_fen,
+        channel,
+        turn.now,
+        deadline,
+    )
 
 
 async def plan(turn: Turn, option: Option, before: Sequence[Attempt], choice: dict[str, Any]) -> None:

@@ -10,10 +10,11 @@ TRANSITIONS: dict[str, frozenset[str]] = {
     "supplying": frozenset({"delivered", "refunding", "needs_person", "needs_buyer"}),
     # 待您处理 (R19): corrected, given back, or overtaken by a late success or a doubt about its money
     "needs_buyer": frozenset({"supplying", "refunding", "delivered", "needs_person"}),
-    "needs_person": frozenset({"delivered", "refunding", "supplying", "needs_buyer"}),
+    # closed: two people proved that it was never paid (F4)
+    "needs_person": frozenset({"delivered", "refunding", "supplying", "needs_buyer", "closed"}),
     # reversed by the supplier (F19), or once more at the shop's cost
     "delivered": frozenset({"refunding", "needs_person", "supplying"}),
-    "refunding": frozenset({"refunded", "needs_person"}),
+    "refunding": frozenset({"refunded", "needs_person", "closed"}),
     "refunded": frozenset({"refunding"}),
 }
 FINAL = frozenset({"delivered", "refunded", "closed"})
@@ -43,8 +44,16 @@ ENTRY: dict[str, dict[str, tuple[str, ...]]] = {
     "awaiting_payment": {"buyer": ("placed",)},
     "paid": {"shop": ("paid", "paid_late"), "person": ("deadline_missed",)},
     "supplying": {
-        "supplier": ("sent", "buyer_chose_wait", "resupply_started"),
-        "shop": ("rerouted", "waiting_prefund", "supplier_refused", "account_corrected", "payment_unfrozen"),
+        "supplier": ("sent", "buyer_chose_wait", "resupply_started", "payment_found", "made_good"),
+        "shop": (
+            "rerouted",
+            "waiting_prefund",
+            "supplier_refused",
+            "account_corrected",
+            "payment_unfrozen",
+            "payment_found",
+            "made_good",
+        ),
         "buyer": ("choice_open",),
         "person": ("needs_person", "deadline_missed"),
     },
@@ -59,14 +68,14 @@ ENTRY: dict[str, dict[str, tuple[str, ...]]] = {
         )
     },
     "refunding": {
-        "shop": ("refund_asked",),
+        "shop": ("refund_asked", "payment_found", "made_good"),
         "channel": ("refund_asked", "refund_sent", "refund_accepted"),
         "person": ("needs_person", "payment_contradicted", "refund_abnormal", "deadline_missed"),
     },
 }
 MEANING: dict[str, str] = {
     "awaiting_payment": "placed; the money is still the buyer's",
-    "closed": "the payment window ended; money that comes later is still taken in",
+    "closed": "the payment window ended, or no payment ever came; money that comes later is still taken in",
     "paid": "the money is booked, the supplier not yet asked",
     "supplying": "asked of the supplier; after the promised time the buyer may choose",
     "needs_buyer": "the account is wrong or incomplete: its buyer corrects it, or takes the money back",

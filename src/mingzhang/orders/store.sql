@@ -89,6 +89,15 @@ SELECT evidence_id FROM event WHERE bucket = $1 AND order_id = $2 AND kind IN ('
 -- The newest evidence of an order: gathering a refund cites what made it due.
 SELECT evidence_id FROM event WHERE bucket = $1 AND order_id = $2 AND evidence_id <> '' ORDER BY seq DESC LIMIT 1
 
+-- name: read_doubt
+-- Where the order stood when its money was last denied.
+SELECT data FROM event WHERE bucket = $1 AND order_id = $2 AND kind = 'payment_contradicted' AND data ? 'before'
+ORDER BY seq DESC LIMIT 1
+
+-- name: read_paid_kind
+-- Whether its money came in time or late.
+SELECT kind FROM event WHERE bucket = $1 AND order_id = $2 AND kind IN ('paid', 'paid_late') ORDER BY seq DESC LIMIT 1
+
 -- name: list_states
 -- What every order says of itself, for the audit.
 SELECT order_id, state, paid_at, cost_fen FROM orders

@@ -105,11 +105,26 @@ class ItemTurn:
 
     def to_person(self, case: Case, evidence_id: str = "") -> None:
         """No rule decides any more: it waits for a person, by the case's clock."""
+        self.item.for_order = ""
         self.event("excess_needs_person", evidence_id, reason=case.value)
         self.tell_buyer("excess_needs_person", evidence_id, reason=case.value)
         deadline = self.now + timedelta(seconds=POLICY[case].clock_s)
         self.move(
             "open", holder=self.item.holder, next_actor="person", deadline_at=deadline, reason=case.value
+        )
+
+    def go_on(self) -> None:
+        """What held it up is over: back by itself, or to a person, as its case says."""
+        rule = POLICY[Case(self.item.cause)]
+        by_itself = rule.then is Then.REFUND
+        self.item.asked = 0
+        self.move(
+            "open",
+            holder="channel",
+            next_actor="shop" if by_itself else "person",
+            due_at=self.now if by_itself else None,
+            deadline_at=self.now + timedelta(seconds=rule.clock_s),
+            reason="",
         )
 
     async def finish(self) -> None:
@@ -128,6 +143,8 @@ class ItemTurn:
             item.due_at,
             item.deadline_at,
             item.since,
+            item.for_order,
+            item.order_id,
         )
         await _insert_events(self.conn, item.bucket, item.item_id, self.now, self._events)
         if self.order_turn is not None and self._finishes_order:

@@ -25,6 +25,7 @@ class Case(StrEnum):
     UNKNOWN_ORDER = "unknown_order_number"
     OTHER_CURRENCY = "other_currency"
     DENIED = "denied_by_channel"
+    FROZEN = "payment_frozen"
     REFUND_REFUSED = "refund_refused"
 
 
@@ -119,6 +120,14 @@ POLICY: Final[dict[Case, Rule]] = {
         aside="all of it, as missing",
         clock_s=CLOCK_S,
         why="one of the channel's two words is wrong",
+    ),
+    Case.FROZEN: Rule(
+        happened="the channel freezes money that was put aside",
+        then=Then.PERSON,
+        otherwise=Then.PERSON,
+        aside="all of it, held; when the channel lets go, it goes on by its own case",
+        clock_s=CLOCK_S,
+        why="nothing may be moved that the channel keeps; it is asked on",
     ),
     Case.REFUND_REFUSED: Rule(
         happened="the channel refuses to give put-aside money back",

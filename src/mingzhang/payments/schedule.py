@@ -11,6 +11,16 @@ ASK_MAX_S = 72 * 3600  # after expiry, or after somebody had it asked again: the
 CONFIRM_S = (15, 30, 60, 300, 900)
 CONFIRM_MAX_S = 24 * 3600  # after the payment: then a person is next
 
+# What the channel denied is asked about on, ever more slowly, from the denial on, for `ASK_MAX_S`; then a person is next.
+DENIED_S = (60, 300, 900, 3600, 3 * 3600, 6 * 3600, 12 * 3600)
+
+
+def next_denied(since: datetime, now: datetime) -> datetime:
+    """When a trade that was denied at `since` is asked about next: as long again as it has been denied, bounded."""
+    passed = (now - since).total_seconds()
+    wait = next((wait for wait in DENIED_S if wait > passed / 2), DENIED_S[-1])
+    return now + timedelta(seconds=wait)
+
 
 def next_question(asked: int, expires_at: datetime, now: datetime) -> datetime | None:
     """The next time to ask, or None when the last question after expiry has been asked."""

@@ -11,7 +11,10 @@ TRANSITIONS: Final[dict[str, frozenset[str]]] = {
     "failed": frozenset({"paid"}),  # the channel's word against money is settled by the money
     "closed": frozenset({"paid"}),  # a buyer can still pay what we closed (F1, F17)
     "paid": frozenset({"contradicted"}),  # told paid, then denied (F4)
-    "contradicted": frozenset(),
+    "contradicted": frozenset(
+        {"paid", "unpaid"}
+    ),  # confirmed after all (row 24), or proved unpaid by two people
+    "unpaid": frozenset({"paid"}),  # the channel's later word against it is settled by the money, too
 }
 MEANING: Final[dict[str, str]] = {
     "intent": "on record before the call; the channel's answer is not known",
@@ -19,20 +22,26 @@ MEANING: Final[dict[str, str]] = {
     "failed": "the channel refused to open it",
     "closed": "its time ended, or the channel says closed; it is asked about on, and can still turn `paid`",
     "paid": "money came; the channel is asked once more",
-    "contradicted": "told paid, then denied by the channel: the money is 待核实款项",
+    "contradicted": "told paid, then denied by the channel: the money is 待核实款项, and it is asked about on",
+    "unpaid": "two people proved that no money ever came; what comes later under it is taken in all the same",
 }
 
 # A suspense item (挂账): money put aside. `open` with next_actor shop: about to go back by itself.
 SUSPENSE: Final[dict[str, frozenset[str]]] = {
-    "open": frozenset({"refunding", "refunded"}),
+    "open": frozenset({"refunding", "refunded", "matched", "unpaid"}),
     "refunding": frozenset({"refunded", "open"}),
     "refunded": frozenset(),
+    "matched": frozenset(),
+    "unpaid": frozenset(),
 }
 SUSPENSE_MEANING: Final[dict[str, str]] = {
     "open": "put aside: it goes back by itself, or waits for a person (the row says whose turn it is)",
     "refunding": "on its way back by the original path",
     "refunded": "the channel has given it back",
+    "matched": "two people gave it to its order, whose money it is now",
+    "unpaid": "denied by the channel, and two people proved that no money ever came",
 }
+SUSPENSE_OPEN: Final = frozenset({"open", "refunding"})
 # A trade that somebody told of and that the channel is asked about.
 HINTS: Final[dict[str, frozenset[str]]] = {
     "waiting": frozenset({"found", "denied"}),

@@ -12,7 +12,10 @@ SQL = load("mingzhang.payments", "store")
 
 
 class Payment(msgspec.Struct, frozen=True, kw_only=True):
-    """One attempt to pay at one channel. States: intent, open, paid, closed, failed, contradicted."""
+    """One attempt to pay at one channel. States: intent, open, paid, closed, failed, contradicted, unpaid.
+
+    ``known_as``: the number under which the channel knows the trade, where it is another's (row 23).
+    """
 
     bucket: int
     payment_no: str
@@ -35,10 +38,20 @@ class Payment(msgspec.Struct, frozen=True, kw_only=True):
     paid_at: datetime | None
     next_actor: str = "channel"
     since: datetime | None = None
+    code: str = ""
+    known_as: str = ""
+
+    @property
+    def outside_no(self) -> str:
+        """Our number as the channel has it."""
+        return self.known_as or self.payment_no
 
 
 class Item(msgspec.Struct, kw_only=True):
-    """Money put aside (挂账). ``trade_fen``: the whole trade it came with. States: open, refunding, refunded."""
+    """Money put aside (挂账). ``trade_fen``: the whole trade it came with. States: see `states.SUSPENSE`.
+
+    ``for_order``: the order that two people gave it to, until the channel has confirmed the trade once more.
+    """
 
     bucket: int
     item_id: str
@@ -59,6 +72,7 @@ class Item(msgspec.Struct, kw_only=True):
     deadline_at: datetime | None
     known_at: datetime
     since: datetime
+    for_order: str = ""
 
 
 class Hint(msgspec.Struct, frozen=True, kw_only=True):

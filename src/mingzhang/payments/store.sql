@@ -7,20 +7,26 @@ VALUES ($1, $2, $3, $4, $5, $6, $7, 'intent', 'payer', 'channel', $8, $10, $9, $
 -- name: list_payments
 -- An order's payment attempts, newest first.
 SELECT bucket, payment_no, order_id, n, channel, method, amount_fen, state, url, transaction_id, paid_fen, buyer_mask,
-  asked, asked_at, due_at, deadline_at, opened_at, expires_at, paid_at, next_actor, since
+  asked, asked_at, due_at, deadline_at, opened_at, expires_at, paid_at, next_actor, since, code, known_as
 FROM payment WHERE bucket = $1 AND order_id = $2 ORDER BY n DESC LIMIT 50
 
 -- name: read_payment
 -- One payment attempt by our number.
 SELECT bucket, payment_no, order_id, n, channel, method, amount_fen, state, url, transaction_id, paid_fen, buyer_mask,
-  asked, asked_at, due_at, deadline_at, opened_at, expires_at, paid_at, next_actor, since
+  asked, asked_at, due_at, deadline_at, opened_at, expires_at, paid_at, next_actor, since, code, known_as
 FROM payment WHERE bucket = $1 AND payment_no = $2
 
 -- name: read_payments
 -- Some payment attempts of one bucket by our numbers.
 SELECT bucket, payment_no, order_id, n, channel, method, amount_fen, state, url, transaction_id, paid_fen, buyer_mask,
-  asked, asked_at, due_at, deadline_at, opened_at, expires_at, paid_at, next_actor, since
+  asked, asked_at, due_at, deadline_at, opened_at, expires_at, paid_at, next_actor, since, code, known_as
 FROM payment WHERE bucket = $1 AND payment_no = ANY ($2::text[])
+
+-- name: insert_known_payment
+-- A payment of another number that became this order's: the channel goes on knowing it by that number (row 23).
+INSERT INTO payment (bucket, payment_no, order_id, n, channel, method, amount_fen, state, transaction_id, paid_fen, buyer_mask,
+  holder, next_actor, opened_at, expires_at, paid_at, known_as)
+VALUES ($1, $2, $3, $4, $5, 'matched', $6, 'paid', $7, $6, $8, $5, '', $9, $9, $9, $10)
 
 -- name: set_chosen
 -- The buyer came back to a payment that is open: it is the one before them now.
@@ -43,15 +49,44 @@ WHERE bucket = $1 AND payment_no = $2 AND state IN ('intent', 'open', 'failed', 
 UPDATE payment SET state = $3, asked = asked + 1, asked_at = $4, due_at = $5, deadline_at = $6, code = $7,
   lease_until = NULL WHERE bucket = $1 AND payment_no = $2 AND state = $8
 
+-- name: set_contradicted
+-- The channel denies what was paid: it is asked about on, by a clock that begins now.
+UPDATE payment SET state = 'contradicted', asked = asked + 1, asked_at = $3, since = $3, holder = 'missing',
+  next_actor = 'channel', due_at = $4, deadline_at = $5, code = $6, lease_until = NULL
+WHERE bucket = $1 AND payment_no = $2 AND state = 'paid'
+
+-- name: set_found
+-- The channel says paid after all: the doubt is over.
+UPDATE payment SET state = 'paid', asked = asked + 1, asked_at = $3, holder = channel, next_actor = '', due_at = NULL,
+  deadline_at = NULL, code = $4, lease_until = NULL
+WHERE bucket = $1 AND payment_no = $2 AND state IN ('contradicted', 'unpaid')
+
+-- name: set_settled
+-- Two people decided what becomes of it: nobody has to be asked about it by itself any more.
+UPDATE payment SET state = $3, due_at = NULL, deadline_at = NULL, next_actor = '', lease_until = NULL,
+  holder = CASE $3 WHEN 'unpaid' THEN 'payer' ELSE holder END
+WHERE bucket = $1 AND payment_no = $2 AND state = 'contradicted'
+
 -- name: set_due
--- Ask now: somebody wants to know. A deadline stays; what was at rest comes under a clock again. A trade that its channel
--- froze is asked about, too; any other that is paid is confirmed by its own clock.
+-- Ask now: somebody wants to know. A deadline stays; what was at rest comes under a clock again, also what was paid and
+-- confirmed, denied, or proved unpaid; a payment that its own clock is about to confirm is left to it.
 UPDATE payment SET due_at = CASE WHEN due_at IS NULL THEN $3 ELSE least(deadline_at, $3) END,
   since = CASE WHEN due_at IS NULL THEN $3 ELSE since END,
   next_actor = CASE WHEN due_at IS NULL THEN 'channel' ELSE next_actor END,
-  deadline_at = CASE WHEN due_at IS NULL THEN $3::timestamptz + interval '72 hours' ELSE deadline_at END, lease_until = NULL
-WHERE bucket = $1 AND order_id = $2 AND (state IN ('intent', 'open', 'closed') OR state = 'paid' AND code = 'frozen'
-  AND due_at IS NOT NULL)
+  deadline_at = CASE WHEN due_at IS NOT NULL THEN deadline_at WHEN state = 'paid' THEN $3::timestamptz + interval '24 hours'
+    ELSE $3::timestamptz + interval '72 hours' END, lease_until = NULL
+WHERE bucket = $1 AND order_id = $2 AND (state IN ('intent', 'open', 'closed', 'contradicted', 'unpaid')
+  OR state = 'paid' AND (due_at IS NULL OR code = 'frozen'))
+
+-- name: list_doubted
+-- Payments of some buckets that were denied or proved unpaid, among these numbers.
+SELECT bucket, order_id FROM payment
+WHERE bucket = ANY ($1::int[]) AND payment_no = ANY ($2::text[]) AND state IN ('contradicted', 'unpaid')
+
+-- name: set_item_due
+-- The channel's list says that a trade is there after all: its item, denied before, is asked about now.
+UPDATE suspense SET due_at = least(deadline_at, $4) WHERE bucket = ANY ($1::int[]) AND channel = $2
+  AND transaction_id = ANY ($3::text[]) AND state = 'open' AND holder = 'missing'
 
 -- name: hand_payment_over
 -- Its deadline passed: a person is next. What is due stays due.
@@ -75,25 +110,25 @@ VALUES ($1, $2, 2, 'open', $3, $4, $5, $6, $7, $8, $9, 'channel', $10, $11, $12,
 -- name: lock_suspense
 -- Take an item's lock, after its order's where it has one.
 SELECT bucket, item_id, seq, state, cause, reason, channel, transaction_id, payment_no, order_id, amount_fen, trade_fen,
-  asked, holder, next_actor, due_at, deadline_at, known_at, since
+  asked, holder, next_actor, due_at, deadline_at, known_at, since, for_order
 FROM suspense WHERE bucket = $1 AND item_id = $2 FOR UPDATE
 
 -- name: read_suspense
 -- One item.
 SELECT bucket, item_id, seq, state, cause, reason, channel, transaction_id, payment_no, order_id, amount_fen, trade_fen,
-  asked, holder, next_actor, due_at, deadline_at, known_at, since
+  asked, holder, next_actor, due_at, deadline_at, known_at, since, for_order
 FROM suspense WHERE bucket = $1 AND item_id = $2
 
 -- name: list_suspense_of
 -- What was put aside beside an order, oldest first.
 SELECT bucket, item_id, seq, state, cause, reason, channel, transaction_id, payment_no, order_id, amount_fen, trade_fen,
-  asked, holder, next_actor, due_at, deadline_at, known_at, since
+  asked, holder, next_actor, due_at, deadline_at, known_at, since, for_order
 FROM suspense WHERE bucket = $1 AND order_id = $2 ORDER BY known_at, item_id LIMIT 50
 
 -- name: update_suspense
 -- Write what a turn changed; the lock is held.
 UPDATE suspense SET state = $3, reason = $4, seq = $5, asked = $6, holder = $7, next_actor = $8, due_at = $9,
-  deadline_at = $10, since = $11, lease_until = NULL WHERE bucket = $1 AND item_id = $2
+  deadline_at = $10, since = $11, for_order = $12, order_id = $13, lease_until = NULL WHERE bucket = $1 AND item_id = $2
 
 -- name: claim_suspense
 -- Take items that are about to go back.
@@ -105,7 +140,7 @@ RETURNING item_id
 
 -- name: list_suspense
 -- Money that was put aside and is at no end, those that wait for a person first.
-SELECT item_id, state, cause, reason, channel, order_id, amount_fen, holder, next_actor, due_at, deadline_at
+SELECT item_id, state, cause, reason, channel, order_id, amount_fen, holder, next_actor, due_at, deadline_at, for_order
 FROM suspense WHERE state IN ('open', 'refunding') ORDER BY next_actor <> 'person', known_at LIMIT 200
 
 -- name: insert_hint

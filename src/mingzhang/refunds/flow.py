@@ -7,34 +7,34 @@ from mingzhang.evidence import store as evidence
 from mingzhang.evidence.messages import Direction, Message, Standing
 from mingzhang.evidence.store import Fact, Waiting
 from mingzhang.kit.database import transaction
+from mingzhang.kit.errors import Kind, Problem
 from mingzhang.kit.ids import order_of_number, refund_number
 from mingzhang.ledger import postings
 from mingzhang.ledger.moves import Posting, Refused
 from mingzhang.ledger.places import CHANNEL, RESERVED
 from mingzhang.ledger.store import read_float
 from mingzhang.orders.context import Context
+from mingzhang.orders.doubt import came_back
 from mingzhang.orders.states import PERSON_MAX_S, REFUND_MAX_S
 from mingzhang.orders.store import SQL as ORDERS
 from mingzhang.orders.store import Turn
-from mingzhang.orders.suspense import ItemTurn, open_item, open_subject
+from mingzhang.orders.suspense import ItemTurn, open_subject
 from mingzhang.payments.channels.base import (
     REFUND_NEEDS_PERSON,
-    AsksByTransaction,
-    Channel,
     RefundAnswer,
     RefundRequest,
     RefundState,
-    TradeAnswer,
-    TradeState,
 )
 from mingzhang.payments.policy import Case
-from mingzhang.payments.store import Item, Payment, list_payments, read_item
+from mingzhang.payments.store import Payment, list_payments
 from mingzhang.refunds import store
 from mingzhang.refunds.store import Refund, find_refund, list_refunds
 
 ASK_S = (2, 5, 10, 30, 60, 300, 1800)
 FLOAT_RETRY_S = 300
-FINAL = frozenset({"arrived", "refused"})
+FINAL = frozenset({"arrived", "refused", "dropped"})
+UNSENT = frozenset({"ready", "waiting_float"})
+NOTHING_GOES = frozenset({"refused", "dropped"})
 
 
 async def start_refund(turn: Turn, cause: str, evidence_id: str, amount_fen: int | None = None) -> None:
@@ -45,7 +45,7 @@ async def start_refund(turn: Turn, cause: str, evidence_id: str, amount_fen: int
     order, now = turn.order, turn.now
     paid = _booked(await list_payments(turn.conn, order.order_id), order.price_fen)
     before = await list_refunds(turn.conn, order.order_id)
-    left = order.price_fen - sum(refund.amount_fen for refund in before if refund.state != "refused")
+    left = await left_fen(turn)
     amount = left if amount_fen is None else min(amount_fen, left)
     if amount <= 0:
         return
@@ -58,7 +58,7 @@ async def start_refund(turn: Turn, cause: str, evidence_id: str, amount_fen: int
         refund_no,
         order.order_id,
         n,
-        paid.payment_no,
+        paid.outside_no,
         paid.transaction_id,
         paid.channel,
         amount,
@@ -83,75 +83,23 @@ def _booked(payments: Sequence[Payment], price_fen: int) -> Payment:
     return min(paid)[2]
 
 
-async def start_item_refund(ctx: Context, item_id: str) -> None:
-    """The worker's visit to money put aside that is to go back by itself (row 23; F15, F18).
-
-    The channel is asked about the very trade first: what it denies waits for a person, what it doesn't answer
-    waits for its answer.
-    """
-    async with ctx.pool.acquire() as conn:
-        item = await read_item(conn, item_id)
-    if item is None or item.state != "open" or item.next_actor != "shop":
-        return
-    channel = ctx.channels[item.channel]
-    answer = await _ask_trade(channel, item)
-    async with transaction(ctx.pool) as conn:
-        turn = await open_item(conn, item_id, ctx.now(), ctx.rng)
-        evidence_id = await evidence.keep_all(conn, ctx.rng, turn.now, answer.messages)
-        if turn.item.state != "open" or turn.item.next_actor != "shop":
-            return
-        if answer.state in {TradeState.PAID, TradeState.REFUNDED}:
-            await _plan_item_refund(turn, evidence_id)
-        elif answer.state is TradeState.UNKNOWN:
-            turn.item.asked += 1
-            wait = timedelta(seconds=ASK_S[min(turn.item.asked, len(ASK_S) - 1)])
-            late = turn.item.deadline_at is not None and turn.now + wait > turn.item.deadline_at
-            turn.item.due_at = None if late else turn.now + wait
-            if late:
-                turn.to_person(Case(turn.item.cause), evidence_id)
-        else:
-            await _doubt(turn, evidence_id)
-        await turn.finish()
+async def left_fen(turn: Turn) -> int:
+    """What of the order's price was not given back, nor is on its way back."""
+    before = await list_refunds(turn.conn, turn.order.order_id)
+    return turn.order.price_fen - sum(it.amount_fen for it in before if it.state not in NOTHING_GOES)
 
 
-async def _ask_trade(channel: Channel, item: Item) -> TradeAnswer:
-    if isinstance(channel, AsksByTransaction):
-        return await channel.query_transaction(item.transaction_id)
-    return await channel.query(item.payment_no)
+async def check_unsent(turn: Turn) -> None:
+    """Raises `refund_open` when something of the order's refunds went out."""
+    refunds = await list_refunds(turn.conn, turn.order.order_id)
+    if any(refund.state not in UNSENT | NOTHING_GOES for refund in refunds):
+        raise Problem("refund_open", Kind.CONFLICT)
 
 
-async def _doubt(turn: ItemTurn, evidence_id: str) -> None:
-    """Told paid and now denied: the money is missing until a person has found out (row 24)."""
-    turn.item.holder = "missing"
-    turn.to_person(Case.DENIED, evidence_id)
-    balances = await turn.balances()
-    await turn.post(postings.bill_lacks(turn.item.item_id, balances, channel=turn.item.channel), evidence_id)
-
-
-async def _plan_item_refund(turn: ItemTurn, evidence_id: str) -> None:
-    item, now = turn.item, turn.now
-    n = len(await list_refunds(turn.conn, item.item_id)) + 1
-    deadline = now + timedelta(seconds=REFUND_MAX_S)
-    await turn.conn.execute(
-        store.SQL.insert_refund,
-        item.bucket,
-        refund_number(item.item_id, n),
-        item.item_id,
-        n,
-        item.payment_no,
-        item.transaction_id,
-        item.channel,
-        item.amount_fen,
-        item.trade_fen,
-        item.cause,
-        now,
-        deadline,
-    )
-    turn.event(
-        "refund_asked", evidence_id, channel=item.channel, amount_fen=item.amount_fen, reason=item.cause
-    )
-    turn.tell_buyer("excess_refund_asked", evidence_id, reason=item.cause)
-    turn.move("refunding", holder="channel", next_actor="shop", deadline_at=deadline)
+async def drop_refunds(turn: Turn, why: str) -> None:
+    """No payment ever came (F4): what was planned to go back is not sent. Raises `refund_open`."""
+    await check_unsent(turn)
+    await turn.conn.execute(store.SQL.drop_refunds, turn.order.bucket, turn.order.order_id, why)
 
 
 async def work_refund(ctx: Context, refund_no: str) -> None:
@@ -394,6 +342,7 @@ async def _refused(turn: Turn | ItemTurn, refund: Refund, evidence_id: str) -> N
     turn.move(
         "needs_person", holder="channel", next_actor="person", deadline_at=deadline, reason="refund_refused"
     )
+    await came_back(turn, refund.channel, evidence_id)
 
 
 _APPLY = {"accepted": _accepted, "arrived": _arrived, "refused": _refused}

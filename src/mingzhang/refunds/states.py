@@ -6,13 +6,14 @@ The statements of `store.sql` hold the same; a test watches every change that ru
 from typing import Final
 
 TRANSITIONS: Final[dict[str, frozenset[str]]] = {
-    "ready": frozenset({"sending"}),
-    "waiting_float": frozenset({"sending"}),
+    "ready": frozenset({"sending", "dropped"}),
+    "waiting_float": frozenset({"sending", "dropped"}),
     "sending": frozenset({"waiting_float", "unknown", "accepted", "refused"}),
     "unknown": frozenset({"accepted", "refused"}),
     "accepted": frozenset({"arrived", "refused"}),
     "arrived": frozenset(),
     "refused": frozenset(),
+    "dropped": frozenset(),
 }
 MEANING: Final[dict[str, str]] = {
     "ready": "planned, its number fixed for ever",
@@ -22,4 +23,5 @@ MEANING: Final[dict[str, str]] = {
     "accepted": "the channel took it (退款处理中)",
     "arrived": "the channel has given the money back (渠道已退款); the bank may need days more",
     "refused": "the channel refused: the order needs a person",
+    "dropped": "never sent, and not to be sent: there was no payment to give back (F4)",
 }

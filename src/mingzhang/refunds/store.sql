@@ -21,11 +21,16 @@ UPDATE refund SET state = $3, code = $4, asked = asked + 1, asked_at = $5,
   due_at = CASE WHEN $6::timestamptz IS NULL THEN NULL WHEN next_actor = 'person' THEN deadline_at ELSE least(deadline_at, $6) END,
   accepted_at = coalesce(accepted_at, $7), arrived_at = coalesce(arrived_at, $8),
   destination = CASE WHEN $9 = '' THEN destination ELSE $9 END, reference = CASE WHEN $10 = '' THEN reference ELSE $10 END,
-  lease_until = NULL WHERE bucket = $1 AND refund_no = $2 AND state NOT IN ('arrived', 'refused')
+  lease_until = NULL WHERE bucket = $1 AND refund_no = $2 AND state NOT IN ('arrived', 'refused', 'dropped')
+
+-- name: drop_refunds
+-- There was no payment: what was not sent of an order's refunds is not sent.
+UPDATE refund SET state = 'dropped', code = $3, due_at = NULL, next_actor = '', lease_until = NULL
+WHERE bucket = $1 AND order_id = $2 AND state IN ('ready', 'waiting_float')
 
 -- name: set_asked_now
 -- A member of staff wants to know: ask for it (or gather for it again) at the worker's next look.
-UPDATE refund SET due_at = $3 WHERE bucket = $1 AND refund_no = $2 AND state NOT IN ('arrived', 'refused') AND due_at > $3
+UPDATE refund SET due_at = $3 WHERE bucket = $1 AND refund_no = $2 AND state NOT IN ('arrived', 'refused', 'dropped') AND due_at > $3
 
 -- name: hand_refund_over
 -- Its deadline passed: a person is next. What is due stays due.

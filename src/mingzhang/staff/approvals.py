@@ -40,6 +40,9 @@ TRANSITIONS: Final[dict[str, frozenset[str]]] = {
 class MoneyAction(StrEnum):
     """What takes two people; numbers are rows of the ledger's table."""
 
+    REFUND_ORDER = "refund_order"  # 13: give an order's money back that no rule moves
+    MAKE_GOOD = "make_good"  # 24: the shop stands in for what its channel denies
+    PROVE_UNPAID = "prove_unpaid"  # 24: no money ever came
     REFUND_AT_RISK = "refund_at_risk"  # 20: refund while the supplier is unknown
     DELIVER_AT_SHOP_COST = "deliver_at_shop_cost"  # 4 with a = 0: 商家承担补发
     REFUND_SUSPENSE = "refund_suspense"  # 23, 13: give money without an order back

@@ -10,6 +10,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Final
 
+from mingzhang.web import words_doubt
+
 
 def N_(text: str) -> str:  # noqa: N802 - the name gettext tools look for
     """Mark a message for extraction; it is translated where it is shown."""
@@ -266,6 +268,7 @@ REASONS: Final[Mapping[str, str]] = {
     ),
     "payer_limit": N_("同一付款人当天付款次数超过本店上限"),
     "notice_failed": N_("通知没有发出去"),
+    **words_doubt.REASONS,
     "key_ends": N_("密钥或证书快到期"),
     "resupply_refused": N_("补发被供应商拒绝"),
 }
@@ -389,6 +392,7 @@ EVENTS: Final[Mapping[str, str]] = {
     "claim_needs_person": N_("多次查询没有查到您的付款，转人工核对"),
     "claim_answered": N_("客服答复了您的付款凭证"),
     "resupply_started": N_("【%(shop)s】为您补发一次，费用由本店承担"),
+    **words_doubt.EVENTS,
 }
 EVENT_GENERAL: Final = N_("订单有一项新记录")
 
@@ -586,6 +590,7 @@ PAYMENT_STATES: Final[Mapping[str, str]] = {
     "closed": N_("已关闭"),
     "failed": N_("付款单开出失败"),
     "contradicted": N_("待核实"),
+    "unpaid": words_doubt.SUSPENSE_STATES["unpaid"],
 }
 
 ACTIONS: Final[Mapping[str, str]] = {
@@ -638,6 +643,7 @@ SUSPENSE_STATES: Final[Mapping[str, str]] = {
     "refunding": N_("退款中"),
     "refunded": N_("渠道已退款"),
     "matched": N_("已归入订单"),
+    **words_doubt.SUSPENSE_STATES,
 }
 WORK_ACTIONS: Final[Mapping[str, str]] = {
     "ask_channel": N_("补发回调（再问渠道）"),
@@ -707,6 +713,7 @@ MONEY_ACTIONS: Final[Mapping[str, str]] = {
     "write_off": N_("补足或核销差额"),
     "move_float": N_("调拨备用金"),
     "confirm_by_hand": N_("确认人工充值已办好"),
+    **words_doubt.MONEY_ACTIONS,
 }
 APPROVAL_STATES: Final[Mapping[str, str]] = {
     "proposed": N_("等第二个人决定"),

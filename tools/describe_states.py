@@ -78,6 +78,7 @@ ENTRIES: Mapping[str, str] = {
     "expiry": "the payment window's end",
     "asked_again": "somebody had it asked again",
     "payment": "the payment",
+    "denied": "the denial",
     "planned": "the row was planned",
     "sent": "it was sent",
     "last_word": "the supplier's last word",

@@ -32,13 +32,15 @@ async def test_two_people_send_an_item_back_by_its_page(database_url: str, tmp_p
             status, html = await lin.look(url)
             assert status == 200
             held = await house.desk.pool.fetchrow("SELECT * FROM suspense WHERE item_id = $1", work.subject)
-            for shown in (held["transaction_id"], held["payment_no"], 'id="send-back"', "100.00"):
+            for shown in (held["transaction_id"], held["payment_no"], 'id="refund_suspense"', "100.00"):
                 assert shown in html
             assert html.count("<code>") >= 5  # the trail's lines, with what they rest on
-            assert (await lin.send(f"{url}/send-back", reason=""))[0] == 422
-            assert (await lin.send(f"{url}/send-back", reason="与渠道核对无误"))[0] == 303
+            assert (await lin.send(f"{url}/money", action="refund_suspense", reason=""))[0] == 422
+            assert (await lin.send(f"{url}/money", action="refund_suspense", reason="与渠道核对无误"))[
+                0
+            ] == 303
             _, html = await wang.look(url)
-            assert 'id="send-back"' not in html
+            assert 'id="refund_suspense"' not in html
             found = re.search(r"/approvals/(\w{20})", html)
             assert found is not None
             word = f"{url}/approvals/{found.group(1)}"

@@ -12,7 +12,7 @@ from test_staff_pages import sign_in_strong
 from test_staff_rights import office_of
 
 from house import House, open_house
-from mingzhang.app import desk_staff
+from mingzhang.app import desk_money
 from mingzhang.kit.errors import Problem
 from mingzhang.staff import accounts
 from mingzhang.staff.model import Member
@@ -42,9 +42,11 @@ async def test_two_people_deliver_once_more_and_the_shop_pays(database_url: str,
         url = f"/staff/orders/{order_id}"
         async with lin.session, wang.session:
             _, html = await lin.look(url)
-            assert 'id="resupply"' in html
-            assert (await lin.send(f"{url}/resupply", reason=""))[0] == 422
-            assert (await lin.send(f"{url}/resupply", reason="运营商查无此笔"))[0] == 303
+            assert 'id="deliver_at_shop_cost"' in html
+            assert (await lin.send(f"{url}/money", action="deliver_at_shop_cost", reason=""))[0] == 422
+            assert (await lin.send(f"{url}/money", action="deliver_at_shop_cost", reason="运营商查无此笔"))[
+                0
+            ] == 303
             _, html = await wang.look(url)
             found = re.search(r"/approvals/(\w{20})", html)
             assert found is not None
@@ -87,13 +89,14 @@ async def test_its_refusal_goes_to_a_person_and_refunds_nobody(database_url: str
         await house.world.fault(f"{order_id}T2", "fulu", "account_banned")
         await accounts.add(office_of(house), "lin", PASSWORD, [Role.SUPPORT])
         ctx = house.desk.ctx
-        approval = await desk_staff.propose_resupply(ctx, member("lin", *BOTH), order_id, "买家说没收到")
+        approval = await desk_money.propose(
+            ctx, member("lin", *BOTH), order_id, "deliver_at_shop_cost", "买家说没收到"
+        )
         for name in ("lin", "lin"):
             with pytest.raises(Problem, match="approval_own"):
-                await desk_staff.decide_resupply(ctx, member(name, *BOTH), order_id, approval, "approve", "")
+                await desk_money.decide(ctx, member(name, *BOTH), order_id, approval, "approve", "")
         clicks = [
-            desk_staff.decide_resupply(ctx, member("wang", *BOTH), order_id, approval, "approve", "")
-            for _ in range(6)
+            desk_money.decide(ctx, member("wang", *BOTH), order_id, approval, "approve", "") for _ in range(6)
         ]
         outcomes = await asyncio.gather(*clicks, return_exceptions=True)
         assert outcomes.count(None) == 1
@@ -124,7 +127,7 @@ async def test_nothing_is_sent_beside_a_request_whose_result_is_open(
         await house.until(refunded, lambda page: page.pay_badge == "refunded")
         for order_id in (unpaid, silent, refunded):
             with pytest.raises(Problem, match="resupply_refused"):
-                await desk_staff.propose_resupply(
-                    house.desk.ctx, member("lin", *BOTH), order_id, "just in case"
+                await desk_money.propose(
+                    house.desk.ctx, member("lin", *BOTH), order_id, "deliver_at_shop_cost", "once more"
                 )
         assert await house.desk.pool.fetchval("SELECT count(*) FROM approval") == 0

@@ -210,11 +210,13 @@ async def item_row(house: House, holder: str) -> dict[str, Any]:
 
 async def test_f04_denied_money_aside_is_found_and_goes_back(database_url: str, tmp_path: Path) -> None:
     """A second payment that the channel denies waits as missing, is asked about on, and goes back when it is found."""
-    async with open_house(database_url, tmp_path, speed=600.0) as house:
+    async with open_house(database_url, tmp_path) as house:
         channels: Any = house.desk.ctx.channels
         channels["wechat"] = forgetful = Forgetful(channels["wechat"])
         order_id = await house.place()
         first, second = await house.open(order_id), await house.open(order_id, "wechat")
+        # Not swept, so that it is not closed at the channel before it is paid.
+        await house.desk.pool.execute("UPDATE payment SET due_at = deadline_at WHERE channel = 'wechat'")
         await house.buyer_pays(first)
         await house.until(order_id, lambda page: page.supply_badge == "arrived")
         await house.buyer_pays(second)
@@ -232,7 +234,7 @@ async def test_f04_denied_money_aside_is_proved_unpaid(database_url: str, tmp_pa
     """A lie beside a true payment: two people end it, and the order never noticed."""
     async with open_house(database_url, tmp_path) as house:
         order_id = await house.place()
-        await house.world.fault(order_id, "alipay", "notify_for_unpaid", s=3)
+        await house.world.fault(order_id, "alipay", "notify_for_unpaid", s=120)
         payment_no = await house.open(order_id)
         await house.buyer_pays(payment_no)
         item = await item_row(house, "missing")

@@ -9,7 +9,7 @@ from test_f01_f20 import sound
 from test_f15_second_payment import refunded_fen
 
 from house import House, open_house
-from mingzhang.app import desk_aside
+from mingzhang.app import desk_money
 from mingzhang.kit.errors import Problem
 from mingzhang.payments.channels.base import Outcome, PaymentRequest
 from mingzhang.staff.model import Member
@@ -45,12 +45,10 @@ async def employ(house: House) -> None:
 async def two_people_send_back(house: House, item_id: str) -> None:
     await employ(house)
     ctx = house.desk.ctx
-    approval = await desk_aside.propose_send_back(ctx, member("lin"), item_id, "与渠道核对无误")
+    approval = await desk_money.propose(ctx, member("lin"), item_id, "refund_suspense", "与渠道核对无误")
     with pytest.raises(Problem, match="approval_own"):
-        await desk_aside.decide_send_back(ctx, member("lin"), item_id, approval, "approve", "")
-    clicks = [
-        desk_aside.decide_send_back(ctx, member("wang"), item_id, approval, "approve", "") for _ in range(4)
-    ]
+        await desk_money.decide(ctx, member("lin"), item_id, approval, "approve", "")
+    clicks = [desk_money.decide(ctx, member("wang"), item_id, approval, "approve", "") for _ in range(4)]
     assert (await asyncio.gather(*clicks, return_exceptions=True)).count(None) == 1
 
 

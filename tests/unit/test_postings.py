@@ -294,7 +294,7 @@ def test_row_14_a_refused_refund_lies_where_it_was_gathered_and_reserve_goes_hom
     book.post("refund_asked", price_fen=1000, amount_fen=200, at=ALI, float_at_fen=1000)
     book.post("refund_refused", at=ALI, amount_fen=200)
     assert rows.trail(book.now())["channel", "ali"] == 200
-    legs = book.post("reserve_home", channel="ali", at=("custody", "bank"), float_fen=1000)
+    legs = book.post("reserve_home", channel="ali", bank="bank", custody_float_fen=1000)
     assert legs["channel", "ali", "o"] == -200
     assert legs["channel", "ali", "F"] == 200
     assert legs["spent.loss", "", "F"] == -106
@@ -333,7 +333,7 @@ def test_row_9_names_what_it_lacks() -> None:
     with refused("float_short"):
         book.post("supplier_gave_back", **kwargs, custody_float_fen=899)
     other = delivered()
-    other.post("reserve_home", channel="ali", at=("custody", "bank"), float_fen=100)
+    other.post("reserve_home", channel="ali", bank="bank", custody_float_fen=100)
     without = {account: fen for account, fen in other.now().items() if account.place != CUSTODY}
     with refused("bank_needed"):
         rows.supplier_gave_back("M1", without, supplier="fulu", attempt=1, amount_fen=900, place=SETTLED)

@@ -109,7 +109,7 @@ def test_open_tables_hold_at_least_the_codes_of_the_model() -> None:
     assert {"alipay", "fulu"} <= set(words.PARTIES)
     actions = {"pay", "cancel", "check_payment", "choose_refund", "keep_waiting"}
     assert actions <= set(words.ACTIONS)
-    refunds = {"ready", "sending", "unknown", "accepted", "arrived", "refused", "waiting_float"}
+    refunds = {"ready", "sending", "unknown", "accepted", "arrived", "refused", "waiting_float", "dropped"}
     assert refunds == set(words.REFUND_STATES)
 
 

@@ -220,7 +220,7 @@ def _item(file: Dossier) -> Iterator[Finding]:
     if fact is None or int(fact.content["amount_fen"]) < item.amount_fen:
         detail = f"item={item.item_id} transaction={item.transaction_id} {item.amount_fen}"
         yield _wrong(file, "item_without_fact", detail)
-    came = -sum(fen for account, fen in file.balances.items() if account.place == UNEXPLAINED)
+    came = -sum(fen for (place, _, owner), fen in file.balances.items() if (place, owner) == (UNEXPLAINED, S))
     if came != (0 if item.state in ("matched", "unpaid") else item.amount_fen):
         yield _wrong(file, "item_without_money", f"item={item.item_id} {item.amount_fen} booked={came}")
     back = sum(fen for account, fen in file.balances.items() if account.place == REFUND_ARRIVED)

@@ -1,36 +1,36 @@
-"""Money put aside: one item as staff see it, and sending it back by the original path, by two people (row 23; F15, F18)."""
+"""Money put aside: one item as staff see it, and what giving it to an order would mean (row 23; F15, F18)."""
 
 import asyncpg
 
+from mingzhang.app import desk_money
 from mingzhang.app.desk_staff import approval_row
 from mingzhang.evidence.store import SQL as EVIDENCE
 from mingzhang.kit.database import transaction
 from mingzhang.kit.errors import Kind, Problem
-from mingzhang.kit.ids import bucket_of, is_suspense_id
+from mingzhang.kit.ids import bucket_of, is_order_id, is_suspense_id
 from mingzhang.ledger.postings import trail
 from mingzhang.ledger.store import read_balances
+from mingzhang.orders import match
 from mingzhang.orders.breaches import list_breaches
 from mingzhang.orders.context import Context
 from mingzhang.orders.store import SQL as ORDERS
-from mingzhang.orders.suspense import check_send_back, open_item, send_back
+from mingzhang.orders.store import read_order
+from mingzhang.orders.suspense import open_item
 from mingzhang.payments.store import Item, read_item
 from mingzhang.staff import approvals
-from mingzhang.staff.approvals import MoneyAction
 from mingzhang.staff.model import Member
 from mingzhang.staff.rights import Right
 from mingzhang.web.model import TimelineItem
-from mingzhang.web.model_staff import MissedRow, SuspensePage, SuspenseRow
+from mingzhang.web.model_staff import MatchPreview, MissedRow, SuspensePage, SuspenseRow
 
 SHOWN = ("channel", "amount_fen", "reason")
 
 
-def _terms(item: Item) -> dict[str, str]:
-    """What exactly two people agree to: this trade's money, and no other."""
-    return {"channel": item.channel, "transaction_id": item.transaction_id}
+async def read_page(ctx: Context, member: Member, item_id: str, order_id: str = "") -> SuspensePage:
+    """One item with its trail, owner, clock, evidence and decisions; raises `unknown_order`.
 
-
-async def read_page(ctx: Context, member: Member, item_id: str) -> SuspensePage:
-    """One item with its trail, owner, clock, evidence and decisions; raises `unknown_order`."""
+    `order_id`: the order that somebody thinks of giving it to, for the preview.
+    """
     if not is_suspense_id(item_id):
         raise Problem("unknown_order", Kind.NOT_FOUND)
     now = ctx.now()
@@ -45,6 +45,7 @@ async def read_page(ctx: Context, member: Member, item_id: str) -> SuspensePage:
         decided = await approvals.list_of_subject(conn, item_id)
         breaches = await list_breaches(conn, item_id)
     waiting = any(approval.state == "proposed" and approval.expires_at > now for approval in decided)
+    may = member.may(Right.PROPOSE_MONEY) and not waiting
     return SuspensePage(
         row=SuspenseRow(**{name: getattr(item, name) for name in SuspenseRow.__struct_fields__}),
         transaction_id=item.transaction_id,
@@ -58,17 +59,11 @@ async def read_page(ctx: Context, member: Member, item_id: str) -> SuspensePage:
             for it in breaches
         ),
         approvals=tuple(approval_row(approval, member, now) for approval in reversed(decided)),
-        may_send_back=member.may(Right.PROPOSE_MONEY) and _may_go_back(item) and not waiting,
+        money=await desk_money.list_open(ctx, item_id) if may else frozenset(),
+        may_match=may and item.state == "open" and item.next_actor == "person" and item.holder == "channel",
+        match=await preview_match(ctx, item, order_id) if may else None,
         may_see_amounts=member.may(Right.VIEW_COSTS),
     )
-
-
-def _may_go_back(item: Item) -> bool:
-    try:
-        check_send_back(item)
-    except Problem:
-        return False
-    return True
 
 
 def _line(row: asyncpg.Record, head: asyncpg.Record | None) -> TimelineItem:
@@ -84,56 +79,29 @@ def _line(row: asyncpg.Record, head: asyncpg.Record | None) -> TimelineItem:
     )
 
 
-async def propose_send_back(ctx: Context, member: Member, item_id: str, reason: str) -> str:
-    """Put before a second person; returns the approval's id. Raises `suspense_not_open`, `unknown_order`."""
+async def preview_match(ctx: Context, item: Item, order_id: str) -> MatchPreview | None:
+    """What giving the item to that order would mean, before anybody proposes it; None without an order's number."""
+    if not order_id:
+        return None
+    if not is_order_id(order_id):
+        return MatchPreview(order_id=order_id[:40], problem="unknown_order")
     async with transaction(ctx.pool) as conn:
-        turn = await open_item(conn, item_id, ctx.now(), ctx.rng)
-        check_send_back(turn.item)
-        return await approvals.propose(
-            conn,
-            ctx.rng,
-            turn.now,
-            member,
-            MoneyAction.REFUND_SUSPENSE,
-            item_id,
-            turn.item.amount_fen,
-            reason,
-            _terms(turn.item),
-        )
-
-
-async def decide_send_back(
-    ctx: Context, member: Member, item_id: str, approval_id: str, word: str, reason: str
-) -> None:
-    """The second person's word (approve, reject; withdraw is the first one's); approved, it is done at once.
-
-    Raises what `approvals` raises, `suspense_not_open`, `unknown_action`.
-    """
-    async with transaction(ctx.pool) as conn:
-        turn = await open_item(conn, item_id, ctx.now(), ctx.rng)
-        now, action = turn.now, MoneyAction.REFUND_SUSPENSE
-        found = await approvals.read_approval(conn, item_id, approval_id)
-        if word == "withdraw":
-            await approvals.withdraw(conn, ctx.rng, now, member, item_id, approval_id)
-            return
-        if word not in ("approve", "reject") or found.action != action.value:
-            raise Problem("unknown_action", Kind.INVALID)
-        approve = word == "approve"
-        await approvals.decide(
-            conn, ctx.rng, now, member, item_id, approval_id, approve=approve, reason=reason
-        )
-        if approve:
-            check_send_back(turn.item)
-            await approvals.use(
-                conn,
-                ctx.rng,
-                now,
-                member,
-                approval_id,
-                action,
-                item_id,
-                turn.item.amount_fen,
-                _terms(turn.item),
-            )
-            await send_back(turn, approval_id, (found.proposed_by, member.name), found.reason)
-            await turn.finish()
+        turn = await open_item(conn, item.item_id, ctx.now(), ctx.rng)
+        try:
+            order = await read_order(conn, order_id)
+        except Problem as problem:
+            return MatchPreview(order_id=order_id, problem=problem.code)
+        try:
+            _, supports = await match.check(turn, order_id)
+            refusal = ""
+        except Problem as problem:
+            supports, refusal = await match.support(conn, item, order), problem.code
+    return MatchPreview(
+        order_id=order_id,
+        title_zh=order.title_zh,
+        title_en=order.title_en,
+        price_fen=order.price_fen,
+        state=order.state,
+        supports=supports,
+        problem=refusal,
+    )

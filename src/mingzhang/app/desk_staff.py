@@ -8,10 +8,11 @@ from __future__ import annotations
 import base64
 from collections.abc import Mapping
 from datetime import datetime
-from typing import Any, Final
+from typing import Final
 
 import asyncpg
 
+from mingzhang.app import desk_money
 from mingzhang.app.reading import read_codes
 from mingzhang.evidence.store import SQL as EVIDENCE
 from mingzhang.fulfilment import store as fulfilment
@@ -23,7 +24,7 @@ from mingzhang.kit.ids import bucket_of, is_order_id, is_suspense_id, order_of_n
 from mingzhang.notices import flow as notices
 from mingzhang.notices import store as notice_store
 from mingzhang.notices.model import Notice
-from mingzhang.orders import claims, correct, resupply
+from mingzhang.orders import claims, correct
 from mingzhang.orders import store as orders
 from mingzhang.orders.breaches import SQL as BREACHES
 from mingzhang.orders.context import Context
@@ -33,7 +34,7 @@ from mingzhang.payments.claim_store import Claim
 from mingzhang.payments.key_store import Ending
 from mingzhang.refunds import store as refunds
 from mingzhang.staff import approvals, record
-from mingzhang.staff.approvals import Approval, MoneyAction
+from mingzhang.staff.approvals import Approval
 from mingzhang.staff.model import Member, Office
 from mingzhang.staff.rights import Right
 from mingzhang.web.model import OrderPage, WorkItem
@@ -248,6 +249,8 @@ async def read_staff_order(ctx: Context, member: Member, page: OrderPage) -> Sta
         decided = await approvals.list_of_subject(conn, order_id)
         attempts = await fulfilment.list_attempts(conn, order_id)
     names = SuspenseRow.__struct_fields__
+    waiting = any(approval.state == "proposed" and approval.expires_at > now for approval in decided)
+    may_propose = member.may(Right.PROPOSE_MONEY) and not waiting
     return StaffOrder(
         page=page,
         state=order.state,
@@ -258,9 +261,7 @@ async def read_staff_order(ctx: Context, member: Member, page: OrderPage) -> Sta
         claims=tuple(_claim_row(claim) for claim in shown),
         suspense=tuple(SuspenseRow(**{name: getattr(item, name) for name in names}) for item in aside),
         approvals=tuple(approval_row(approval, member, now) for approval in reversed(decided)),
-        may_resupply=member.may(Right.PROPOSE_MONEY)
-        and resupply.is_open(order, attempts)
-        and not any(approval.state == "proposed" and approval.expires_at > now for approval in decided),
+        money=await desk_money.list_open(ctx, order_id) if may_propose else frozenset(),
         may_ask_buyer=member.may(Right.ANSWER_BUYERS) and correct.may_ask(order, attempts),
         may=frozenset(right.value for right in member.rights),
     )
@@ -277,11 +278,6 @@ def approval_row(approval: Approval, member: Member, now: datetime) -> ApprovalR
     )
 
 
-def _terms(order: orders.Order, n: int) -> dict[str, Any]:
-    """What exactly two people agree to: this supplier's goods as this attempt of the order, and no other."""
-    return {"supplier": order.supplier, "supplier_product": order.supplier_product, "attempt": n}
-
-
 async def ask_buyer(ctx: Context, member: Member, order_id: str, reason: str) -> None:
     """待您处理: staff found the account wrong or incomplete; the order waits for its buyer (R19), on record.
 
@@ -292,56 +288,6 @@ async def ask_buyer(ctx: Context, member: Member, order_id: str, reason: str) ->
         await correct.stop_in(turn, reason)
         await turn.finish()
         await record.write(conn, ctx.rng, turn.now, member, "ask_buyer", order_id, reason=reason)
-
-
-async def propose_resupply(ctx: Context, member: Member, order_id: str, reason: str) -> str:
-    """商家承担补发, put before a second person; returns the approval's id. Raises `resupply_refused`."""
-    async with transaction(ctx.pool) as conn:
-        turn = await orders.open_turn(conn, order_id, ctx.now(), ctx.rng)
-        n = await resupply.check(ctx, turn)
-        order = turn.order
-        return await approvals.propose(
-            conn,
-            ctx.rng,
-            turn.now,
-            member,
-            MoneyAction.DELIVER_AT_SHOP_COST,
-            order_id,
-            order.cost_fen,
-            reason,
-            _terms(order, n),
-        )
-
-
-async def decide_resupply(
-    ctx: Context, member: Member, order_id: str, approval_id: str, word: str, reason: str
-) -> None:
-    """The second person's word; approved, it is carried out in the same transaction, or not approved at all.
-
-    Raises what `approvals` raises, `resupply_refused`, `unknown_action`.
-    """
-    async with transaction(ctx.pool) as conn:
-        turn = await orders.open_turn(conn, order_id, ctx.now(), ctx.rng)
-        now, order = turn.now, turn.order
-        found = await approvals.read_approval(conn, order_id, approval_id)
-        if word == "withdraw":
-            await approvals.withdraw(conn, ctx.rng, now, member, order_id, approval_id)
-            return
-        action = MoneyAction.DELIVER_AT_SHOP_COST
-        if word not in ("approve", "reject") or found.action != action.value:
-            raise Problem("unknown_action", Kind.INVALID)
-        approve = word == "approve"
-        await approvals.decide(
-            conn, ctx.rng, now, member, order_id, approval_id, approve=approve, reason=reason
-        )
-        if approve:
-            n = await resupply.check(ctx, turn)
-            terms = _terms(order, n)
-            await approvals.use(
-                conn, ctx.rng, now, member, approval_id, action, order_id, order.cost_fen, terms
-            )
-            await resupply.start(turn, n, approval_id, (found.proposed_by, member.name), found.reason)
-            await turn.finish()
 
 
 async def send_notice_again(ctx: Context, member: Member, order_id: str, notice_id: str) -> None:

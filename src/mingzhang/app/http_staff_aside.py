@@ -1,4 +1,4 @@
-"""Staff: one item of money put aside, and the two people who send it back (挂账, 原路退回)."""
+"""Staff: one item of money put aside, and the two people who decide what becomes of it (挂账, 原路退回)."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from typing import Any, Final
 from litestar import Response, get, post
 from litestar.params import FromPath
 
-from mingzhang.app import desk_aside
+from mingzhang.app import desk_aside, desk_money
 from mingzhang.app.http_guard import DECISIONS, staff, staff_by_form
 from mingzhang.app.http_kit import (
     AnyRequest,
@@ -42,7 +42,8 @@ async def _item_page(
     request: AnyRequest, member: Member, item_id: str, notice: str = "", status: int = 200
 ) -> HtmlResponse:
     desk = desk_of(request)
-    shown = await desk_aside.read_page(desk.ctx, member, item_id)
+    wanted = request.query_params.get("order", "").strip().upper()[:40]
+    shown = await desk_aside.read_page(desk.ctx, member, item_id, wanted)
     html = pages_staff.item_page(
         shown,
         shop_of(desk),
@@ -66,9 +67,9 @@ async def item(request: AnyRequest, item_id: FromPath[str]) -> Response[Any]:
     )
 
 
-@post("/staff/suspense/{item_id:str}/send-back", include_in_schema=False, guards=[staff(Right.PROPOSE_MONEY)])
+@post("/staff/suspense/{item_id:str}/money", include_in_schema=False, guards=[staff(Right.PROPOSE_MONEY)])
 async def propose(request: AnyRequest, item_id: FromPath[str]) -> Response[Any]:
-    """Send it back: proposed by one person …"""
+    """A money decision (send it back, give it to its order, proved unpaid): proposed by one person …"""
     form = await form_of(request)
     member = await signed_in(request)
     if member is None:
@@ -76,7 +77,14 @@ async def propose(request: AnyRequest, item_id: FromPath[str]) -> Response[Any]:
     check_csrf(staff_csrf(request), form)
     await record.require(office_of(request), member, Right.PROPOSE_MONEY, _known(item_id))
     try:
-        await desk_aside.propose_send_back(desk_of(request).ctx, member, item_id, form.get("reason", ""))
+        await desk_money.propose(
+            desk_of(request).ctx,
+            member,
+            item_id,
+            form.get("action", ""),
+            form.get("reason", ""),
+            {"order": form.get("order", "")[:40]},
+        )
     except Problem as problem:
         return await _refused(request, member, item_id, problem)
     return see_other(f"/staff/suspense/{item_id}?done=1#money")
@@ -100,7 +108,7 @@ async def decide(request: AnyRequest, item_id: FromPath[str], approval_id: FromP
     right = Right.PROPOSE_MONEY if word == "withdraw" else Right.DECIDE_MONEY
     await record.require(office_of(request), member, right, _known(item_id))
     try:
-        await desk_aside.decide_send_back(
+        await desk_money.decide(
             desk_of(request).ctx, member, item_id, approval_id, word, form.get("reason", "")
         )
     except Problem as problem:

@@ -8,7 +8,7 @@ from typing import Any, Final
 from litestar import Response, get, post
 from litestar.params import FromPath
 
-from mingzhang.app import desk_staff
+from mingzhang.app import desk_money, desk_staff
 from mingzhang.app.http_guard import DECISIONS, staff, staff_by_form
 from mingzhang.app.http_kit import (
     AnyRequest,
@@ -172,16 +172,18 @@ async def codes(request: AnyRequest, order_id: FromPath[str]) -> Response[Any]:
     return page(request, html)
 
 
-@post("/staff/orders/{order_id:str}/resupply", include_in_schema=False, guards=[staff(Right.PROPOSE_MONEY)])
-async def propose_resupply(request: AnyRequest, order_id: FromPath[str]) -> Response[Any]:
-    """商家承担补发: proposed by one person …"""
+@post("/staff/orders/{order_id:str}/money", include_in_schema=False, guards=[staff(Right.PROPOSE_MONEY)])
+async def propose_money(request: AnyRequest, order_id: FromPath[str]) -> Response[Any]:
+    """A money decision (商家承担补发, a refund, money in doubt): proposed by one person …"""
     member, form = await _form(request)
     if member is None:
         return see_other(SIGN_IN)
     known_order_id(order_id)
     await record.require(office_of(request), member, Right.PROPOSE_MONEY, order_id)
     try:
-        await desk_staff.propose_resupply(desk_of(request).ctx, member, order_id, form.get("reason", ""))
+        await desk_money.propose(
+            desk_of(request).ctx, member, order_id, form.get("action", ""), form.get("reason", "")
+        )
     except Problem as problem:
         return await _refused(request, member, order_id, problem)
     return see_other(f"/staff/orders/{order_id}?done=1#money")
@@ -204,7 +206,7 @@ async def decide(request: AnyRequest, order_id: FromPath[str], approval_id: From
     right = Right.PROPOSE_MONEY if word == "withdraw" else Right.DECIDE_MONEY
     await record.require(office_of(request), member, right, order_id)
     try:
-        await desk_staff.decide_resupply(
+        await desk_money.decide(
             desk_of(request).ctx, member, order_id, approval_id, word, form.get("reason", "")
         )
     except Problem as problem:
@@ -244,6 +246,6 @@ HANDLERS: Final = (
     picture,
     ask_buyer,
     codes,
-    propose_resupply,
+    propose_money,
     decide,
 )

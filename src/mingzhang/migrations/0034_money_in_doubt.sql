@@ -7,7 +7,7 @@ ALTER TABLE payment ADD COLUMN known_as text COLLATE "C" NOT NULL DEFAULT '';
 ALTER TABLE payment DROP CONSTRAINT payment_hard_end;
 ALTER TABLE payment ADD CONSTRAINT payment_hard_end CHECK (due_at IS NULL OR deadline_at IS NOT NULL AND CASE
   WHEN next_actor = 'person' THEN since IS NOT NULL AND deadline_at <= since + interval '24 hours'
-  WHEN state = 'paid' THEN deadline_at <= greatest(since, paid_at) + interval '24 hours'
+  WHEN state = 'paid' THEN deadline_at <= coalesce(greatest(since, paid_at), expires_at) + interval '24 hours'
   ELSE deadline_at <= coalesce(since, expires_at) + interval '72 hours' END);
 
 -- The order that two people gave the item to: the channel is asked once more, then it is that order's money.

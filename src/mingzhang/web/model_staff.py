@@ -60,6 +60,22 @@ class SuspenseRow(msgspec.Struct, frozen=True, kw_only=True):
     next_actor: str
     due_at: datetime | None
     deadline_at: datetime | None
+    for_order: str = ""
+
+
+class MatchPreview(msgspec.Struct, frozen=True, kw_only=True):
+    """An order that an item may be given to: what supports it (number, claim, payer), or why it cannot be.
+
+    Price in fen; ``problem``: an error's code, empty when it may be proposed.
+    """
+
+    order_id: str
+    title_zh: str = ""
+    title_en: str = ""
+    price_fen: int = 0
+    state: str = ""
+    supports: tuple[str, ...] = ()
+    problem: str = ""
 
 
 class ManualRow(msgspec.Struct, frozen=True, kw_only=True):
@@ -110,7 +126,10 @@ class MissedRow(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class SuspensePage(msgspec.Struct, frozen=True, kw_only=True):
-    """One item put aside: whole trade, trail with its evidence, money by place (fen), missed deadlines, decisions."""
+    """One item put aside: whole trade, trail with its evidence, money by place (fen), missed deadlines, decisions.
+
+    ``money``: decisions that may be proposed now; ``may_match``: it may be given to an order, ``match`` the one looked at.
+    """
 
     row: SuspenseRow
     transaction_id: str
@@ -121,12 +140,14 @@ class SuspensePage(msgspec.Struct, frozen=True, kw_only=True):
     places: tuple[tuple[str, int], ...]
     missed: tuple[MissedRow, ...]
     approvals: tuple[ApprovalRow, ...]
-    may_send_back: bool
     may_see_amounts: bool
+    money: frozenset[str] = frozenset()
+    may_match: bool = False
+    match: MatchPreview | None = None
 
 
 class StaffOrder(msgspec.Struct, frozen=True, kw_only=True):
-    """One order as staff see it. ``may``: rights of the reader; ``may_resupply``: 商家承担补发 is open.
+    """One order as staff see it. ``may``: rights of the reader; ``money``: decisions that may be proposed now.
 
     ``may_ask_buyer``: nothing is at a supplier, so that the account can be handed back to its buyer (待您处理).
     """
@@ -141,7 +162,7 @@ class StaffOrder(msgspec.Struct, frozen=True, kw_only=True):
     suspense: tuple[SuspenseRow, ...]
     approvals: tuple[ApprovalRow, ...]
     may: frozenset[str]
-    may_resupply: bool = False
+    money: frozenset[str] = frozenset()
     may_ask_buyer: bool = False
 
 

@@ -582,6 +582,7 @@ REFUND_STATES: Final[Mapping[str, str]] = {
     "arrived": N_("渠道已退款"),
     "refused": N_("渠道拒绝，人工处理中"),
     "waiting_float": N_("退款排队中"),
+    **words_doubt.REFUND_STATES,
 }
 PAYMENT_STATES: Final[Mapping[str, str]] = {
     "intent": N_("正在开出付款单"),

@@ -33,6 +33,8 @@ MONEY_ACTIONS: Final[Mapping[str, str]] = {
     "prove_unpaid": N_("查明从未付款"),
 }
 MONEY_NOTES: Final[Mapping[str, str]] = {
+    "deliver_at_shop_cost": N_("再给买家充一次（或发一次卡），费用由本店承担；买家付的钱不动。"),
+    "refund_suspense": N_("先再问渠道这笔交易，渠道确认后原路退回。"),
     "refund_order": N_("把本单还没退的钱按原路退给买家，不再充值。"),
     "refund_at_risk": N_(
         "供应商还没有给出结果：现在退款，供应商之后仍可能充值成功，那份成本由本店承担，不能再向买家收回。"
@@ -45,6 +47,7 @@ MONEY_NOTES: Final[Mapping[str, str]] = {
     ),
 }
 SUSPENSE_STATES: Final[Mapping[str, str]] = {"unpaid": N_("查明从未付款")}
+REFUND_STATES: Final[Mapping[str, str]] = {"dropped": N_("没有付款，不用退")}
 SUPPORTS: Final[Mapping[str, str]] = {
     "number": N_("渠道记录里写的就是这张订单的单号"),
     "claim": N_("这张订单的买家提交过这个交易号"),

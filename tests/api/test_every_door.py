@@ -57,6 +57,7 @@ def address(door: Door, order_id: str) -> str:
         "scenario": "none",
         "file_path": "app.css",
         "form": "csv",
+        "seq": "1",
     }
     parts = [
         part.strip("{}").partition(":")[0] if part.startswith("{") else "" for part in door.path.split("/")
@@ -104,8 +105,8 @@ async def session(office: Office, name: str, roles: list[str], *, strong: bool) 
         now,
     )
     await office.pool.execute(
-        "INSERT INTO staff_session (token_hash, name, session_id, strong, created_at, expires_at) "
-        "VALUES ($1, $2, $2, $3, $4, $5)",
+        "INSERT INTO staff_session (token_hash, name, session_id, strong, created_at, expires_at, seen_at) "
+        "VALUES ($1, $2, $2, $3, $4, $5, $4)",
         hashlib.sha256(token.encode()).digest(),
         name,
         strong,

@@ -64,6 +64,7 @@ ORDER_OWNED = (
 )
 # Who may write which table: a slice writes its own and no other.
 OWNERS = {
+    "kit": {"guess"},
     "evidence": {"evidence", "fact", "inbox", "conflict", "number", "applied", "unlogged"},
     "transparency": {"log_entry", "log_tile", "log_checkpoint", "log_cosignature"},
     "ledger": {"leg"},
@@ -125,7 +126,7 @@ OWNERS = {
     "reconciliation": {"odd"},  # DuckDB's, for the time of one matching
     "notices": {"notice", "notice_route", "untold"},
     "shop": {"shop_setting", "shop_logo"},
-    "staff": {"staff", "staff_session", "staff_action", "approval"},
+    "staff": {"staff", "staff_session", "staff_recovery", "staff_action", "approval"},
     "app": {"audit_run", "audit_checkpoint", "audit_total"},
     "app.demo_load": {"demo_load", "demo_load_piece"},
 }

@@ -73,11 +73,16 @@ def staff_totp(name: Name) -> None:
         raise Problem("unknown_staff", Kind.NOT_FOUND, "there is no account of this name")
     secret = totp.new_secret()
     _show_secret(secret, name, settings.shop_name)
+    codes: list[str] = []
     for left in reversed(range(CODE_TRIES)):
-        if _code_fits(settings, name, secret, typer.prompt("Code now shown by the app"), last=not left):
+        codes = _codes_after(settings, name, secret, typer.prompt("Code now shown by the app"), last=not left)
+        if codes:
             break
         _say("That code does not fit. Wait for the next one; is the phone's time right?")
     _say(f"done: from now on {name} signs in with a code")
+    _say("Recovery codes, each good once instead of the app's. They are not shown again:")
+    for code in codes:
+        _say(f"  {code}")
 
 
 @staff_app.command("revoke")
@@ -118,14 +123,14 @@ def _run(work: Callable[[Office], Awaitable[Result]], settings: Settings | None 
     return asyncio.run(_in_office(settings or settings_here(), work))
 
 
-def _code_fits(settings: Settings, name: str, secret: str, code: str, *, last: bool) -> bool:
+def _codes_after(settings: Settings, name: str, secret: str, code: str, *, last: bool) -> list[str]:
+    """The recovery codes; none when the code did not fit."""
     try:
-        _run(lambda office: accounts.set_totp(office, name, secret, code), settings)
+        return _run(lambda office: accounts.set_totp(office, name, secret, code), settings)
     except Problem as problem:
         if last or problem.code != "totp_wrong":
             raise
-        return False
-    return True
+        return []
 
 
 async def _in_office(settings: Settings, work: Callable[[Office], Awaitable[Result]]) -> Result:

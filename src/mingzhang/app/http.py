@@ -26,6 +26,7 @@ from mingzhang.app import (
     http_manual,
     http_orders,
     http_pages,
+    http_sign_in,
     http_staff,
     http_staff_aside,
     http_staff_catalogue,
@@ -43,17 +44,17 @@ from mingzhang.app.http_demo import HANDLERS as DEMO_HANDLERS
 from mingzhang.app.http_errors import headers_of, problem_of
 from mingzhang.app.http_guard import ANYBODY, MACHINE, SIGNED_OUT, require_guards
 from mingzhang.app.http_kit import (
-    PAGE_HEADERS,
     AnyRequest,
     desk_of,
-    guess_limiter,
     language,
+    page_headers,
     see_other,
     shop_of,
 )
 from mingzhang.app.origin import NotesOrigin
 from mingzhang.app.problems import PROBLEM_JSON, body_of, from_status
 from mingzhang.kit.errors import Kind, Problem
+from mingzhang.kit.guesses import Guesses
 from mingzhang.web import pages
 
 BODY_BYTES_MAX: Final = 256 * 1024
@@ -121,10 +122,10 @@ def _answer(request: AnyRequest, problem: Problem, status: int) -> Response[Any]
             body_of(problem, status),
             status_code=status,
             media_type=PROBLEM_JSON,
-            headers=headers_of(status, json=True),
+            headers=headers_of(problem, status, json=True),
         )
     html = pages.error_page(problem.code, problem.params, language(request), shop_of(desk_of(request)))
-    headers = {**PAGE_HEADERS, **headers_of(status, json=False)}
+    headers = {**page_headers(desk_of(request)), **headers_of(problem, status, json=False)}
     return Response(html, status_code=status, media_type="text/html", headers=headers)
 
 
@@ -167,6 +168,7 @@ def handlers_of(*, demo: bool) -> list[Any]:
         *http_orders.HANDLERS,
         *http_claims.HANDLERS,
         *http_correction.HANDLERS,
+        *http_sign_in.HANDLERS,
         *http_staff.HANDLERS,
         *http_manual.HANDLERS,
         *http_staff_orders.HANDLERS,
@@ -196,7 +198,13 @@ def create_app(desk: Desk) -> Litestar:
     """The application around one desk. Raises Problem `route_without_guard`."""
     app = Litestar(
         route_handlers=handlers_of(demo=desk.settings.demo),
-        state=State({"desk": desk, "guesses": guess_limiter(), "counts": Counts(desk.pool)}),
+        state=State(
+            {
+                "desk": desk,
+                "guesses": Guesses(desk.pool, desk.ctx.vault.fingerprint),
+                "counts": Counts(desk.pool),
+            }
+        ),
         middleware=[
             Counted(),
             http_look.FreshFace(desk.shop),

@@ -17,7 +17,7 @@ from litestar.response import ServerSentEvent
 from mingzhang.app.desk import Desk
 from mingzhang.app.http_docs import BY_TOKEN, Streamed, problems
 from mingzhang.app.http_guard import ANYBODY, TOKEN, no_token
-from mingzhang.app.http_kit import AnyRequest, buyer_of, count_guess, desk_of
+from mingzhang.app.http_kit import AnyRequest, buyer_of, desk_of, take_guess
 from mingzhang.app.http_orders import changes, since
 from mingzhang.catalogue.fields import FIELDS_MAX, VALUE_MAX
 from mingzhang.kit.errors import Kind, Problem
@@ -300,7 +300,7 @@ async def make_claim(
     The same number again gives the same claim.
     """
     await _existing(request, order_id)
-    count_guess(request, f"claim:{order_id}")
+    await take_guess(request, f"claim:{order_id}")
     try:
         picture = base64.b64decode(data.picture, validate=True)
     except ValueError as error:

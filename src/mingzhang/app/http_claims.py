@@ -13,7 +13,6 @@ from mingzhang.app.http_kit import (
     AnyRequest,
     HtmlResponse,
     check_csrf,
-    count_guess,
     csrf_of,
     desk_of,
     known_order_id,
@@ -22,6 +21,7 @@ from mingzhang.app.http_kit import (
     refuse_foreign,
     see_other,
     shop_of,
+    take_guess,
     unlocked,
 )
 from mingzhang.kit.errors import Kind, Problem
@@ -88,7 +88,7 @@ async def make_claim(request: AnyRequest, order_id: FromPath[str]) -> Response[A
     check_csrf(csrf_of(request, order_id), fields)
     number = fields.get("number", "").strip()
     try:
-        count_guess(request, f"claim:{order_id}")
+        await take_guess(request, f"claim:{order_id}")
         await desk_of(request).make_claim(order_id, number, picture)
     except Problem as problem:
         if problem.code not in AT_THE_FORM:

@@ -14,7 +14,6 @@ from mingzhang.app.http_kit import (
     AnyRequest,
     HtmlResponse,
     check_csrf,
-    count_guess,
     csrf_of,
     desk_of,
     form_of,
@@ -23,6 +22,7 @@ from mingzhang.app.http_kit import (
     page,
     see_other,
     shop_of,
+    take_guess,
     unlocked,
 )
 from mingzhang.app.problems import field_error
@@ -54,7 +54,7 @@ class CorrectionRequest(msgspec.Struct, frozen=True, kw_only=True, forbid_unknow
 
 async def _identified(request: AnyRequest, order_id: str, contact: str) -> str:
     """The order id when token or contact opens it; an order that never existed answers like a wrong one."""
-    count_guess(request, f"correct:{order_id}")
+    await take_guess(request, f"correct:{order_id}")
     desk = desk_of(request)
     scheme, _, token = request.headers.get("authorization", "").partition(" ")
     try:

@@ -11,6 +11,7 @@ from mingzhang.kit.database import DATABASE_AWAY
 from mingzhang.kit.errors import Kind, Problem
 
 _UNREADABLE: Final = (UnicodeDecodeError, RecursionError)  # JSON that is no UTF-8, or nested without end
+RETRY_S: Final = 5
 log = structlog.get_logger()
 
 
@@ -32,11 +33,11 @@ def problem_of(error: Exception, area: str) -> tuple[Problem, int]:
     return Problem("internal", Kind.INTERNAL), 500
 
 
-def headers_of(status: int, *, json: bool) -> dict[str, str]:
+def headers_of(problem: Problem, status: int, *, json: bool) -> dict[str, str]:
     """What stands beside an error: never cached, when to come again, how to be let in."""
     headers = {"Cache-Control": "no-store"}
     if status in (429, 503):
-        headers["Retry-After"] = "5"
+        headers["Retry-After"] = str(problem.params.get("wait_s", RETRY_S))
     if json and status == 401:
         headers["WWW-Authenticate"] = "Bearer"
     return headers

@@ -16,8 +16,8 @@ from litestar.datastructures import Cookie
 
 from mingzhang.app.desk import Desk
 from mingzhang.kit.errors import Kind, Problem
+from mingzhang.kit.guesses import A_MINUTE, Guesses
 from mingzhang.kit.ids import is_order_id
-from mingzhang.kit.limiter import Limiter
 from mingzhang.orders.pay import Buyer
 from mingzhang.payments.offer import device_of
 from mingzhang.web import pages
@@ -34,19 +34,25 @@ _PAYER: Final = re.compile(r"[0-9A-Za-z_-]{1,128}")
 LANG_COOKIE: Final = "lang"
 ORDER_SESSION_DAYS: Final = 30
 _DAY_S: Final = 86_400
+WAIT_S: Final = 60  # what somebody hears who came too often, where no other time is known
 
 PAGE_HEADERS: Final[Mapping[str, str]] = {
     "Content-Security-Policy": pages.CONTENT_SECURITY_POLICY,
-    "X-Frame-Options": "SAMEORIGIN",
-    "X-Content-Type-Options": "nosniff",
+    "X-Frame-Options": "DENY",
     "Referrer-Policy": "same-origin",
+    "Permissions-Policy": pages.PERMISSIONS_POLICY,
+    "Cross-Origin-Opener-Policy": "same-origin",
+    "Cross-Origin-Resource-Policy": "same-origin",
     "Cache-Control": "no-store",
 }
-
-
-def guess_limiter() -> Limiter:
-    """Contact, token and password guesses of one application: per subject and per address."""
-    return Limiter(20, 60.0)
+# The demo's page shows an order page in a frame.
+FRAMED_HEADERS: Final[Mapping[str, str]] = {
+    **PAGE_HEADERS,
+    "Content-Security-Policy": pages.CONTENT_SECURITY_POLICY.replace(
+        "frame-ancestors 'none'", "frame-ancestors 'self'"
+    ),
+    "X-Frame-Options": "SAMEORIGIN",
+}
 
 
 def desk_of(request: AnyRequest) -> Desk:
@@ -118,9 +124,14 @@ def language(request: AnyRequest) -> str:
     return "zh"
 
 
-def page(request: AnyRequest, html: str, status: int = 200, cookies: tuple[Cookie, ...] = ()) -> HtmlResponse:
-    """An HTML answer; a language asked for in the address is remembered."""
+def page(
+    request: AnyRequest, html: str, status: int = 200, cookies: tuple[Cookie, ...] = (), *, wait_s: int = 0
+) -> HtmlResponse:
+    """An HTML answer; a language asked for in the address is remembered. `wait_s`: when to come again."""
     kept = list(cookies)
+    headers = dict(page_headers(desk_of(request)))
+    if status == 429:
+        headers["Retry-After"] = str(wait_s or WAIT_S)
     asked = request.query_params.get("lang")
     if asked in ("zh", "en"):
         kept.append(
@@ -133,7 +144,12 @@ def page(request: AnyRequest, html: str, status: int = 200, cookies: tuple[Cooki
                 secure=desk_of(request).settings.secure_cookies,
             )
         )
-    return Response(html, status_code=status, media_type="text/html", headers=PAGE_HEADERS, cookies=kept)
+    return Response(html, status_code=status, media_type="text/html", headers=headers, cookies=kept)
+
+
+def page_headers(desk: Desk) -> Mapping[str, str]:
+    """What stands beside every page: nothing from elsewhere, nothing inline, no frame but the demo's own."""
+    return FRAMED_HEADERS if desk.settings.demo else PAGE_HEADERS
 
 
 def see_other(url: str, cookies: tuple[Cookie, ...] = ()) -> Response[Any]:
@@ -211,7 +227,7 @@ def order_cookie(desk: Desk, order_id: str) -> Cookie:
     until = desk.clock.now() + timedelta(days=ORDER_SESSION_DAYS) * desk.clock.speed
     stamp = str(int(until.timestamp()))
     return Cookie(
-        key=ORDER_COOKIE,
+        key=order_cookie_name(desk),
         value=f"{stamp}.{sign(desk, 'order-session', f'{order_id}.{stamp}')}",
         path=f"/orders/{order_id}",
         max_age=ORDER_SESSION_DAYS * _DAY_S,
@@ -224,7 +240,7 @@ def order_cookie(desk: Desk, order_id: str) -> Cookie:
 def unlocked(request: AnyRequest, order_id: str) -> bool:
     """Whether this browser holds the order's cookie."""
     desk = desk_of(request)
-    stamp, _, mac = request.cookies.get(ORDER_COOKIE, "").partition(".")
+    stamp, _, mac = request.cookies.get(order_cookie_name(desk), "").partition(".")
     if not (stamp.isascii() and stamp.isdigit() and len(stamp) <= 12 and mac.isascii()):
         return False
     if not hmac.compare_digest(mac, sign(desk, "order-session", f"{order_id}.{stamp}")):
@@ -234,7 +250,7 @@ def unlocked(request: AnyRequest, order_id: str) -> bool:
 
 def csrf_of(request: AnyRequest, order_id: str) -> str:
     """The form token of an order page: bound to the order and to this browser's cookie."""
-    held = request.cookies.get(ORDER_COOKIE, "")
+    held = request.cookies.get(order_cookie_name(desk_of(request)), "")
     return sign(desk_of(request), "order-form", f"{order_id}.{held}")
 
 
@@ -244,9 +260,26 @@ def check_csrf(expected: str, form: Mapping[str, str]) -> None:
         raise Problem("csrf_invalid", Kind.FORBIDDEN)
 
 
-def count_guess(request: AnyRequest, subject: str) -> None:
-    """Raises Problem `too_many` when one address, or anybody on one subject, guesses too often."""
-    address = request.client.host if request.client else ""
-    guesses: Limiter = request.app.state.guesses
-    if not (guesses.attempt(f"a:{address}") and guesses.attempt(f"s:{subject[:64]}")):
-        raise Problem("too_many", Kind.TOO_MANY)
+async def take_guess(request: AnyRequest, subject: str) -> None:
+    """Count one try by its address and by its subject, for all processes together.
+
+    Raises Problem `too_many` (params: `wait_s`) when one address, or anybody on one subject, guesses too often.
+    """
+    guesses: Guesses = request.app.state.guesses
+    await guesses.take(f"address:{address_of(request)}", A_MINUTE)
+    await guesses.take(f"subject:{subject[:64]}", A_MINUTE)
+
+
+def address_of(request: AnyRequest) -> str:
+    """The caller's address, as a trusted proxy tells it."""
+    return request.client.host if request.client else ""
+
+
+def host_cookie(desk: Desk, name: str) -> str:
+    """A cookie's name: over https `__Host-`, which no other host of the domain can set."""
+    return f"__Host-{name}" if desk.settings.secure_cookies else name
+
+
+def order_cookie_name(desk: Desk) -> str:
+    """Over https `__Secure-`: it belongs to the order's addresses, so it cannot be `__Host-`."""
+    return f"__Secure-{ORDER_COOKIE}" if desk.settings.secure_cookies else ORDER_COOKIE

@@ -43,7 +43,7 @@ async def shades(request: AnyRequest) -> Response[str]:
     """The shop's colour and its shades; the version in the address makes it keepable."""
     held = desk_of(request).shop.now
     kept = request.query_params.get("v") == str(held.version)
-    headers = {"Cache-Control": FOREVER if kept else "no-cache", "X-Content-Type-Options": "nosniff"}
+    headers = {"Cache-Control": FOREVER if kept else "no-cache"}
     return Response(shades_css(held.face.accent), media_type="text/css", headers=headers)
 
 
@@ -59,7 +59,6 @@ async def logo(request: AnyRequest, name: FromPath[str]) -> Response[bytes]:
         raise Problem("not_found", Kind.NOT_FOUND)
     headers = {
         "Cache-Control": FOREVER,
-        "X-Content-Type-Options": "nosniff",
         "Content-Security-Policy": "default-src 'none'",
     }
     return Response(body, media_type="image/png", headers=headers)

@@ -12,12 +12,10 @@ from litestar.response import ServerSentEvent, ServerSentEventMessage
 from mingzhang.app.desk import Desk
 from mingzhang.app.http_guard import ANYBODY, BROWSER
 from mingzhang.app.http_kit import (
-    PAGE_HEADERS,
     AnyRequest,
     HtmlResponse,
     buyer_of,
     check_csrf,
-    count_guess,
     csrf_of,
     desk_of,
     form_of,
@@ -25,9 +23,11 @@ from mingzhang.app.http_kit import (
     language,
     order_cookie,
     page,
+    page_headers,
     payer_of,
     see_other,
     shop_of,
+    take_guess,
     unlocked,
     way_of,
 )
@@ -56,7 +56,7 @@ async def open_session(request: AnyRequest, order_id: FromPath[str]) -> Response
     by_token = "token" in form
     code = "contact_mismatch"
     try:
-        count_guess(request, order_id)
+        await take_guess(request, order_id)
         known_order_id(order_id)
         if by_token:
             right = await desk.check_token(order_id, form["token"][:200])
@@ -92,7 +92,7 @@ async def fragment(request: AnyRequest, order_id: FromPath[str]) -> HtmlResponse
     shown = await desk.order_page(_need_session(request, order_id), "live")
     shop = shop_of(desk, request, shown.price_fen, payer_of(request))
     html = pages.order_fragment(shown, shop, language(request), csrf_of(request, order_id))
-    return Response(html, media_type="text/html", headers=PAGE_HEADERS)
+    return Response(html, media_type="text/html", headers=page_headers(desk))
 
 
 def changes(desk: Desk, order_id: str, seq: int) -> AsyncIterator[ServerSentEventMessage]:

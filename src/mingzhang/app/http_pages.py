@@ -16,7 +16,6 @@ from mingzhang.app.http_kit import (
     AnyRequest,
     HtmlResponse,
     buyer_of,
-    count_guess,
     desk_of,
     form_of,
     language,
@@ -24,6 +23,7 @@ from mingzhang.app.http_kit import (
     page,
     see_other,
     shop_of,
+    take_guess,
     way_of,
 )
 from mingzhang.app.problems import field_error
@@ -73,7 +73,6 @@ async def picture(request: AnyRequest, name: FromPath[str]) -> Response[bytes]:
     body = await desk_of(request).picture(picture_id)
     headers = {
         "Cache-Control": "public, max-age=31536000, immutable",
-        "X-Content-Type-Options": "nosniff",
         "Content-Security-Policy": "default-src 'none'",
         "ETag": f'"{picture_id}"',
     }
@@ -228,7 +227,7 @@ async def find(request: AnyRequest) -> Response[Any]:
     desk, form = desk_of(request), await form_of(request)
     number, contact = form.get("number", "").strip(), form.get("contact", "").strip()
     try:
-        count_guess(request, number)
+        await take_guess(request, number)
         order_id = await desk.find(number[:64], contact[:120])
     except Problem as problem:
         if problem.code not in ALIKE | {"too_many"}:

@@ -13,11 +13,15 @@ from mingzhang.app.http_protocol import thin_protocol
 from mingzhang.app.http_thin import ThinCalls
 
 SHUTDOWN_S: Final = 3
+# Beside every answer, thin ones and files too; pages have more of their own (http_kit.PAGE_HEADERS).
+EVERYWHERE: Final = (("X-Content-Type-Options", "nosniff"),)
+OVER_HTTPS: Final = (("Strict-Transport-Security", "max-age=31536000"),)
 
 
 def web_config(desk: Desk, host: str, port: int) -> uvicorn.Config:
     """The whole web: hot calls on thin handlers, the framework for the rest."""
-    return _config(create_app(desk), host, port, http=thin_protocol(ThinCalls(desk)))
+    secure = desk.settings.secure_cookies
+    return _config(create_app(desk), host, port, http=thin_protocol(ThinCalls(desk)), secure=secure)
 
 
 def plain_config(http_app: Any, host: str, port: int) -> uvicorn.Config:
@@ -25,7 +29,7 @@ def plain_config(http_app: Any, host: str, port: int) -> uvicorn.Config:
     return _config(http_app, host, port, http="auto")
 
 
-def _config(http_app: Any, host: str, port: int, http: Any) -> uvicorn.Config:
+def _config(http_app: Any, host: str, port: int, http: Any, *, secure: bool = False) -> uvicorn.Config:
     return uvicorn.Config(
         http_app,
         host=host,
@@ -35,6 +39,7 @@ def _config(http_app: Any, host: str, port: int, http: Any) -> uvicorn.Config:
         log_config=None,
         access_log=False,
         server_header=False,
+        headers=[*EVERYWHERE, *(OVER_HTTPS if secure else ())],
         timeout_graceful_shutdown=SHUTDOWN_S,
     )
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Final
 
-from mingzhang.app.http_kit import AnyRequest, desk_of, sign
+from mingzhang.app.http_kit import AnyRequest, desk_of, host_cookie, sign
 from mingzhang.staff import doors
 from mingzhang.staff.model import Member, Office
 
@@ -22,14 +22,20 @@ async def signed_in(request: AnyRequest) -> Member | None:
     """Whose session this is; looked up once for each request, by the guard where there is one."""
     noted = request.scope["state"]
     if _MEMBER not in noted:
-        noted[_MEMBER] = await doors.who(office_of(request), request.cookies.get(STAFF_COOKIE, ""))
+        noted[_MEMBER] = await doors.who(office_of(request), staff_token(request))
     found: Member | None = noted[_MEMBER]
     return found
 
 
+def staff_token(request: AnyRequest) -> str:
+    """The session's token; empty without one."""
+    return request.cookies.get(host_cookie(desk_of(request), STAFF_COOKIE), "")
+
+
 def form_token(request: AnyRequest, cookie: str) -> str:
     """The token of a form, bound to what the browser holds in a cookie."""
-    return sign(desk_of(request), f"staff-form-{cookie}", request.cookies.get(cookie, ""))
+    desk = desk_of(request)
+    return sign(desk, f"staff-form-{cookie}", request.cookies.get(host_cookie(desk, cookie), ""))
 
 
 def staff_csrf(request: AnyRequest) -> str:

@@ -2,55 +2,37 @@
 
 from __future__ import annotations
 
-import secrets
 from collections import Counter
 from datetime import datetime
 from typing import Any, Final
 
 from litestar import Response, get, post
-from litestar.datastructures import Cookie
 from litestar.params import FromPath
 
 from mingzhang.app.console.counts import Counts
-from mingzhang.app.desk import Desk
 from mingzhang.app.desk_staff import STAFF_ACTIONS
-from mingzhang.app.http_guard import ANYBODY, SIGNED_IN, staff
+from mingzhang.app.http_guard import SIGNED_IN, staff
 from mingzhang.app.http_kit import (
     AnyRequest,
     HtmlResponse,
     check_csrf,
-    count_guess,
     desk_of,
     form_of,
     language,
     page,
     see_other,
     shop_of,
-    sign,
 )
-from mingzhang.app.http_session import STAFF_COOKIE, form_token, office_of, signed_in, staff_csrf
+from mingzhang.app.http_session import office_of, signed_in, staff_csrf
 from mingzhang.kit.errors import Kind, Problem
-from mingzhang.staff import accounts, doors, record
+from mingzhang.staff import record
 from mingzhang.staff.model import Member
 from mingzhang.staff.rights import Right
-from mingzhang.web import pages, pages_staff
+from mingzhang.web import pages_staff
 from mingzhang.web.console import Frame, home_of
 from mingzhang.web.model import WorkItem
 
-BEFORE_COOKIE: Final = "mz_before"
 HOME: Final = "/staff/work"
-
-
-def _cookie(desk: Desk, key: str, value: str, hours: int) -> Cookie:
-    return Cookie(
-        key=key,
-        value=value,
-        path="/staff",
-        max_age=hours * 3600,
-        httponly=True,
-        samesite="strict",
-        secure=desk.settings.secure_cookies,
-    )
 
 
 async def frame_of(request: AnyRequest, member: Member) -> Frame:
@@ -66,59 +48,11 @@ async def frame_of(request: AnyRequest, member: Member) -> Frame:
     )
 
 
-def _sign_in_page(request: AnyRequest, name: str = "", error: str = "", status: int = 200) -> HtmlResponse:
-    """The form; its token is bound to a cookie given with it (double submit)."""
-    desk = desk_of(request)
-    before = secrets.token_urlsafe(24)
-    html = pages.sign_in_page(
-        language(request),
-        shop_of(desk),
-        name=name,
-        error=error,
-        csrf=sign(desk, f"staff-form-{BEFORE_COOKIE}", before),
-    )
-    return page(request, html, status, (_cookie(desk, BEFORE_COOKIE, before, 1),))
-
-
 @get("/staff", include_in_schema=False, guards=[SIGNED_IN])
 async def home(request: AnyRequest) -> Response[Any]:
     """To the first page that the person's rights open."""
     member = await signed_in(request)
     return see_other("/staff/sign-in" if member is None else home_of(frozenset(map(str, member.rights))))
-
-
-@get("/staff/sign-in", include_in_schema=False, guards=[ANYBODY])
-async def sign_in_form(request: AnyRequest) -> HtmlResponse:
-    """The sign-in form."""
-    return _sign_in_page(request)
-
-
-@post("/staff/sign-in", include_in_schema=False, guards=[ANYBODY])
-async def sign_in(request: AnyRequest) -> Response[Any]:
-    """Check name, password and, where the account has a second factor, its code."""
-    desk, form = desk_of(request), await form_of(request)
-    check_csrf(form_token(request, BEFORE_COOKIE), form)
-    name = form.get("name", "").strip()[: accounts.NAME_MAX]
-    try:
-        count_guess(request, f"staff:{name}")
-        password, code = form.get("password", "")[: accounts.PASSWORD_MAX], form.get("code", "")[:10]
-        token = await doors.sign_in(office_of(request), name, password, code)
-    except Problem as problem:
-        if problem.kind is not Kind.TOO_MANY:
-            raise
-        return _sign_in_page(request, name, problem.code, 429)
-    if token is None:
-        return _sign_in_page(request, name, "sign_in_failed", 401)
-    return see_other(HOME, (_cookie(desk, STAFF_COOKIE, token, 12),))
-
-
-@post("/staff/sign-out", include_in_schema=False, guards=[SIGNED_IN])
-async def sign_out(request: AnyRequest) -> Response[Any]:
-    """End the session."""
-    desk, form = desk_of(request), await form_of(request)
-    check_csrf(staff_csrf(request), form)
-    await doors.sign_out(office_of(request), request.cookies.get(STAFF_COOKIE, ""))
-    return see_other("/staff/sign-in", (_cookie(desk, STAFF_COOKIE, "", 0),))
 
 
 async def _work_page(request: AnyRequest, member: Member, notice: str, status: int = 200) -> HtmlResponse:
@@ -193,4 +127,4 @@ async def act(
 
 
 __all__ = ["HANDLERS", "office_of", "signed_in", "staff_csrf"]
-HANDLERS: Final = (home, sign_in_form, sign_in, sign_out, work, act)
+HANDLERS: Final = (home, work, act)

@@ -177,7 +177,7 @@ def _api(
 
 def _problem(error: Exception) -> Answer:
     problem, status = problem_of(error, "api")
-    lines = {"content-type": PROBLEM_JSON, **headers_of(status, json=True)}
+    lines = {"content-type": PROBLEM_JSON, **headers_of(problem, status, json=True)}
     headers = "".join(f"{name.lower()}: {value}\r\n" for name, value in lines.items())
     return Answer(status, headers.encode(), body_of(problem, status))
 

@@ -1,13 +1,13 @@
 """Accounts, each change on record. Whatever changes or ends one (password, roles, second factor, revocation)
 ends its open sessions too.
 
-Making accounts and changing what they may do or open is for the command line alone: a member of staff who could
-would be two people at once (`approvals.py`). With `manage_staff` one can revoke an account and end sessions.
+Making accounts and giving somebody else a password is for the command line alone: a member of staff who could would be
+two people at once (`approvals.py`). With `manage_staff` one can revoke an account and end sessions; roles take two
+people (`team.py`); one's own password and second factor are one's own (`own.py`).
 """
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import Sequence
 from typing import Any, Final
 
@@ -15,14 +15,12 @@ import asyncpg
 
 from mingzhang.kit.database import transaction
 from mingzhang.kit.errors import Kind, Problem
-from mingzhang.staff import record, totp
-from mingzhang.staff.doors import HASHER
+from mingzhang.staff import passwords, record, recovery, totp
+from mingzhang.staff.doors import idle_since
 from mingzhang.staff.model import COMMAND_LINE, Account, Member, Office, Session
 from mingzhang.staff.record import SQL
 from mingzhang.staff.rights import Right, Role
 
-PASSWORD_MIN: Final = 8
-PASSWORD_MAX: Final = 200
 NAME_MAX: Final = 64
 
 Actor = Member | str
@@ -35,7 +33,7 @@ async def add(
     roles: Sequence[Role] = (Role.SUPPORT,),
 ) -> None:
     """A new account. Raises Problem `staff_name_invalid`, `staff_name_taken` (also when it only differs in
-    case), `staff_role_missing`, `password_too_short`.
+    case), `staff_role_missing`, `password_too_short`, `password_too_common`.
     """
     if (
         not name.isprintable()
@@ -45,7 +43,7 @@ async def add(
     ):
         raise Problem("staff_name_invalid", Kind.INVALID, "1 to 64 printable characters, not 'cli'")
     wanted = _roles(roles)
-    hashed = await _hash(password)
+    hashed = await passwords.hash_new(password, name)
     async with transaction(office.pool) as conn:
         now = office.clock.now()
         if await conn.fetchval(SQL.insert_staff, name, hashed, wanted, now) is None:
@@ -58,8 +56,8 @@ async def add(
 
 
 async def set_password(office: Office, name: str, password: str) -> None:
-    """Another password. Raises Problem `unknown_staff`, `password_too_short`."""
-    hashed = await _hash(password)
+    """Another password. Raises Problem `unknown_staff`, `password_too_short`, `password_too_common`."""
+    hashed = await passwords.hash_new(password, name)
     async with transaction(office.pool) as conn:
         _known(await conn.fetchval(SQL.set_password, name, hashed))
         await _end_sessions(conn, office, name)
@@ -68,15 +66,25 @@ async def set_password(office: Office, name: str, password: str) -> None:
 
 async def set_roles(office: Office, name: str, roles: Sequence[Role]) -> None:
     """Other roles. Raises Problem `unknown_staff`, `staff_role_missing`."""
-    wanted = _roles(roles)
     async with transaction(office.pool) as conn:
-        _known(await conn.fetchval(SQL.set_roles, name, wanted))
-        await _end_sessions(conn, office, name)
-        await _note(conn, office, COMMAND_LINE, "staff_roles_set", name, {"roles": wanted})
+        await change_roles(conn, office, name, roles, COMMAND_LINE)
 
 
-async def set_totp(office: Office, name: str, secret: str, code: str) -> None:
-    """Put a second factor in force, proved by a code of it. Raises Problem `unknown_staff`, `totp_wrong`."""
+async def change_roles(
+    conn: asyncpg.Connection, office: Office, name: str, roles: Sequence[Role], by: Actor
+) -> None:
+    """The same inside the caller's transaction: that of the two people's decision. Raises as `set_roles`."""
+    wanted = _roles(roles)
+    _known(await conn.fetchval(SQL.set_roles, name, wanted))
+    await _end_sessions(conn, office, name)
+    await _note(conn, office, by, "staff_roles_set", name, {"roles": wanted})
+
+
+async def set_totp(office: Office, name: str, secret: str, code: str, by: Actor = COMMAND_LINE) -> list[str]:
+    """Put a second factor in force, proved by a code of it; returns new recovery codes, to be shown once.
+
+    Raises Problem `unknown_staff`, `totp_wrong`.
+    """
     step = totp.matching_step(secret, code, office.phone.now())
     if step is None:
         raise Problem("totp_wrong", Kind.INVALID, "the code does not fit; is the phone's time right?")
@@ -84,7 +92,8 @@ async def set_totp(office: Office, name: str, secret: str, code: str) -> None:
         now = office.clock.now()
         _known(await conn.fetchval(SQL.set_totp, name, office.vault.seal(secret), now, step))
         await _end_sessions(conn, office, name)
-        await _note(conn, office, COMMAND_LINE, "staff_totp_set", name)
+        await _note(conn, office, by, "staff_totp_set", name)
+        return await recovery.make(conn, office, name)
 
 
 async def revoke(office: Office, name: str, by: Actor = COMMAND_LINE) -> int:
@@ -120,11 +129,11 @@ async def end_sessions(office: Office, name: str, by: Actor = COMMAND_LINE) -> i
 
 
 async def end_session(office: Office, session_id: str, by: Actor) -> None:
-    """End one session by its id. Raises Problem `unknown_session`, `right_missing`."""
-    await _may(office, by, session_id)
+    """End one session by its id; one's own need no right. Raises Problem `unknown_session`, `right_missing`."""
+    name = await office.pool.fetchval(SQL.find_session_owner, session_id)
+    await _may(office, by, name or session_id, own=True)
     async with transaction(office.pool) as conn:
-        name = await conn.fetchval(SQL.end_session_by_id, session_id)
-        if name is None:
+        if await conn.fetchval(SQL.end_session_by_id, session_id) is None:
             raise Problem("unknown_session", Kind.NOT_FOUND)
         await _note(conn, office, by, "session_ended", name, {"session_id": session_id})
 
@@ -136,13 +145,15 @@ async def exists(office: Office, name: str) -> bool:
 
 async def list_accounts(office: Office) -> list[Account]:
     """Everybody, by name."""
-    rows = await office.pool.fetch(SQL.list_staff, office.clock.now())
+    now = office.clock.now()
+    rows = await office.pool.fetch(SQL.list_staff, now, idle_since(office, now))
     return [Account(**{**dict(row), "roles": tuple(row["roles"])}) for row in rows]
 
 
 async def list_sessions(office: Office, name: str) -> list[Session]:
-    """A person's open sessions, oldest first."""
-    rows = await office.pool.fetch(SQL.list_sessions, name, office.clock.now())
+    """A person's open sessions, oldest first; without a name: everybody's."""
+    now = office.clock.now()
+    rows = await office.pool.fetch(SQL.list_sessions, name, now, idle_since(office, now))
     return [Session(**dict(row)) for row in rows]
 
 
@@ -160,14 +171,6 @@ async def _may(office: Office, by: Actor, subject: str, *, own: bool = False) ->
 def _known(name: str | None) -> None:
     if name is None:
         raise Problem("unknown_staff", Kind.NOT_FOUND, "there is no account of this name")
-
-
-async def _hash(password: str) -> str:
-    if not PASSWORD_MIN <= len(password) <= PASSWORD_MAX:
-        raise Problem(
-            "password_too_short", Kind.INVALID, f"at least {PASSWORD_MIN} characters, at most {PASSWORD_MAX}"
-        )
-    return await asyncio.to_thread(HASHER.hash, password)
 
 
 async def _end_sessions(conn: asyncpg.Connection, office: Office, name: str) -> int:

@@ -50,7 +50,13 @@ class MoneyAction(StrEnum):
     REFUND_BY_TRANSFER = "refund_by_transfer"  # 17
     WRITE_OFF = "write_off"  # 24, 26
     MOVE_FLOAT = "move_float"  # 2, 12
+    CHANGE_ROLES = "change_roles"  # no money, but who may move it
     CONFIRM_BY_HAND = "confirm_by_hand"  # 25: work done by hand, with its proof
+
+
+# Whatever is not named here asks for `propose_money` and `decide_money`.
+PROPOSED_BY: Final[dict[str, Right]] = {MoneyAction.CHANGE_ROLES: Right.MANAGE_STAFF}
+DECIDED_BY: Final[dict[str, Right]] = {MoneyAction.CHANGE_ROLES: Right.MANAGE_STAFF}
 
 
 class Approval(msgspec.Struct, frozen=True, kw_only=True):
@@ -89,7 +95,7 @@ async def propose(
     `subject`: an order or suspense number, or another name (a supplier, a batch). Raises Problem
     `right_missing`, `reason_missing`, `amount_invalid`.
     """
-    _may(member, Right.PROPOSE_MONEY)
+    _may(member, PROPOSED_BY.get(action, Right.PROPOSE_MONEY))
     check_reason(reason)
     check_fen(amount_fen)
     approval_id = new_id(now, rng)
@@ -129,7 +135,7 @@ async def decide(
     Raises Problem `right_missing`, `reason_missing`, `unknown_approval`, `approval_own`, `approval_expired`,
     `approval_orphaned` (the proposer was revoked), `approval_decided`.
     """
-    _may(member, Right.DECIDE_MONEY)
+    _may(member, DECIDED_BY.get((await read_approval(conn, subject, approval_id)).action, Right.DECIDE_MONEY))
     if not approve:
         check_reason(reason)
     state = "approved" if approve else "rejected"

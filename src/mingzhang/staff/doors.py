@@ -1,98 +1,137 @@
-"""Signing in and out: argon2id, a second factor, a lock after wrong tries, sessions that can be ended."""
+"""Signing in and out: argon2id, a second factor, waits after wrong tries, sessions that end by themselves."""
 
 from __future__ import annotations
 
 import asyncio
 import hashlib
 import secrets
-from datetime import timedelta
-from functools import cache
-from typing import Final
+from datetime import datetime, timedelta
+from typing import Final, NamedTuple
 
 import asyncpg
-from argon2 import PasswordHasher
-from argon2.exceptions import Argon2Error, InvalidHashError
 
 from mingzhang.kit.database import transaction
-from mingzhang.kit.errors import Kind, Problem
+from mingzhang.kit.guesses import SIGN_IN, STRANGERS, Guesses
 from mingzhang.kit.ids import new_id
-from mingzhang.staff import record, totp
+from mingzhang.staff import passwords, record, recovery, totp
 from mingzhang.staff.model import Member, Office
 from mingzhang.staff.record import SQL
 from mingzhang.staff.rights import rights_of
 
-LOCK: Final = timedelta(minutes=5)
 SESSION: Final = timedelta(hours=12)
-HASHER: Final = PasswordHasher()  # argon2id with the library's current parameters
+IDLE: Final = timedelta(hours=1)
+TOUCH_EVERY: Final = timedelta(minutes=1)
+BROWSER_MAX: Final = 160
 
 
-@cache
-def _decoy() -> str:
-    return HASHER.hash(secrets.token_hex(16))
+class From(NamedTuple):
+    """Where somebody comes from. `known`: what this browser was given when this very person signed in before."""
+
+    address: str = ""
+    browser: str = ""
+    known: str = ""
 
 
-def _matches(password_hash: str, password: str) -> bool:
-    try:
-        return HASHER.verify(password_hash, password)
-    except (Argon2Error, InvalidHashError):
-        return False
-
-
-async def sign_in(office: Office, name: str, password: str, code: str = "") -> str | None:
+async def sign_in(
+    office: Office, name: str, password: str, code: str = "", origin: From | None = None, old_token: str = ""
+) -> str | None:
     """A new session's token; None when name, password or code is wrong, without saying which.
 
-    An account with a second factor needs its `code`; one without opens a weak session (`rights.NEEDS_TOTP`).
-    Sessions and locks last real hours, also in a demo. Raises Problem `locked`.
+    An account with a second factor needs its `code`, or a recovery code; one without opens a weak session
+    (`rights.NEEDS_TOTP`). The session of `old_token` ends: a browser has one. Raises Problem `too_many`.
     """
-    now = office.clock.now()
+    came = origin or From()
+    guesses = guesses_of(office)
+    mine = f"sign-in:{name.casefold()}:{came.known or came.address}"
+    anybody = f"sign-in:{name.casefold()}"
+    blocks = await guesses.take(mine, SIGN_IN)
+    if not came.known:
+        blocks |= await guesses.take(anybody, STRANGERS)
     row = await office.pool.fetchrow(SQL.find_staff, name)
-    if row is not None and row["locked_until"] is not None and row["locked_until"] > now:
-        raise Problem("locked", Kind.TOO_MANY)
-    # A name that does not exist costs as long as a wrong password.
-    hashed = row["password_hash"] if row is not None else await asyncio.to_thread(_decoy)
-    right = await asyncio.to_thread(_matches, hashed, password)
+    right = await passwords.matches(row["password_hash"] if row is not None else None, password)
     if row is None:
         return None
-    if not right or not row["active"] or not await _code_fits(office, row, code):
-        await _wrong(office, name)
+    if not right or not row["active"] or not await code_fits(office, row, code):
+        if blocks:
+            await _note(office, name, "locked")
         return None
-    if HASHER.check_needs_rehash(hashed):
-        hashed = await asyncio.to_thread(HASHER.hash, password)
-    token = secrets.token_urlsafe(32)
-    strong = row["totp_since"] is not None
+    await guesses.forget(mine)
+    hashed = row["password_hash"]
+    if passwords.HASHER.check_needs_rehash(hashed):
+        hashed = await asyncio.to_thread(passwords.HASHER.hash, password)
     async with transaction(office.pool) as conn:
-        session_id = new_id(now, office.rng)
-        ends = now + SESSION * office.clock.speed
+        now = office.clock.now()
         await conn.execute(SQL.record_success, name, now, hashed)
-        await conn.execute(SQL.clear_sessions, now)
-        await conn.execute(SQL.open_session, _hash(token), name, session_id, strong, now, ends)
-        await record.write(
-            conn, office.rng, now, name, "signed_in", session_id, kind="account", data={"strong": strong}
-        )
+        await conn.execute(SQL.clear_sessions, now, idle_since(office, now))
+        if old_token:
+            await conn.execute(SQL.end_session, _hash(old_token))
+        return await open_session(conn, office, name, came, strong=row["totp_since"] is not None)
+
+
+async def open_session(
+    conn: asyncpg.Connection, office: Office, name: str, origin: From, *, strong: bool
+) -> str:
+    """A new session, on record; returns its token, of which only the hash is kept."""
+    token, now = secrets.token_urlsafe(32), office.clock.now()
+    session_id = new_id(now, office.rng)
+    ends = now + SESSION * office.clock.speed
+    await conn.execute(
+        SQL.open_session,
+        _hash(token),
+        name,
+        session_id,
+        strong,
+        now,
+        ends,
+        origin.address,
+        origin.browser[:BROWSER_MAX],
+    )
+    data = {"strong": strong}
+    await record.write(conn, office.rng, now, name, "signed_in", session_id, kind="account", data=data)
     return token
 
 
-async def _code_fits(office: Office, row: asyncpg.Record, code: str) -> bool:
+def guesses_of(office: Office) -> Guesses:
+    """The doors that staff try, on the machine's own time."""
+    return Guesses(office.pool, office.vault.fingerprint, office.phone)
+
+
+def idle_since(office: Office, now: datetime) -> datetime:
+    """Sessions not used since then are over; real time, also in a demo."""
+    return now - IDLE * office.clock.speed
+
+
+async def code_fits(office: Office, row: asyncpg.Record, code: str) -> bool:
+    """Whether this is the second factor of an account (or one of its recovery codes, used up by this).
+
+    `row`: name, totp_enc, totp_since. Without a second factor every code fits.
+    """
     if row["totp_since"] is None:
         return True
+    if recovery.is_like_one(code):
+        used = await recovery.use(office.pool, office, row["name"], code)
+        if used:
+            await _note(office, row["name"], "recovery_code_used")
+        return used
     step = totp.matching_step(office.vault.open(row["totp_enc"]), code, office.phone.now())
     return step is not None and await office.pool.fetchval(SQL.use_totp_step, row["name"], step) is not None
 
 
-async def _wrong(office: Office, name: str) -> None:
-    now = office.clock.now()
+async def _note(office: Office, name: str, action: str) -> None:
     async with transaction(office.pool) as conn:
-        if await conn.fetchval(SQL.record_failure, name, now + LOCK * office.clock.speed):
-            await record.write(conn, office.rng, now, name, "locked", name, kind="account")
+        await record.write(conn, office.rng, office.clock.now(), name, action, name, kind="account")
 
 
 async def who(office: Office, token: str) -> Member | None:
-    """Who holds this token now, with what the session may do."""
+    """Who holds this token now, with what the session may do. Being asked for keeps a session alive."""
     if not token:
         return None
-    row = await office.pool.fetchrow(SQL.find_session, _hash(token), office.clock.now())
+    now, hashed = office.clock.now(), _hash(token)
+    row = await office.pool.fetchrow(SQL.find_session, hashed, now, idle_since(office, now))
     if row is None:
         return None
+    if row["seen_at"] < now - TOUCH_EVERY * office.clock.speed:
+        await office.pool.execute(SQL.touch_session, hashed, now)
     return Member(
         name=row["name"],
         roles=tuple(row["roles"]),

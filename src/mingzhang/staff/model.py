@@ -52,16 +52,19 @@ class Account(msgspec.Struct, frozen=True, kw_only=True):
     roles: tuple[str, ...]
     active: bool
     totp: bool
-    locked_until: datetime | None
     created_at: datetime
     signed_in_at: datetime | None
     sessions: int
 
 
 class Session(msgspec.Struct, frozen=True, kw_only=True):
-    """One open session, as listed; `session_id` opens nothing."""
+    """One open session, as listed; `session_id` opens nothing. `browser`: what it calls itself."""
 
+    name: str
     session_id: str
     strong: bool
     created_at: datetime
     expires_at: datetime
+    seen_at: datetime
+    address: str
+    browser: str

@@ -6,8 +6,8 @@ WHERE NOT EXISTS (SELECT FROM staff WHERE lower(name) = lower($1::text))
 ON CONFLICT (name) DO NOTHING RETURNING name
 
 -- name: set_password
--- Another password; wrong tries are forgotten.
-UPDATE staff SET password_hash = $2, failed = 0, locked_until = NULL WHERE name = $1 RETURNING name
+-- Another password.
+UPDATE staff SET password_hash = $2 WHERE name = $1 RETURNING name
 
 -- name: set_roles
 -- Other roles.
@@ -15,7 +15,7 @@ UPDATE staff SET roles = $2 WHERE name = $1 RETURNING name
 
 -- name: set_active
 -- Revoke an account, or give it back.
-UPDATE staff SET active = $2, failed = 0, locked_until = NULL WHERE name = $1 RETURNING name
+UPDATE staff SET active = $2 WHERE name = $1 RETURNING name
 
 -- name: set_totp
 -- A new second factor, in force from the time it was confirmed at.
@@ -23,34 +23,37 @@ UPDATE staff SET totp_enc = $2, totp_since = $3, totp_step = $4 WHERE name = $1 
 
 -- name: find_staff
 -- One member of staff, for signing in.
-SELECT name, password_hash, active, roles, locked_until, totp_enc, totp_since FROM staff WHERE name = $1
+SELECT name, password_hash, active, roles, totp_enc, totp_since FROM staff WHERE name = $1
 
 -- name: use_totp_step
 -- A code's time step is used once; nothing comes back for one that was.
 UPDATE staff SET totp_step = $2 WHERE name = $1 AND totp_step < $2 RETURNING name
 
--- name: record_failure
--- One wrong try more; every fifth one locks the name for a while.
-UPDATE staff SET failed = failed + 1,
-  locked_until = CASE WHEN (failed + 1) % 5 = 0 THEN $2::timestamptz ELSE locked_until END
-WHERE name = $1 RETURNING failed % 5 = 0 AS locked
-
 -- name: record_success
--- A right password forgets the wrong ones.
-UPDATE staff SET failed = 0, locked_until = NULL, signed_in_at = $2, password_hash = $3 WHERE name = $1
+-- When somebody came in last, with the hash by the library's present parameters.
+UPDATE staff SET signed_in_at = $2, password_hash = $3 WHERE name = $1
 
 -- name: open_session
 -- Only the hash of the cookie's token is kept.
-INSERT INTO staff_session (token_hash, name, session_id, strong, created_at, expires_at) VALUES ($1, $2, $3, $4, $5, $6)
+INSERT INTO staff_session (token_hash, name, session_id, strong, created_at, expires_at, seen_at, address, browser)
+VALUES ($1, $2, $3, $4, $5, $6, $5, $7, $8)
 
 -- name: find_session
--- Who holds this token now.
-SELECT p.name, p.roles, s.session_id, s.strong FROM staff_session s JOIN staff p ON p.name = s.name
-WHERE s.token_hash = $1 AND s.expires_at > $2 AND p.active
+-- Who holds this token now; nobody, when it was not used since $3.
+SELECT p.name, p.roles, s.session_id, s.strong, s.seen_at FROM staff_session s JOIN staff p ON p.name = s.name
+WHERE s.token_hash = $1 AND s.expires_at > $2 AND s.seen_at > $3 AND p.active
+
+-- name: touch_session
+-- It was used just now.
+UPDATE staff_session SET seen_at = $2 WHERE token_hash = $1 AND seen_at < $2
 
 -- name: end_session
 -- Signing out.
 DELETE FROM staff_session WHERE token_hash = $1 RETURNING name, session_id
+
+-- name: find_session_owner
+-- Whose session this is.
+SELECT name FROM staff_session WHERE session_id = $1
 
 -- name: end_session_by_id
 -- One session ended from outside.
@@ -60,20 +63,40 @@ DELETE FROM staff_session WHERE session_id = $1 RETURNING name
 -- Every session of a person; the number counts those that were still open.
 DELETE FROM staff_session WHERE name = $1 RETURNING expires_at > $2 AS open
 
+-- name: end_other_sessions
+-- Every session of a person but one.
+DELETE FROM staff_session WHERE name = $1 AND session_id <> $2
+
 -- name: clear_sessions
--- Clear away what ran out.
-DELETE FROM staff_session WHERE expires_at <= $1
+-- Clear away what ran out, or was not used since $2.
+DELETE FROM staff_session WHERE expires_at <= $1 OR seen_at <= $2
 
 -- name: list_sessions
 -- A person's open sessions.
-SELECT session_id, strong, created_at, expires_at FROM staff_session
-WHERE name = $1 AND expires_at > $2 ORDER BY created_at
+SELECT name, session_id, strong, created_at, expires_at, seen_at, address, browser FROM staff_session
+WHERE ($1 = '' OR name = $1) AND expires_at > $2 AND seen_at > $3 ORDER BY name, created_at LIMIT 500
 
 -- name: list_staff
 -- Everybody, with the number of open sessions.
-SELECT p.name, p.roles, p.active, p.totp_since IS NOT NULL AS totp, p.locked_until, p.created_at, p.signed_in_at,
-  (SELECT count(*) FROM staff_session s WHERE s.name = p.name AND s.expires_at > $1)::int AS sessions
+SELECT p.name, p.roles, p.active, p.totp_since IS NOT NULL AS totp, p.created_at, p.signed_in_at,
+  (SELECT count(*) FROM staff_session s WHERE s.name = p.name AND s.expires_at > $1 AND s.seen_at > $2)::int AS sessions
 FROM staff p ORDER BY p.name
+
+-- name: clear_recovery
+-- The old codes are worth nothing any more.
+DELETE FROM staff_recovery WHERE name = $1
+
+-- name: insert_recovery
+-- New codes, as keyed hashes.
+INSERT INTO staff_recovery (name, code_hash, made_at) SELECT $1, code_hash, $3 FROM unnest($2::bytea[]) AS code_hash
+
+-- name: use_recovery
+-- A code is used once.
+UPDATE staff_recovery SET used_at = $3 WHERE name = $1 AND code_hash = $2 AND used_at IS NULL RETURNING name
+
+-- name: count_recovery
+-- How many codes a person has left.
+SELECT count(*) FROM staff_recovery WHERE name = $1 AND used_at IS NULL
 
 -- name: insert_record
 -- What a person did, saw, or was refused.

@@ -27,8 +27,13 @@ from mingzhang.web.views import View, group_digits, icon, order_names, qr_svg, y
 
 # Sent with every page by the HTTP layer. `self` frames are the phone of /demo.
 CONTENT_SECURITY_POLICY: Final = (
-    "default-src 'self'; img-src 'self' data:; style-src 'self'; script-src 'self'; "
-    "frame-ancestors 'self'; form-action 'self'; base-uri 'none'; object-src 'none'"
+    "default-src 'self'; img-src 'self' data:; style-src 'self'; script-src 'self'; script-src-attr 'none'; "
+    "style-src-attr 'none'; worker-src 'none'; object-src 'none'; base-uri 'none'; form-action 'self'; "
+    "frame-ancestors 'none'"
+)
+PERMISSIONS_POLICY: Final = (
+    "accelerometer=(), camera=(), display-capture=(), geolocation=(), gyroscope=(), hid=(), magnetometer=(), "
+    "microphone=(), midi=(), payment=(), serial=(), usb=()"
 )
 SHOP: Final = ShopInfo()
 TONES: Final[Mapping[str, str]] = {
@@ -208,7 +213,7 @@ def books_page(
 
 
 def sign_in_page(
-    lang: str, shop: ShopInfo = SHOP, *, name: str = "", error: str = "", csrf: str = "", next_url: str = ""
+    lang: str, shop: ShopInfo = SHOP, *, name: str = "", error: str = "", csrf: str = "", wait_s: int = 0
 ) -> str:
-    """Staff sign-in. `error`: a field error code."""
-    return render("sign_in.html", lang, shop=shop, name=name, error=error, csrf=csrf, next_url=next_url)
+    """Staff sign-in. `error`: a field error code; `wait_s`: after how many seconds one may try again."""
+    return render("sign_in.html", lang, shop=shop, name=name, error=error, csrf=csrf, wait_s=wait_s)

@@ -77,7 +77,7 @@ PROBLEMS: Final[Mapping[str, Advice]] = {
     "invalid_request": Advice(N_("提交的内容有误"), N_("请返回检查后再提交。")),
     "amount_invalid": Advice(N_("金额不正确"), N_("请返回检查后再提交。")),
     "too_large": Advice(N_("提交的内容过大"), N_("请缩短后再提交。")),
-    "too_many": Advice(N_("操作太频繁"), N_("请等一分钟再试。订单会自己继续，不需要反复提交。")),
+    "too_many": Advice(N_("操作太频繁"), N_("请稍后再试。订单会自己继续，不需要反复提交。")),
     "repeat_purchase": Advice(
         N_("两分钟内已给这个账号下过同样的单，再下一单？"),
         N_("没有重复下单。确实要再买一份，请回到商品页确认“再下一单”；否则请看上一张订单。"),
@@ -149,8 +149,7 @@ FIELD_ERRORS: Final[Mapping[str, str]] = {
     "unknown_order": N_("没有找到订单，或核对信息不符"),
     "contact_mismatch": N_("没有找到订单，或核对信息不符"),
     "sign_in_failed": N_("名字、密码或验证码不对"),
-    "locked": N_("尝试次数过多，请稍后再试"),
-    "too_many": N_("操作太频繁，请等一分钟再试"),
+    "too_many": N_("操作太频繁，请稍后再试"),
     "suspense_not_open": N_("这笔款项现在不能退回：它已在退回途中、已退回，或渠道否认收到过"),
     **words_doubt.PROBLEMS,
     "resupply_refused": N_("现在不能补发：订单要已到账或在等人处理，而且没有还在等结果的供应商指令"),

@@ -16,7 +16,7 @@ from house import House, open_house
 from mingzhang.app.demo import free_port
 from mingzhang.app.http_server import plain_config, serve_http
 from mingzhang.app.http_witness import create_witness_app
-from mingzhang.app.transparency import signer_of
+from mingzhang.app.transparency import run_log, signer_of
 from mingzhang.transparency import merkle, verify_offline
 from mingzhang.transparency.notes import (
     COSIGNED,
@@ -73,11 +73,15 @@ async def test_a_receipt_holds_without_the_shop_and_no_changed_byte_passes(
     database_url: str, tmp_path: Path
 ) -> None:
     async with open_house(database_url, tmp_path) as house:
+        ended = asyncio.Event()  # the record is kept beside the orders, as in a worker
+        beside = asyncio.create_task(run_log(house.desk.ctx, signer_of(house.desk.settings), ended))
         order_id = await house.buy()
         await house.until(order_id, lambda page: page.supply_badge == "arrived")
         refused = await house.buy(("fulu", "account_banned"))
         await house.until(refused, lambda page: page.pay_badge == "refunded")
         await house.stop_worker()
+        ended.set()
+        await beside
         await _sequence(house)
 
         # Everybody reads the log; its tiles make the root that is signed.

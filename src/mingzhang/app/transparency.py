@@ -18,7 +18,7 @@ from mingzhang.kit.errors import Kind, Problem
 from mingzhang.kit.outbound import Outbound
 from mingzhang.orders.context import Context
 from mingzhang.transparency.notes import Signer
-from mingzhang.transparency.sequencer import Sequencer
+from mingzhang.transparency.sequencer import OVERTAKEN, Sequencer
 from mingzhang.transparency.witnessed import Address, parse_witnesses, show
 
 log = structlog.get_logger()
@@ -76,7 +76,7 @@ async def run_log(ctx: Context, signer: Signer, stop: asyncio.Event) -> None:
                 pause = PAUSE_REAL_S
                 metrics.LOGGED.inc(appended.entries)
                 metrics.LOG_LAG.set(appended.lag_s)
-        except DATABASE_AWAY as error:
+        except (*DATABASE_AWAY, *OVERTAKEN) as error:
             log.warning("log_waits", error=type(error).__name__)
             pause = TROUBLE_REAL_S / 5
         except (Problem, asyncpg.PostgresError) as error:

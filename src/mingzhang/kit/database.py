@@ -11,7 +11,7 @@ from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from datetime import UTC, datetime, timedelta
 from functools import lru_cache
-from typing import Any, Final, TypeVar
+from typing import Any, Final, Literal, TypeVar
 
 import asyncpg
 import msgspec
@@ -148,9 +148,12 @@ async def open_pool(
 
 
 @asynccontextmanager
-async def transaction(pool: asyncpg.Pool) -> AsyncIterator[asyncpg.Connection]:
-    """A connection inside a read-committed transaction: commits at the end, rolls back on any exception.
+async def transaction(
+    pool: asyncpg.Pool, isolation: Literal["read_committed", "repeatable_read"] = "read_committed"
+) -> AsyncIterator[asyncpg.Connection]:
+    """A connection inside a transaction: commits at the end, rolls back on any exception.
 
+    ``repeatable_read``: all its statements see one moment.
     Never make a network call inside. When no connection is free in time: `database_busy`.
     """
     try:
@@ -158,7 +161,7 @@ async def transaction(pool: asyncpg.Pool) -> AsyncIterator[asyncpg.Connection]:
     except TimeoutError as error:
         raise Problem("database_busy", Kind.UNAVAILABLE, "no free connection") from error
     try:
-        async with connection.transaction():
+        async with connection.transaction(isolation=isolation):
             yield connection
     finally:
         await pool.release(connection)

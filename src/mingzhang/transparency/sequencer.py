@@ -1,6 +1,7 @@
 """The one writer of the log: takes what was noted, appends one entry a subject, and signs the new state.
 
-One transaction a round: notes away, entries, whole tiles and the checkpoint together. Of several sequencers the one
+One transaction a round, which sees one moment of the books: notes away, entries, whole tiles and the checkpoint
+together. Of several sequencers the one
 that holds the gate appends; should two ever do so, the second one's entries meet the first's key.
 """
 
@@ -31,6 +32,7 @@ from mingzhang.transparency.tree import SQL, Edge, read_edge
 NOTES_MAX: Final = 256  # notes of one bucket in one round
 SUBJECTS_MAX: Final = 2_048  # … and subjects
 NEWEST: Final = 2**31 - 1
+OVERTAKEN: Final = (asyncpg.UniqueViolationError, asyncpg.SerializationError)
 
 
 class Appended(NamedTuple):
@@ -67,10 +69,11 @@ class Sequencer:
     async def round(self) -> Appended | None:
         """Append what waits, up to the bounds above; None: nothing waited, or another one is at it.
 
-        Raises Problem `log_key_changed` when the newest state is signed under another name or key than ours.
+        Raises one of `OVERTAKEN` when another one appended meanwhile: nothing is lost, the next round goes on. Raises
+        Problem `log_key_changed` when the newest state is signed under another name or key than ours.
         """
         edge, self._edge = self._edge, None  # whatever fails below, the memory is not trusted after it
-        async with transaction(self._pool) as conn:
+        async with transaction(self._pool, "repeatable_read") as conn:
             if await conn.fetchval(SQL.take_gate) is None:
                 return None
             head = await conn.fetchrow(SQL.read_head)

@@ -21,6 +21,7 @@ from mingzhang.app.bench.cards import run_cards
 from mingzhang.app.bench.core import run_core
 from mingzhang.app.bench.inbound import run_inbound
 from mingzhang.app.bench.reconcile import run_reconcile
+from mingzhang.app.bench.record import run_log
 
 app = typer.Typer(no_args_is_help=True, help="Measure: ratios against plain transactions, side by side.")
 AsJson = Annotated[bool, typer.Option("--json", help="one JSON object")]
@@ -81,6 +82,14 @@ def http(
 def cards(seconds: Seconds = 4, as_json: AsJson = False) -> None:
     """One product's own stock sold by 64 callers, each card once, beside pgbench with FOR UPDATE SKIP LOCKED."""
     _bench(run_cards, seconds, as_json)
+
+
+@app.command("log")
+def record(
+    seconds: Annotated[int, typer.Option(help="of each half", min=1, max=120)] = 20, as_json: AsJson = False
+) -> None:
+    """How far the public record is behind 128 callers' orders, and how fast it catches up after a standstill."""
+    _bench(run_log, seconds, as_json)
 
 
 @app.command()

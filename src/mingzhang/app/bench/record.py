@@ -14,6 +14,7 @@ from mingzhang.app.bench.rounds import Say, processes
 from mingzhang.app.bench.workers import Workers
 from mingzhang.app.desk import Desk
 from mingzhang.app.transparency import PAUSE_REAL_S, POLL_REAL_S, signer_of
+from mingzhang.evidence.store import SQL
 from mingzhang.transparency.recheck import recheck
 from mingzhang.transparency.sequencer import Appended, Sequencer
 
@@ -81,4 +82,4 @@ async def _beside(workers: Workers, sequencer: Sequencer, seconds: int) -> tuple
 
 
 async def _waiting(desk: Desk) -> int:
-    return int(await desk.pool.fetchval("SELECT count(*) FROM unlogged"))
+    return int(await desk.pool.fetchval(SQL.read_waiting, 1_000))

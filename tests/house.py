@@ -214,14 +214,18 @@ async def open_house(
     folder: Path,
     speed: float = 60.0,
     adapters: Mapping[str, str] = MappingProxyType({}),
+    bank_fen: int = 0,
     **more: Any,
 ) -> AsyncIterator[House]:
-    """Start world, server and worker; stop them in the right order. `adapters`: further settings of theirs."""
+    """Start world, server and worker; stop them in the right order. `adapters`: further settings of theirs.
+
+    `bank_fen`: what lies at the simulated bank at the start."""
     now = time.time()
     clock = f"scaled:{now}:{now}:{speed}"
     private, public = make_keys(folder)
     port = free_port()
-    with SimulatorProcess("--clock", clock, "--merchant-public-key", str(public), "--seed", "7") as world:
+    arguments = ("--clock", clock, "--merchant-public-key", str(public), "--seed", "7")
+    with SimulatorProcess(*arguments, "--bank-balance-fen", str(bank_fen)) as world:
         settings = Settings(
             database_url=database_url,
             secret_key=b"k" * 32,
@@ -231,7 +235,7 @@ async def open_house(
             adapters=channel_settings(world.ready, private, folder)
             | {
                 f"{party}_{name}": text
-                for party in ("fulu", "kasushou", "dtone")
+                for party in ("fulu", "kasushou", "dtone", "bank")
                 for name, text in world.ready[party].items()
             }
             | dict(adapters),

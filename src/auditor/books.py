@@ -1,7 +1,7 @@
 """The comparison itself: plain data in, differences out. All amounts are integer fen.
 
 Which parties there are, their books say: one with ``merchant_balance_fen`` is a channel, one with ``topups`` a
-supplier. Own stock and manual work have no book outside and are not judged here.
+supplier, one with ``bank_balance_fen`` a bank. Own stock and manual work have no book outside and are not judged here.
 """
 
 from __future__ import annotations
@@ -13,6 +13,7 @@ from dataclasses import asdict, dataclass
 from typing import Any, NamedTuple
 
 CHANNEL = "channel"
+CUSTODY = "custody"
 CHANNEL_PLACES = (CHANNEL, "refunding", "hold")
 FREE, RESERVED, SETTLED = "supplier.free", "supplier.reserved", "supplier.settled"
 
@@ -77,13 +78,15 @@ def audit(books: Mapping[str, Any], rows: Iterable[Row]) -> Report:
     kept = tuple(rows)
     channels = {name: book for name, book in books.items() if "merchant_balance_fen" in book}
     suppliers = {name: book for name, book in books.items() if "topups" in book and name not in channels}
-    unread = sorted(set(books) - set(channels) - set(suppliers))
+    banks = {name: book for name, book in books.items() if "bank_balance_fen" in book}
+    unread = sorted(set(books) - set(channels) - set(suppliers) - set(banks))
     if unread:
-        raise ValueError(f"neither a channel's nor a supplier's book: {', '.join(unread)}")
+        raise ValueError(f"neither a channel's nor a supplier's nor a bank's book: {', '.join(unread)}")
     found = [_channel(name, book, kept) for name, book in channels.items()]
     found += _nowhere(set(channels), kept)
     for name, book in suppliers.items():
         found += _supplier(name, book, kept)
+    found += [_bank(name, book, kept) for name, book in banks.items()]
     return Report(tuple(each for each in found if each.fen), double_topups(suppliers.values()))
 
 
@@ -104,6 +107,14 @@ def double_topups(suppliers: Iterable[Mapping[str, Any]]) -> int:
 def _channel(name: str, book: Mapping[str, Any], rows: tuple[Row, ...]) -> Difference:
     ours = sum(row.amount for row in rows if row.party == name and row.place in CHANNEL_PLACES)
     return Difference("+".join(CHANNEL_PLACES), name, "", int(book["merchant_balance_fen"]), ours)
+
+
+def _bank(name: str, book: Mapping[str, Any], rows: tuple[Row, ...]) -> Difference:
+    """The account's balance against all that the ledger has in custody there, whoever owns it. A bank whose money was
+    never booked is not used by this ledger: there, only what moved since counts."""
+    booked = [row.amount for row in rows if row.place == CUSTODY and row.party == name]
+    start = 0 if booked else int(book.get("opening_balance_fen", 0))
+    return Difference(CUSTODY, name, "", int(book["bank_balance_fen"]) - start, sum(booked))
 
 
 def _nowhere(channels: set[str], rows: tuple[Row, ...]) -> list[Difference]:

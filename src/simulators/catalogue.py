@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field, replace
 
+from simulators.bank.entries import ROWS as BANK_ROWS
 from simulators.dtone.entries import ROWS as DTONE_ROWS
 from simulators.epay.faults import FAULTS as EPAY_FAULTS
 from simulators.wechat.entries import ROWS as WECHAT_ROWS
@@ -249,6 +250,7 @@ _ENTRIES = (
     *(Entry("dtone", *row) for row in DTONE_ROWS),
     *(Entry("epay", *row) for row in EPAY_FAULTS),
     *(Entry("wechat", *row) for row in WECHAT_ROWS),
+    *(Entry("bank", *row) for row in BANK_ROWS),
 )
 
 _KASUSHOU = (

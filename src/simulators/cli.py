@@ -25,6 +25,8 @@ def parser() -> argparse.ArgumentParser:
     run.add_argument("--kasushou-port", type=int, default=0)
     run.add_argument("--epay-port", type=int, default=0)
     run.add_argument("--wechat-port", type=int, default=0)
+    run.add_argument("--bank-port", type=int, default=0)
+    run.add_argument("--bank-balance-fen", type=int, default=0)
     run.add_argument("--control-port", type=int, default=0)
     run.add_argument("--seed", type=int, default=0)
     run.add_argument(
@@ -60,6 +62,8 @@ def main(arguments: list[str] | None = None) -> None:
         kasushou_port=given.kasushou_port,
         epay_port=given.epay_port,
         wechat_port=given.wechat_port,
+        bank_port=given.bank_port,
+        bank_balance_fen=given.bank_balance_fen,
         control_port=given.control_port,
         seed=given.seed,
         clock=given.clock,

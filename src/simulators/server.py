@@ -7,6 +7,7 @@ import json
 import os
 import signal
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -19,12 +20,14 @@ from simulators.alipay.gateway import Gateway as AlipayGateway
 from simulators.alipay.methods import Methods as AlipayMethods
 from simulators.alipay.model import AlipayParty
 from simulators.alipay.notify import Notifier
+from simulators.bank.gateway import BankSide
 from simulators.control import Control, errors
 from simulators.dtone.gateway import Gateway as DtOneGateway
 from simulators.dtone.goods import CURRENCY as DTONE_CURRENCY
 from simulators.dtone.goods import FEN_PER_CENT
 from simulators.dtone.model import DtOneParty
 from simulators.dtone.work import Worker as DtOneWorker
+from simulators.epay.model import EpayParty
 from simulators.epay.side import EpaySide
 from simulators.fulu.gateway import Gateway as FuluGateway
 from simulators.fulu.methods import Methods as FuluMethods
@@ -35,6 +38,8 @@ from simulators.kasushou.methods import Methods as KasushouMethods
 from simulators.kasushou.model import KasushouParty
 from simulators.kasushou.work import Worker as KasushouWorker
 from simulators.keys import own_key, read_public
+from simulators.settlement import settle_alipay, settle_epay, settle_wechat
+from simulators.wechat.model import WechatParty
 from simulators.wechat.side import WechatSide
 from simulators.world import MAX_BODY_BYTES, Clock, World, outage
 
@@ -50,12 +55,14 @@ class Options:
     kasushou_port: int = 0
     epay_port: int = 0
     wechat_port: int = 0
+    bank_port: int = 0
     control_port: int = 0
     seed: int = 0
     clock: Clock = field(default_factory=Clock)
     keys_dir: Path | None = None
     merchant_public_key: str = ""
     supplier_balance_fen: int = 100_000_000
+    bank_balance_fen: int = 0
     rates: dict[str, float] = field(default_factory=dict)
     fulu_notify_url: str = ""
     fulu_delay_s: float = 3.0
@@ -84,6 +91,7 @@ class Simulators:
         )
         self.epay = EpaySide(self.world)
         self.wechat = WechatSide(self.world, options.keys_dir, options.merchant_public_key)
+        self.bank = BankSide(self.world, options.bank_balance_fen)
         self._runners: list[web.AppRunner] = []
         self._urls: dict[str, str] = {}
 
@@ -120,12 +128,14 @@ class Simulators:
         self.wechat.party.base_url = await self._serve("wechat", options.wechat_port, self.wechat.routes())
         control.books_of["wechat"] = self.wechat.party.books
         control.cashiers.append(self.wechat.cashier)
+        await self._serve_bank(control)
         certificates = CertControl(self.alipay.authority)
         steering = [
             *control.routes(),
             *self.wechat.steering.routes(),
             *self.epay.steering(),
             *certificates.routes(),
+            *self.bank.steering(),
         ]
         await self._serve("control", options.control_port, steering)
 
@@ -135,6 +145,20 @@ class Simulators:
         await self._serve("kasushou", self.options.kasushou_port, gateway.routes())
         control.books_of["kasushou"] = self.kasushou.books
         control.suppliers["kasushou"] = worker
+
+    async def _serve_bank(self, control: Control) -> None:
+        self.bank.begin(await self._serve("bank", self.options.bank_port, self.bank.routes()))
+        control.books_of["bank"] = self.bank.party.books
+        self.bank.settlers |= {
+            "alipay": lambda: settle_alipay(self.alipay),
+            "wechat": lambda: settle_wechat(self.wechat.party),
+            "epay": lambda: settle_epay(self.epay.party),
+        }
+        # Where money that the bank pays out arrives, by the payee's account.
+        for party in (self.alipay, self.wechat.party, self.epay.party):
+            self.bank.party.payees[f"{_name_of(party)}-RESERVE"] = partial(_add_reserve, party)
+        for supplier in (self.fulu, self.kasushou, self.dtone):
+            self.bank.party.payees[f"{_name_of(supplier)}-PREFUND"] = partial(_add_prefund, supplier)
 
     async def _serve(self, name: str, port: int, routes: list[web.RouteDef]) -> str:
         guard = errors if name == "control" else outage(self.world, name)
@@ -178,6 +202,7 @@ class Simulators:
                 "currency": DTONE_CURRENCY,
                 "fen_per_unit": str(FEN_PER_CENT * 100),
             },
+            "bank": self.bank.ready(),
             "control": self._urls["control"],
             "pid": os.getpid(),
         }
@@ -187,6 +212,21 @@ class Simulators:
         for runner in self._runners:
             await runner.cleanup()
         await self.world.close()
+
+
+def _name_of(party: object) -> str:
+    return type(party).__name__.removesuffix("Party").upper()
+
+
+def _add_reserve(party: AlipayParty | WechatParty | EpayParty, fen: int) -> None:
+    party.merchant_balance_fen += fen
+
+
+def _add_prefund(party: FuluParty | KasushouParty | DtOneParty, fen: int) -> None:
+    if isinstance(party, DtOneParty):
+        party.available_cents += fen // FEN_PER_CENT
+    else:
+        party.balance_fen += fen
 
 
 def write_ready(path: Path, ready: dict[str, Any]) -> None:

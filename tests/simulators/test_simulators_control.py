@@ -80,7 +80,7 @@ async def test_bad_control_calls_are_told_so(outside: Outside) -> None:
         ("PUT", "/rates", {"alipay.notify_lost": 2}, 400),
         ("POST", "/buyers/pay", {"out_trade_no": "never"}, 404),
         ("POST", "/buyers/pay", {"outcome": "steal"}, 400),
-        ("PUT", "/party/bank/down", {"down": True}, 404),
+        ("PUT", "/party/casino/down", {"down": True}, 404),
         ("PUT", "/alipay/merchant-key", {"key": "nonsense"}, 400),
         ("GET", "/scenarios/nonsense", None, 404),
         ("GET", "/scenarios/default?orders=x", None, 400),

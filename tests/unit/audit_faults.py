@@ -26,7 +26,7 @@ PLANTED: list[tuple[int, str, str, str, tuple[str, ...]]] = [
         "UPDATE leg SET amount_fen = amount_fen - 1 "
         "WHERE subject = '{delivered}' AND posting = 'dispatched' AND owner = 'F'",)),
     (2, "not_permitted", "delivered", "account=operator/alipay/o", (
-        "ALTER TABLE leg DROP CONSTRAINT leg_permitted",
+        "ALTER TABLE leg DROP CONSTRAINT leg_permitted, DROP CONSTRAINT leg_sweep",
         "UPDATE leg SET place = 'operator' WHERE subject = '{delivered}' AND posting = 'paid' AND place = 'channel'",)),
     (2, "overdrawn", "delivered", "account=fee/alipay/o -5", (
         move("delivered", ("fee", "alipay", "o"), ("channel", "alipay", "o")),)),

@@ -41,6 +41,7 @@ APPEND_ONLY = (
     "log_tile",
     "log_checkpoint",
     "log_cosignature",
+    "settlement_line",
 )
 ORDER_OWNED = (
     "orders",
@@ -61,6 +62,9 @@ ORDER_OWNED = (
     "order_password",
     "breach",
     "account_correction",
+    "settlement_member",
+    "earning",
+    "unbooked",
 )
 # Who may write which table: a slice writes its own and no other.
 OWNERS = {
@@ -88,6 +92,7 @@ OWNERS = {
         "breach",
         "limit_count",
         "limit_hit",
+        "unbooked",
     },
     "payments": {
         "payment",
@@ -122,8 +127,9 @@ OWNERS = {
     },
     "fulfilment.manual": {"manual_task"},
     "refunds": {"refund"},
-    "custody": {"bank_account", "bank_file", "bank_statement", "bank_line", "bank_task"},
     "reconciliation": {"odd"},  # DuckDB's, for the time of one matching
+    "settlement": {"settlement_batch", "settlement_line", "settlement_member", "earning"},
+    "custody": {"bank_account", "bank_file", "bank_statement", "bank_line", "bank_task", "instruction"},
     "notices": {"notice", "notice_route", "untold"},
     "shop": {"shop_setting", "shop_logo"},
     "staff": {"staff", "staff_session", "staff_recovery", "staff_action", "approval"},

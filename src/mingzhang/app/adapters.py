@@ -1,4 +1,4 @@
-"""Finding and making adapters: entry points `mingzhang.channels` and `mingzhang.suppliers` (docs/adapters.md).
+"""Finding and making adapters: entry points `mingzhang.channels`, `.suppliers` and `.banks` (docs/adapters.md).
 
 The built-in ones stand in `BUILT_IN`, which is what `pyproject.toml` declares, too (a test holds the two together):
 so they are found when the package's installed metadata are old or absent, as in a checkout. Everybody else's are
@@ -9,12 +9,13 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from importlib.metadata import EntryPoint, entry_points
-from typing import Any, Final
+from typing import Any, Final, cast
 
 import msgspec
 import structlog
 
 from mingzhang.app.settings import Settings
+from mingzhang.custody.banks.base import Bank
 from mingzhang.fulfilment.suppliers.base import Supplier
 from mingzhang.kit.adapter import NAME, AdapterSettings, Given, Inner
 from mingzhang.kit.clock import Clock
@@ -27,7 +28,8 @@ log = structlog.get_logger()
 OURS: Final = "mingzhang"
 CHANNELS: Final = "mingzhang.channels"
 SUPPLIERS: Final = "mingzhang.suppliers"
-HOOKS: Final = {CHANNELS: "channels", SUPPLIERS: "suppliers"}
+BANKS: Final = "mingzhang.banks"
+HOOKS: Final = {CHANNELS: "channels", SUPPLIERS: "suppliers", BANKS: "banks"}  # banks call nobody
 # In the order in which buyers are offered the channels.
 BUILT_IN: Final[Mapping[str, Mapping[str, str]]] = {
     CHANNELS: {
@@ -42,6 +44,7 @@ BUILT_IN: Final[Mapping[str, Mapping[str, str]]] = {
         "stock": "mingzhang.fulfilment.stock.factory:make_stock",
         "manual": "mingzhang.fulfilment.manual.factory:make_manual",
     },
+    BANKS: {"bank": "mingzhang.custody.banks.files:make_bank"},
 }
 
 
@@ -106,7 +109,7 @@ def find(group: str) -> dict[str, Found]:
 
 
 class Adapters:
-    """The adapters of one installation. `channels` and `suppliers` stay the same objects for the process's life.
+    """The adapters of one installation. `channels`, `suppliers` and `banks` stay the same objects for the process's life.
 
     `inner`: what our own adapters need of the house; no other package gets it.
     """
@@ -119,6 +122,7 @@ class Adapters:
         self._read: dict[tuple[str, str], tuple[Found, AdapterSettings]] = {}
         self.channels: dict[str, Channel] = self._make_all(CHANNELS)
         self.suppliers: dict[str, Supplier] = self._make_all(SUPPLIERS)
+        self.banks: dict[str, Bank] = self._make_all(BANKS)
 
     def reread(self) -> list[str]:
         """Make anew each adapter whose key files changed; returns their names.
@@ -138,8 +142,8 @@ class Adapters:
                 )
                 continue
             if made is not None:
-                live: dict[str, Any] = self.channels if group == CHANNELS else self.suppliers
-                live[name] = made
+                live = {CHANNELS: self.channels, SUPPLIERS: self.suppliers, BANKS: self.banks}
+                cast("dict[str, Any]", live[group])[name] = made
                 anew.append(name)
                 log.info("keys_taken", adapter=name)
         return anew

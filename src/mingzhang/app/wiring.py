@@ -53,6 +53,7 @@ def build_context(settings: Settings, pool: asyncpg.Pool, http: Outbound) -> Con
         vault=vault,
         channels=adapters.channels,
         suppliers=adapters.suppliers,
+        banks=adapters.banks,
         reread_keys=adapters.reread,
         start_refund=refunds.start_refund,
         base_url=settings.base_url,

@@ -11,6 +11,7 @@ import structlog
 from mingzhang.app import metrics
 from mingzhang.app.keys import watch_terms
 from mingzhang.app.stock_watch import watch_stock
+from mingzhang.app.treasury import look as look_at_treasury
 from mingzhang.app.wiring import APPLY
 from mingzhang.evidence import store as evidence
 from mingzhang.evidence.store import Waiting
@@ -26,6 +27,8 @@ from mingzhang.payments import store as payments
 from mingzhang.refunds import flow as refunds
 from mingzhang.refunds import items, overdue
 from mingzhang.refunds import store as refund_store
+from mingzhang.settlement import earn
+from mingzhang.settlement.store import SQL as SETTLEMENT
 
 log = structlog.get_logger()
 BATCH_MAX = 64
@@ -34,6 +37,7 @@ FACTS_AT_ONCE_MAX = 4  # of a pool of connections that visits share
 POLL_REAL_S = 0.1
 RETRY_S = (30, 60, 120, 300, 600)  # a fact that could not be applied is tried again, ever more slowly
 CHORES_REAL_S = 2.0  # between looks whether a daily chore is due
+TREASURY_REAL_S = 0.25  # between two looks at custody and settlement
 WATCH_REAL_S = 0.5  # between two looks for suppliers that are due
 
 Visit = Callable[[Context, str], Awaitable[None]]
@@ -57,6 +61,7 @@ ROUNDS: tuple[tuple[str, str, Visit], ...] = (
     (fulfilment.SQL.claim_watches, "watched_no", supply.work_attempt),
     (claim_store.SQL.claim_claims, "claim_id", claims.work_claim),
     (orders.SQL.claim_orders, "order_id", _ring),
+    (SETTLEMENT.claim_earnings, "earning_of", earn.work_earning),
 )
 
 
@@ -88,6 +93,7 @@ class Worker:
         self._passes_known = False
         self._watched_at: float | None = None
         self._chores_looked = -CHORES_REAL_S
+        self._treasury_looked = -TREASURY_REAL_S
 
     async def round(self) -> int:
         """One look at everything that is due; returns how many rows were taken.
@@ -114,7 +120,8 @@ class Worker:
             )
         for row in lists:
             await self._start(passes.pass_over, row["channel"])
-        return taken + len(lists) + await self._do_chores() + await self._watch_suppliers()
+        taken += len(lists) + await self._do_chores() + await self._watch_suppliers()
+        return taken + await self._look_at_treasury()
 
     async def _do_chores(self) -> int:
         """What is looked at seldom: keys once a day, as their row says, and stock that has become low."""
@@ -122,6 +129,17 @@ class Worker:
             return 0
         self._chores_looked = time.monotonic()
         return await watch_terms(self._ctx) + await watch_stock(self._ctx)
+
+    async def _look_at_treasury(self) -> int:
+        """Visit what is due of statements, bank lines, batches and instructions."""
+        if time.monotonic() < self._treasury_looked + TREASURY_REAL_S:
+            return 0
+        self._treasury_looked = time.monotonic()
+
+        async def start(work: Callable[[], Awaitable[None]], key: str) -> None:
+            await self._start(lambda _ctx, _key: work(), key)
+
+        return await look_at_treasury(self._ctx, start)
 
     async def _watch_suppliers(self) -> int:
         """Visit the suppliers and channels whose balances and sums are due."""

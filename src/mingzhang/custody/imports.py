@@ -16,6 +16,9 @@ from mingzhang.custody.store import SQL, Account
 from mingzhang.evidence import store as evidence
 from mingzhang.evidence.messages import Direction, Message, Standing
 from mingzhang.kit.database import transaction
+from mingzhang.ledger import postings
+from mingzhang.ledger import store as ledger
+from mingzhang.ledger.places import CUSTODY
 
 LINE_MAX: Final = timedelta(hours=24)
 """So long a line may wait to be booked by a rule; then a person is next."""
@@ -166,6 +169,12 @@ async def _insert(
         cited,
         now,
     )
+    if last is None and statement.opening_fen > 0:
+        # Row 1: what was there before the first line is the shop's own, by the bank's word.
+        posting = postings.capital_in(
+            f"CAPITAL-{account.bank}", party=account.bank, place=CUSTODY, amount_fen=statement.opening_fen
+        )
+        await ledger.write_shared(conn, posting, evidence_id=cited, now=now)
     await _insert_lines(conn, now, account, statement)
 
 

@@ -4,7 +4,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from random import Random
-from typing import Protocol
+from typing import Any, Protocol
 
 import asyncpg
 
@@ -44,6 +44,7 @@ class Context:
     shop's seconds. `prefund_alarm_h`, `prefund_stop_h`: hours of runway below which somebody is told, and below which a
     supplier's goods are no longer sold. `reread_keys` makes adapters anew whose key
     files changed and names them. `limits`: own limits (R22), None: no order is refused.
+    `banks`: adapters by name (`custody.banks.base.Bank`, which stands above us).
     `crash_point` is for crash tests only."""
 
     pool: asyncpg.Pool
@@ -63,6 +64,7 @@ class Context:
     balance_every_s: float = 300.0
     prefund_alarm_h: float = 24.0
     prefund_stop_h: float = 1.0
+    banks: Mapping[str, Any] = field(default_factory=dict)
     health: Health = field(default_factory=Health)
     standing: SupplierHealth = field(default_factory=SupplierHealth)
     limits: Limits | None = None

@@ -15,6 +15,7 @@ from mingzhang.ledger import store as ledger
 from mingzhang.ledger.moves import Posting
 from mingzhang.ledger.places import Account
 from mingzhang.notices import untold
+from mingzhang.orders import unbooked
 from mingzhang.orders.states import FINAL, PERSON_MAX_S, check_move, longest_s
 
 SQL = load("mingzhang.orders", "store")
@@ -96,8 +97,9 @@ class Turn:
         self._events.append((self.order.seq, kind, evidence_id, data))
         return self.order.seq
 
-    async def post(self, posting: Posting, evidence_id: str) -> None:
-        """Write a posting under the number of the last event."""
+    async def post(self, posting: Posting, evidence_id: str, books: str = "") -> None:
+        """Write a posting under a number of its own. ``books``: the key of the waiting fact that this is (`unbooked`)."""
+        await unbooked.check(self.conn, self.order.order_id, books)
         self.order.seq += 1
         self._balances = await ledger.write(
             self.conn,

@@ -10,13 +10,14 @@ import msgspec
 from mingzhang.evidence import store as evidence
 from mingzhang.evidence import unlogged
 from mingzhang.evidence.messages import Direction, Message, Standing
-from mingzhang.evidence.store import Waiting
+from mingzhang.evidence.store import Fact, Waiting
 from mingzhang.kit.errors import Kind, Problem
 from mingzhang.kit.ids import bucket_of, is_suspense_id, new_suspense_id
 from mingzhang.ledger import postings
 from mingzhang.ledger import store as ledger
-from mingzhang.ledger.moves import Posting
-from mingzhang.ledger.places import Account
+from mingzhang.ledger.moves import Posting, Spot
+from mingzhang.ledger.places import CHANNEL, CUSTODY, Account
+from mingzhang.orders import unbooked
 from mingzhang.orders.store import SQL as ORDERS
 from mingzhang.orders.store import Turn, open_turn
 from mingzhang.payments import store as payments
@@ -69,8 +70,9 @@ class ItemTurn:
                 kind, evidence_id, channel=self.item.channel, amount_fen=self.item.amount_fen, **data
             )
 
-    async def post(self, posting: Posting, evidence_id: str) -> None:
-        """Write a posting under the number of the last event."""
+    async def post(self, posting: Posting, evidence_id: str, books: str = "") -> None:
+        """Write a posting under a number of its own. ``books``: the key of the waiting fact that this is (`unbooked`)."""
+        await unbooked.check(self.conn, self.item.item_id, books)
         self.item.seq += 1
         self._balances = await ledger.write(
             self.conn,
@@ -255,6 +257,7 @@ async def _book(
     amount_fen: int,
     then: Then,
     order_id: str,
+    at: Spot | None = None,
 ) -> None:
     by_itself = then is Then.REFUND
     await conn.execute(
@@ -276,5 +279,44 @@ async def _book(
     told = {"channel": waiting.party, "amount_fen": amount_fen, "reason": case.value}
     event = (1, "excess_money", waiting.evidence_id, told)
     await _insert_events(conn, bucket_of(item_id), item_id, now, [event])
-    posting = postings.excess(item_id, channel=waiting.party, amount_fen=amount_fen)
+    posting = postings.unexplained(item_id, at=at or (CHANNEL, waiting.party), amount_fen=amount_fen)
+    if at is not None:
+        await conn.execute(payments.SQL.set_holder, bucket_of(item_id), item_id, at[0])
     await ledger.write(conn, item_id, {}, posting, seq=2, evidence_id=waiting.evidence_id, now=now)
+
+
+async def put_aside_at_bank(
+    conn: asyncpg.Connection,
+    rng: Random,
+    now: datetime,
+    *,
+    bank: str,
+    line_key: str,
+    amount_fen: int,
+    evidence_id: str,
+) -> str:
+    """Money in custody that is nobody's (rows 6, 23): an item of its own, a person next; returns its number.
+
+    ``line_key``: which bank line brought it; the fact that holds it is stated and applied here, at once.
+    """
+    item_id = new_suspense_id(0, now, rng)
+    content = {"payment_no": "", "amount_fen": amount_fen, "bank_line": line_key}
+    fact = Fact(party=bank, kind="paid", external_id=line_key, subject=item_id, content=content)
+    row = evidence.fact_row(fact, evidence_id, now, now)
+    await conn.execute(evidence.SQL.insert_fact, *row[:5], content, row[6], evidence_id, now)
+    waiting = Waiting(
+        party=bank,
+        kind="paid",
+        external_id=line_key,
+        bucket=bucket_of(item_id),
+        subject=item_id,
+        content=content,
+        evidence_id=evidence_id,
+        known_at=now,
+        asked=0,
+    )
+    await conn.execute(ORDERS.ensure_bucket, bucket_of(item_id), now)
+    await _book(
+        conn, now, item_id, waiting, Case.UNKNOWN_ORDER, amount_fen, Then.PERSON, "", at=(CUSTODY, bank)
+    )
+    return item_id

@@ -130,6 +130,10 @@ FROM suspense WHERE bucket = $1 AND order_id = $2 ORDER BY known_at, item_id LIM
 UPDATE suspense SET state = $3, reason = $4, seq = $5, asked = $6, holder = $7, next_actor = $8, due_at = $9,
   deadline_at = $10, since = $11, for_order = $12, order_id = $13, lease_until = NULL WHERE bucket = $1 AND item_id = $2
 
+-- name: set_holder
+-- Where put-aside money stands that did not come through a channel.
+UPDATE suspense SET holder = $3 WHERE bucket = $1 AND item_id = $2
+
 -- name: claim_suspense
 -- Take items that are about to go back.
 UPDATE suspense SET lease_owner = $4, lease_generation = lease_generation + 1, lease_until = $5

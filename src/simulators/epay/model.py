@@ -67,6 +67,8 @@ class EpayParty:
         self.merchant_balance_fen = 0
         self.surcharge_fen = 0
         self.float_fen = 0
+        self.settled: set[str] = set()
+        self.settled_fen = 0
         self.buyers: dict[str, int] = {}
 
     def open(self, kind: str, fields: dict[str, str], amount_fen: int) -> Trade:
@@ -158,10 +160,14 @@ class EpayParty:
     def books(self, prefix: str = "") -> dict[str, object]:
         """The whole book in fen, or only the trades whose number begins with ``prefix``."""
         return {
-            "trades": [_row(t) for t in self.trades.values() if t.out_trade_no.startswith(prefix)],
+            "trades": [
+                _row(t, t.trade_no in self.settled)
+                for t in self.trades.values()
+                if t.out_trade_no.startswith(prefix)
+            ],
             "merchant_balance_fen": self.merchant_balance_fen,
             "fees_fen": 0,
-            "settled_fen": 0,
+            "settled_fen": self.settled_fen,
             "float_fen": self.float_fen,
             "surcharge_fen": self.surcharge_fen,
             "buyers_fen": dict(self.buyers),
@@ -169,7 +175,7 @@ class EpayParty:
         }
 
 
-def _row(trade: Trade) -> dict[str, object]:
+def _row(trade: Trade, settled: bool) -> dict[str, object]:
     return {
         "order": order_prefix(trade.out_trade_no),
         "out_trade_no": trade.out_trade_no,
@@ -183,7 +189,7 @@ def _row(trade: Trade) -> dict[str, object]:
         "refunded_fen": trade.refunded_fen,
         "refunds": dict(trade.refunds),
         "payer": trade.payer,
-        "settled": False,
+        "settled": settled,
         "deleted": trade.deleted,
         "notifies": {"sent": trade.notifies_sent, "acked": trade.notifies_acked},
     }

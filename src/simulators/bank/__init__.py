@@ -1,0 +1,1 @@
+"""The simulated custody bank: files over HTTP, own books."""

@@ -1,0 +1,17 @@
+"""The bank's faults, for the catalogue. They are put on the references of payouts and instructions."""
+
+from __future__ import annotations
+
+ROWS: tuple[tuple[str, str, str, dict[str, object]], ...] = (
+    ("late_line", "入账延迟", "the payout is booked late", {"s": 3600}),
+    ("short_line", "到账少于结算额", "less arrives than was settled", {"fen": 1}),
+    ("excess_line", "到账多于结算额", "more arrives than was settled", {"fen": 1}),
+    (
+        "duplicate_line",
+        "对账单里同一行出现两次",
+        "a line stands twice in the file, not in the balance",
+        {"times": 1},
+    ),
+    ("no_closing", "对账单没有期末余额", "the file ends before the closing balance", {"times": 1}),
+    ("status_lost", "指令回执丢失", "the instruction is carried out, its answer is lost", {"times": 1}),
+)

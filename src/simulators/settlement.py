@@ -1,0 +1,76 @@
+"""What a channel settles: its list trade by trade, as a shop downloads it, and the payout it announces."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from simulators.alipay.model import AlipayParty
+from simulators.epay.model import FROZEN, EpayParty
+from simulators.wechat.model import CLOSED, WechatParty
+from simulators.world import BEIJING, World
+
+
+def _list(world: World, channel: str, lines: list[dict[str, Any]]) -> dict[str, Any]:
+    day = world.now().astimezone(BEIJING).date()
+    number = world.next_number()
+    for n, line in enumerate(lines, start=1):
+        line["position"] = n
+        sign = 1 if line["kind"] == "pay" else -1
+        line["net_fen"] = sign * line["gross_fen"] - line["fee_fen"]
+    return {
+        "channel": channel,
+        "batch_id": f"{day:%Y%m%d}-{number}",
+        "reference": f"{channel.upper()}-{day:%Y%m%d}-{number}",
+        "day": day.isoformat(),
+        "payout_fen": max(0, sum(line["net_fen"] for line in lines)),
+        "lines": lines,
+    }
+
+
+def _trade(number: str, paid: int, fee: int, refunds: dict[str, int]) -> list[dict[str, Any]]:
+    row = {"kind": "pay", "transaction_id": number, "refund_no": "", "gross_fen": paid, "fee_fen": fee}
+    back = [
+        {"kind": "refund", "transaction_id": number, "refund_no": refund_no, "gross_fen": fen, "fee_fen": 0}
+        for refund_no, fen in refunds.items()
+    ]
+    return [row, *back]
+
+
+def settle_alipay(party: AlipayParty) -> dict[str, Any]:
+    """Every trade that was not settled yet, less its fee and what went back of it."""
+    lines: list[dict[str, Any]] = []
+    for trade in party.trades.values():
+        if trade.settled or not trade.paid_fen:
+            continue
+        fee = ((trade.paid_fen - trade.refunded_fen) * party.fee_ppm + 500_000) // 1_000_000
+        refunds = {number: refund.fen for number, refund in trade.refunds.items()}
+        lines += _trade(trade.trade_no, trade.paid_fen, fee, refunds)
+    party.settle()
+    return _list(party.world, "alipay", lines)
+
+
+def settle_wechat(party: WechatParty) -> dict[str, Any]:
+    """The same; a refund that came back counts as none."""
+    lines: list[dict[str, Any]] = []
+    for order in party.orders.values():
+        if order.settled or not order.paid_fen:
+            continue
+        refunds = {n: refund.fen for n, refund in order.refunds.items() if refund.status != CLOSED}
+        fee = party.fee_of(order.paid_fen - order.refunded_fen)
+        lines += _trade(order.transaction_id, order.paid_fen, fee, refunds)
+    party.settle()
+    return _list(party.world, "wechat", lines)
+
+
+def settle_epay(party: EpayParty) -> dict[str, Any]:
+    """The aggregator takes no fee of its own; what it froze it keeps back."""
+    lines: list[dict[str, Any]] = []
+    for trade in party.trades.values():
+        if trade.trade_no in party.settled or not trade.was_paid or trade.status == FROZEN:
+            continue
+        party.settled.add(trade.trade_no)
+        lines += _trade(trade.trade_no, trade.amount_fen, 0, dict(trade.refunds))
+        net = trade.amount_fen - trade.refunded_fen
+        party.settled_fen += net
+        party.merchant_balance_fen -= net
+    return _list(party.world, "epay", lines)

@@ -65,6 +65,7 @@ ORDER_OWNED = (
     "settlement_member",
     "earning",
     "unbooked",
+    "remedy_request",
 )
 # Who may write which table: a slice writes its own and no other.
 OWNERS = {
@@ -93,6 +94,7 @@ OWNERS = {
         "limit_count",
         "limit_hit",
         "unbooked",
+        "remedy_request",
     },
     "payments": {
         "payment",
@@ -131,7 +133,7 @@ OWNERS = {
     "settlement": {"settlement_batch", "settlement_line", "settlement_member", "earning"},
     "custody": {"bank_account", "bank_file", "bank_statement", "bank_line", "bank_task", "instruction"},
     "notices": {"notice", "notice_route", "untold"},
-    "shop": {"shop_setting", "shop_logo"},
+    "shop": {"shop_setting", "shop_logo", "sign_in_code"},
     "staff": {"staff", "staff_session", "staff_recovery", "staff_action", "approval"},
     "app": {"audit_run", "audit_checkpoint", "audit_total"},
     "app.demo_load": {"demo_load", "demo_load_piece"},

@@ -31,7 +31,7 @@ EVENT_KINDS = (
     "refund_accepted refund_unknown refund_arrived refund_refused refund_waiting_float "
     "choice_open buyer_chose_refund buyer_chose_wait needs_person excess_money staff_asked "
     "partly_delivered rerouted waiting_prefund waiting_supplier supply_withdrawn "
-    "claim_made claim_found claim_needs_person claim_answered resupply_started "
+    "request_made request_answered claim_made claim_found claim_needs_person claim_answered resupply_started "
     "excess_refund_asked excess_refunded excess_needs_person deadline_missed refund_abnormal "
     "correction_asked account_corrected correction_expired "
     "payment_found payment_unpaid made_good money_matched match_decided refund_decided "

@@ -11,6 +11,7 @@ from mingzhang.app import (
     desk_staff,
     desk_supply,
     reading,
+    reading_money,
     sample_catalogue,
     sample_shop,
     shop_reading,
@@ -358,7 +359,8 @@ class Desk:
     async def trail(self, order_id: str) -> list[MoneyPart]:
         """Where the money is: the sums of the order's legs by place."""
         async with self.pool.acquire() as conn:
-            return list(await reading.read_money(conn, await orders.read_order(conn, order_id)))
+            order = await orders.read_order(conn, order_id)
+            return list((await reading_money.read_money(conn, order_id, order.price_fen))[0])
 
     async def events(self, order_id: str, after: int) -> list[TimelineItem]:
         """The timeline after an event number."""

@@ -14,6 +14,7 @@ import asyncpg
 
 from mingzhang.app import desk_money
 from mingzhang.app.reading import read_codes
+from mingzhang.app.work_requests import request_items
 from mingzhang.evidence.store import SQL as EVIDENCE
 from mingzhang.fulfilment import store as fulfilment
 from mingzhang.fulfilment.manual import store as manual
@@ -53,6 +54,7 @@ STAFF_ACTIONS: Final[Mapping[str, tuple[str, ...]]] = {
     "fact": (),
     "key": (),
     "manual": (),
+    "request": (),
 }
 
 
@@ -76,6 +78,7 @@ async def read_work(ctx: Context) -> list[WorkItem]:
     items += [_handed_work(row) for row in handed]
     items += [_manual_work(task) for task in by_hand]
     items += [_key_work(ending, now) for ending in endings]
+    items += await request_items(ctx)
     return items
 
 

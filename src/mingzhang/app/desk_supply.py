@@ -9,6 +9,7 @@ from typing import Final
 import asyncpg
 import msgspec
 
+from mingzhang.app.source_notes import source_notes
 from mingzhang.catalogue import pauses
 from mingzhang.catalogue import store as catalogue
 from mingzhang.catalogue.pauses import NewPause
@@ -37,6 +38,7 @@ async def with_closure(ctx: Context, card: ProductCard) -> ProductCard:
     if sources.product is None:
         return card
     look = await sourcing.outlook(ctx, sources)
+    card = msgspec.structs.replace(card, sources=source_notes(ctx, sources, look))
     closed = await _closed(ctx, card.product_id)
     if closed is not None:
         return msgspec.structs.replace(card, closed=closed)

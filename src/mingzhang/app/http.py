@@ -17,6 +17,7 @@ from litestar.types import ASGIApp, Message, Receive, Scope, Send
 from mingzhang import web
 from mingzhang.app import (
     http_api,
+    http_buyer,
     http_claims,
     http_correction,
     http_docs,
@@ -24,6 +25,7 @@ from mingzhang.app import (
     http_log,
     http_look,
     http_manual,
+    http_my,
     http_orders,
     http_pages,
     http_sign_in,
@@ -32,6 +34,7 @@ from mingzhang.app import (
     http_staff_catalogue,
     http_staff_channels,
     http_staff_orders,
+    http_staff_requests,
     http_staff_settings,
     http_staff_stock,
     http_staff_supply,
@@ -51,6 +54,7 @@ from mingzhang.app.http_kit import (
     see_other,
     shop_of,
 )
+from mingzhang.app.http_static import PacksStatic
 from mingzhang.app.origin import NotesOrigin
 from mingzhang.app.problems import PROBLEM_JSON, body_of, from_status
 from mingzhang.kit.errors import Kind, Problem
@@ -165,6 +169,8 @@ def handlers_of(*, demo: bool) -> list[Any]:
         http_hooks.supplier_hook,
         *http_pages.HANDLERS,
         *http_look.HANDLERS,
+        *http_my.HANDLERS,
+        *http_buyer.HANDLERS,
         *http_orders.HANDLERS,
         *http_claims.HANDLERS,
         *http_correction.HANDLERS,
@@ -177,6 +183,7 @@ def handlers_of(*, demo: bool) -> list[Any]:
         *http_staff_catalogue.HANDLERS,
         *http_staff_supply.HANDLERS,
         *http_staff_channels.HANDLERS,
+        *http_staff_requests.HANDLERS,
         *http_staff_settings.HANDLERS,
         http_api.ROUTER,
         http_vocabulary.ROUTER,
@@ -207,6 +214,7 @@ def create_app(desk: Desk) -> Litestar:
         ),
         middleware=[
             Counted(),
+            PacksStatic(),
             http_look.FreshFace(desk.shop),
             NotesOrigin(secure=desk.settings.secure_cookies),
         ],

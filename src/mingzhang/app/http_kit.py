@@ -85,9 +85,15 @@ def shop_of(
         licence=face.licence,
         icp=face.icp,
         demo_speed=speed,
-        ways=desk.ways(device_of(agent), amount_fen, payer_known=bool(payer)),
+        ways=_once(desk.ways(device_of(agent), amount_fen, payer_known=bool(payer))),
         channels_down=tuple(sorted(desk.channels_down)),
+        device=device_of(agent).value,
     )
+
+
+def _once(ways: tuple[str, ...]) -> tuple[str, ...]:
+    """A channel's two ways of opening itself on a phone are one to the buyer."""
+    return tuple(way for way in ways if not (way.endswith(".wap") and f"{way[:-4]}.h5" in ways))
 
 
 def payer_of(request: AnyRequest) -> str:

@@ -5,16 +5,15 @@ from datetime import datetime
 import asyncpg
 import msgspec
 
-from mingzhang.evidence.store import SQL as EVIDENCE
+from mingzhang.app.reading_buyer import estimate_changes, request_panel, support_actions
+from mingzhang.app.reading_money import evidence_heads, read_money
 from mingzhang.fulfilment.routing import CORRECTED
 from mingzhang.fulfilment.store import SQL as FULFILMENT
 from mingzhang.fulfilment.store import Attempt, list_attempts
 from mingzhang.kit.ids import bucket_of
 from mingzhang.kit.vault import Vault
 from mingzhang.kit.vocabulary import REASONS, Then
-from mingzhang.ledger.postings import buyer_parts
-from mingzhang.ledger.store import SQL as LEDGER
-from mingzhang.ledger.store import read_balances
+from mingzhang.orders.requests import list_requests
 from mingzhang.orders.states import CORRECTIONS_MAX, FINAL
 from mingzhang.orders.store import SQL as ORDERS
 from mingzhang.orders.store import Order, read_order
@@ -27,7 +26,6 @@ from mingzhang.web.model import (
     AsidePanel,
     ClaimPanel,
     CorrectionPanel,
-    MoneyPart,
     OrderPage,
     PaymentPanel,
     RefundPanel,
@@ -59,8 +57,11 @@ async def read_page(
     attempt = _telling(order, attempts)
     refund = refunds[0] if refunds else None
     typical = await times.of(conn, order.product_id)
+    requests = await list_requests(conn, order_id)
+    changes = await estimate_changes(conn, times, order, timeline, typical)
     unsure = _uncertainty(order, payment, attempt)
     claims = await list_claims(conn, order_id)
+    money, hops = await read_money(conn, order_id, order.price_fen)
     reason = order.reason if order.state == "needs_buyer" else _reason(attempt)
     page = OrderPage(
         order_id=order.order_id,
@@ -82,7 +83,7 @@ async def read_page(
         reason_text=str(attempt.feedback.get("recharge_description", "")) if attempt else "",
         sentence=_sentence(order, payment, attempt, refund, now),
         bar=_bar(order, attempt, refund),
-        money=await read_money(conn, order),
+        money=money,
         timeline=timeline,
         numbers=_numbers(paid, attempts, refunds),
         payment=_payment_panel(order, payment, now),
@@ -91,7 +92,7 @@ async def read_page(
         serial=attempt.serial if attempt else "",
         cards=await read_codes(conn, vault, order) if vault is not None else (),
         claims=tuple(claim_panel(claim) for claim in claims),
-        actions=_actions(order, payment),
+        actions=_actions(order, payment) + support_actions(order, requests),
         promise_s=order.promise_s,
         typical_p50_s=typical.p50,
         typical_p90_s=typical.p90,
@@ -102,6 +103,10 @@ async def read_page(
         now=now,
         aside=_aside(aside),
         correction=_correction(order, attempts),
+        hops=hops,
+        requests=tuple(request_panel(each) for each in requests),
+        changes=changes,
+        supplied_by=attempt.supplier if attempt else "",
     )
     claimed = next((claim for claim in claims if claim.finished_at is None), None)
     return page if claimed is None or order.paid_at is not None else _confirming(page, claimed)
@@ -300,33 +305,6 @@ def _bar(order: Order, attempt: Attempt | None, refund: Refund | None) -> tuple[
     return tuple(steps)
 
 
-async def read_money(conn: asyncpg.Connection, order: Order) -> tuple[MoneyPart, ...]:
-    """Where P is: the sums of the order's legs, and nothing else (ledger.md)."""
-    balances = await read_balances(conn, order.order_id)
-    if not balances:
-        return ()
-    bucket = bucket_of(order.order_id)
-    hops = {
-        (row["place"], row["party"].partition("#")[0]): row
-        for row in await conn.fetch(LEDGER.read_last_hops, bucket, order.order_id)
-    }
-    heads = await _heads(conn, [row["evidence_id"] for row in hops.values()])
-    parts = []
-    for part in buyer_parts(balances, order.price_fen):
-        hop = hops.get((part.place, part.party))
-        head = heads.get(hop["evidence_id"]) if hop else None
-        parts.append(
-            MoneyPart(
-                place=part.place,
-                party=part.party,
-                amount_fen=part.amount_fen,
-                proof=head["sha256"].hex() if head else "",
-                since=hop["at"] if hop else None,
-            )
-        )
-    return tuple(parts)
-
-
 def claim_panel(claim: Claim) -> ClaimPanel:
     """A claim as its buyer reads it: nothing of what staff know beside it."""
     return ClaimPanel(
@@ -344,15 +322,10 @@ def claim_panel(claim: Claim) -> ClaimPanel:
     )
 
 
-async def _heads(conn: asyncpg.Connection, ids: list[str]) -> dict[str, asyncpg.Record]:
-    rows = await conn.fetch(EVIDENCE.read_evidence_heads, [i for i in ids if i])
-    return {row["evidence_id"]: row for row in rows}
-
-
 async def read_timeline(conn: asyncpg.Connection, order_id: str, after: int) -> tuple[TimelineItem, ...]:
     """Events after a number, with hash and standing of the evidence behind each."""
     rows = await conn.fetch(ORDERS.list_events, bucket_of(order_id), order_id, after)
-    heads = await _heads(conn, [row["evidence_id"] for row in rows])
+    heads = await evidence_heads(conn, [row["evidence_id"] for row in rows])
     feedback = {attempt.supplier: attempt.feedback for attempt in await list_attempts(conn, order_id)}
     items = []
     for row in rows:

@@ -21,6 +21,7 @@ from mingzhang.notices.couriers.robots import DingTalk, Feishu, Robot, WeCom
 from mingzhang.notices.couriers.telegram import Telegram, TelegramSettings
 from mingzhang.notices.model import Audience, Post, Route
 from mingzhang.orders.context import Context
+from mingzhang.shop.face import FaceCache
 from mingzhang.web import words
 from mingzhang.web.i18n import translations
 
@@ -109,6 +110,12 @@ def build_post(settings: Settings, ctx: Context, http: Outbound) -> tuple[Post, 
     """Couriers and routes of this installation. Raises `settings_invalid`, naming what does not fit."""
     found = read_notice_file(settings.notices_path)
     couriers = {courier.name: courier for courier in _couriers(found, http)}
+    face = FaceCache(ctx.pool)
+
+    async def name_now(language: str) -> str:
+        await face.refresh()
+        return (language == "en" and face.now.face.name_en) or face.now.face.name_zh
+
     post = Post(
         pool=ctx.pool,
         clock=ctx.clock,
@@ -121,6 +128,7 @@ def build_post(settings: Settings, ctx: Context, http: Outbound) -> tuple[Post, 
         lease_s=LEASE_S,
         words=in_words,
         crash_point=ctx.crash_point,
+        name_now=name_now,
     )
     return post, tuple(_routes(found, couriers))
 

@@ -142,6 +142,7 @@ REASONS: Final[Mapping[str, Entry]] = {
     # Telling.
     "deadline_missed": Entry(Area.NOTICE, Party.SHOP, Mend.NONE, Then.PERSON),
     "notice_failed": Entry(Area.NOTICE, Party.SHOP, Mend.LATER, Then.PERSON),
+    "buyer_request": Entry(Area.NOTICE, Party.BUYER, Mend.NONE, Then.PERSON),
     "key_ends": Entry(Area.NOTICE, Party.SHOP, Mend.LATER, Then.PERSON),
 }
 

@@ -3,6 +3,7 @@
 from datetime import datetime
 
 import asyncpg
+import msgspec
 
 from mingzhang.evidence import unlogged
 from mingzhang.kit.ids import bucket_of
@@ -17,6 +18,31 @@ async def read_balances(conn: asyncpg.Connection, subject: str) -> dict[Account,
     """One subject's non-zero sums by account."""
     rows = await conn.fetch(SQL.read_balances, bucket_of(subject), subject)
     return {Account(row["place"], row["party"], row["owner"]): row["amount_fen"] for row in rows}
+
+
+class Step(msgspec.Struct, frozen=True):
+    """One posting as it was booked: its legs by account, in fen."""
+
+    seq: int
+    at: datetime
+    evidence_id: str
+    legs: tuple[tuple[Account, int], ...]
+
+
+async def read_steps(conn: asyncpg.Connection, subject: str) -> list[Step]:
+    """Every posting of one subject, in the order in which they were booked."""
+    found: dict[int, list[asyncpg.Record]] = {}
+    for row in await conn.fetch(SQL.read_steps, bucket_of(subject), subject):
+        found.setdefault(row["seq"], []).append(row)
+    return [
+        Step(
+            seq,
+            rows[0]["at"],
+            rows[0]["evidence_id"],
+            tuple((Account(row["place"], row["party"], row["owner"]), row["amount_fen"]) for row in rows),
+        )
+        for seq, rows in found.items()
+    ]
 
 
 async def read_float(conn: asyncpg.Connection, place: str, party: str) -> int:

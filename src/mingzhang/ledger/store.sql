@@ -10,6 +10,11 @@ FROM unnest($6::text[], $7::smallint[], $8::text[], $9::text[], $10::text[], $11
 SELECT place, party, owner, sum(amount_fen)::bigint AS amount_fen FROM leg
 WHERE bucket = $1 AND subject = $2 GROUP BY place, party, owner HAVING sum(amount_fen) <> 0
 
+-- name: read_steps
+-- Every leg of one order or suspense item, posting by posting.
+SELECT seq, place, party, owner, amount_fen, evidence_id, at FROM leg
+WHERE bucket = $1 AND subject = $2 ORDER BY seq, n
+
 -- name: read_float
 -- The float that stands at one place outside the suppliers.
 SELECT coalesce(sum(amount_fen), 0)::bigint FROM leg
@@ -24,12 +29,6 @@ WHERE place = $1 AND owner = 'F' AND place <> 'supplier.free' GROUP BY party ORD
 -- Sums by place, party and owner over everything (roll-up for books and audit).
 SELECT place, party, owner, sum(amount_fen)::bigint AS amount_fen FROM leg
 GROUP BY place, party, owner HAVING sum(amount_fen) <> 0 ORDER BY place, party, owner
-
--- name: read_last_hops
--- When and by which evidence money last came to each place of an order.
-SELECT DISTINCT ON (place, party) place, party, evidence_id, at FROM leg
-WHERE bucket = $1 AND subject = $2 AND owner IN ('o', 'L') AND amount_fen > 0
-ORDER BY place, party, seq DESC
 
 -- name: read_journal
 -- All legs in order of subject and number, for the replay of an audit.

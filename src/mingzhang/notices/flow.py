@@ -119,7 +119,7 @@ async def _send(post: Post, row: asyncpg.Record) -> Delivery:
     if courier is None:
         return Delivery(outcome=Outcome.REFUSED, code="no_courier")
     try:
-        letter = _letter(post, row)
+        letter = await _letter(post, row)
     except InvalidTag:
         return Delivery(outcome=Outcome.REFUSED, code="address_unreadable")
     try:
@@ -129,11 +129,17 @@ async def _send(post: Post, row: asyncpg.Record) -> Delivery:
         return Delivery(outcome=Outcome.UNKNOWN, code="courier_failed")
 
 
-def _letter(post: Post, row: asyncpg.Record) -> Letter:
+async def _letter(post: Post, row: asyncpg.Record) -> Letter:
     facts = msgspec.convert(row["facts"], Facts)
     audience = Audience(row["audience"])
     subject, text = render(
-        Template(row["template"]), audience, row["language"], facts, post.shop_name, post.words
+        Template(row["template"]),
+        audience,
+        row["language"],
+        facts,
+        await post.name(row["language"]),
+        post.words,
+        post.vault.open(bytes.fromhex(facts.sealed)) if facts.sealed else "",
     )
     return Letter(
         notice_id=row["notice_id"],

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from enum import StrEnum
@@ -17,7 +17,7 @@ from mingzhang.notices.couriers.base import Courier
 
 
 class Template(StrEnum):
-    """Which notice. Buyers: all up to `CHOICE_OPEN`; staff: the others."""
+    """Which notice; whom it goes to stands in `templates.AUDIENCES`."""
 
     PAID = "paid"
     DELIVERED = "delivered"
@@ -30,6 +30,7 @@ class Template(StrEnum):
     PREFUND_STOP = "prefund_stop"
     KEY_ENDS = "key_ends"
     STOCK_LOW = "stock_low"
+    SIGN_IN_CODE = "sign_in_code"
 
 
 class Audience(StrEnum):
@@ -42,7 +43,8 @@ class Audience(StrEnum):
 
 class Facts(msgspec.Struct, frozen=True, kw_only=True):
     """What a notice says: never an account, a card code, a cost. `amount_fen` in fen; `reason` is a code;
-    `until`: the promised time, aware UTC; `place`: where the money is, as in the ledger.
+    `until`: the promised time, aware UTC; `place`: where the money is, as in the ledger. `sealed`: a one-time code, sealed
+    (hex); only the letter itself has it in clear.
     """
 
     order_id: str
@@ -52,6 +54,7 @@ class Facts(msgspec.Struct, frozen=True, kw_only=True):
     reason: str = ""
     place: str = ""
     until: datetime | None = None
+    sealed: str = ""
 
 
 class Buyer(msgspec.Struct, frozen=True, kw_only=True):
@@ -109,7 +112,8 @@ def _no_crash(point: str) -> None:
 
 @dataclass(frozen=True, kw_only=True)
 class Post:
-    """Everything the sending of notices needs. `words(table, code, language)` puts codes into words (tables
+    """Everything the sending of notices needs. `name_now(language)`: the shop's name as it is set
+    now, empty for none; `words(table, code, language)` puts codes into words (tables
     "reason" and "place"); `lease_s` (real seconds) must be longer than any courier's call.
     """
 
@@ -124,6 +128,11 @@ class Post:
     lease_s: float = 60.0
     words: Callable[[str, str, str], str] = field(default=_same)
     crash_point: Callable[[str], None] = field(default=_no_crash)
+    name_now: Callable[[str], Awaitable[str]] | None = None
+
+    async def name(self, language: str) -> str:
+        """What the shop is called."""
+        return (await self.name_now(language) if self.name_now else "") or self.shop_name
 
     def now(self) -> datetime:
         """The product's time, aware UTC."""

@@ -1,6 +1,6 @@
 """The words of the notices, Chinese first. Nothing here may name an account, a card code, a cost or a margin.
 
-Placeholders: shop, order, title, amount (with ¥), reason, place, until (Beijing time). An arrival is always
+Placeholders: shop, order, title, amount (with ¥), reason, place, code (one-time), until (Beijing time). An arrival is always
 the supplier's word, a refund always the channel's (screens: "sent" is never called "arrived").
 """
 
@@ -25,6 +25,7 @@ AUDIENCES: Final[dict[Template, tuple[Audience, ...]]] = {
     Template.PREFUND_STOP: (Audience.STAFF, Audience.SHOP),
     Template.KEY_ENDS: (Audience.STAFF, Audience.SHOP),
     Template.STOCK_LOW: (Audience.STAFF, Audience.SHOP),
+    Template.SIGN_IN_CODE: (Audience.BUYER,),
 }
 
 Words = tuple[str, str]
@@ -91,8 +92,17 @@ BUYER: Final[dict[tuple[Template, str], Words]] = {
         "Open the order's page and correct the account, and the order goes on; or choose a refund there. "
         "Without a correction by {until} (Beijing time) all of {amount} goes back the way you paid.",
     ),
+    (Template.SIGN_IN_CODE, "zh"): (
+        "【{shop}】验证码 {code}",
+        "您的验证码是 {code},用来查看您在本店的订单,{until}(北京时间)前有效,只能用一次。\n"
+        "如果不是您本人操作,请不用理会,也不要把它告诉任何人:本店不会向您索要验证码。",
+    ),
+    (Template.SIGN_IN_CODE, "en"): (
+        "[{shop}] Your code: {code}",
+        "Your code is {code}. It opens the list of your orders, holds until {until} (Beijing time) and works once.\n"
+        "If you did not ask for it, ignore this letter and tell the code to nobody: we never ask for it.",
+    ),
 }
-
 SHOP: Final[dict[tuple[Template, str], Words]] = {
     (Template.PAID, "zh"): ("新订单已付款 {amount}", "{order} {title} {amount}"),
     (Template.PAID, "en"): ("New paid order {amount}", "{order} {title} {amount}"),
@@ -154,6 +164,7 @@ def render(
     facts: Facts,
     shop_name: str,
     words: Callable[[str, str, str], str],
+    code: str = "",
 ) -> Words:
     """Subject (one line) and text in the language ("zh" or "en"); codes go through `words(table, code, language)`."""
     table = BUYER if audience is Audience.BUYER else SHOP
@@ -165,6 +176,7 @@ def render(
         "amount": f"¥{format_yuan(facts.amount_fen)}",
         "reason": words("reason", facts.reason, language) if facts.reason else "–",
         "place": words("place", facts.place, language) if facts.place else "–",
+        "code": code or "–",
         "until": write_beijing(facts.until)[:16] if facts.until else "–",
     }
     return " ".join(subject.format_map(values).split()), text.format_map(values)

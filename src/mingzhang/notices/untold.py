@@ -26,6 +26,7 @@ OCCASIONS: Final[dict[str, Template]] = {
     "correction_asked": Template.NEEDS_BUYER,
     "needs_person": Template.NEEDS_PERSON,
     "claim_needs_person": Template.NEEDS_PERSON,
+    "request_made": Template.NEEDS_PERSON,
     "refund_refused": Template.NEEDS_PERSON,
     "payment_contradicted": Template.NEEDS_PERSON,
     "payment_frozen": Template.NEEDS_PERSON,

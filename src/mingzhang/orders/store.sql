@@ -81,6 +81,19 @@ SELECT percentile_cont(0.5) WITHIN GROUP (ORDER BY extract(epoch FROM finished_a
 FROM (SELECT paid_at, finished_at FROM orders WHERE product_id = $1 AND state = 'delivered' AND paid_at IS NOT NULL
   ORDER BY finished_at DESC LIMIT 200) AS recent
 
+-- name: read_typical_then
+-- The same as it stood at a moment.
+SELECT percentile_cont(0.5) WITHIN GROUP (ORDER BY extract(epoch FROM finished_at - paid_at)) AS p50,
+  percentile_cont(0.9) WITHIN GROUP (ORDER BY extract(epoch FROM finished_at - paid_at)) AS p90, count(*) AS n
+FROM (SELECT paid_at, finished_at FROM orders WHERE product_id = $1 AND state = 'delivered' AND paid_at IS NOT NULL
+  AND finished_at <= $2 ORDER BY finished_at DESC LIMIT 200) AS recent
+
+-- name: list_of_contact
+-- The newest orders of one contact, in short.
+SELECT order_id, title_zh, title_en, kind, quantity, price_fen, state, reason, holder, next_actor, deadline_at,
+  account_mask, placed_at, paid_at, finished_at
+FROM orders WHERE contact_hash = $1 AND placed_at < $2 ORDER BY placed_at DESC LIMIT $3
+
 -- name: read_first_evidence
 -- The evidence that money came: dispatching cites it.
 SELECT evidence_id FROM event WHERE bucket = $1 AND order_id = $2 AND kind IN ('paid', 'paid_late') ORDER BY seq LIMIT 1

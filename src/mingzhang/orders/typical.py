@@ -1,6 +1,8 @@
 """How long delivery took lately (常见到账时间), read for every page and therefore remembered for a few seconds."""
 
 import time
+from collections import OrderedDict
+from datetime import datetime
 
 import asyncpg
 import msgspec
@@ -8,6 +10,7 @@ import msgspec
 from mingzhang.orders.store import SQL
 
 FRESH_REAL_S = 5.0
+THEN_MAX = 5_000
 
 
 class Typical(msgspec.Struct, frozen=True):
@@ -23,6 +26,7 @@ class TypicalTimes:
 
     def __init__(self) -> None:
         self._known: dict[str, tuple[float, Typical]] = {}
+        self._then: OrderedDict[tuple[str, datetime], Typical] = OrderedDict()
 
     async def of(self, conn: asyncpg.Connection, product_id: str) -> Typical:
         """One product's times."""
@@ -33,6 +37,16 @@ class TypicalTimes:
         typical = Typical(_seconds(row["p50"]), _seconds(row["p90"]), row["n"])
         self._known[product_id] = (time.monotonic(), typical)
         return typical
+
+    async def as_of(self, conn: asyncpg.Connection, product_id: str, moment: datetime) -> Typical:
+        """What was known at a moment, to the minute: what the buyer was told when they ordered. It never changes."""
+        minute = moment.replace(second=0, microsecond=0)
+        if (product_id, minute) not in self._then:
+            row = await conn.fetchrow(SQL.read_typical_then, product_id, minute)
+            self._then[product_id, minute] = Typical(_seconds(row["p50"]), _seconds(row["p90"]), row["n"])
+            if len(self._then) > THEN_MAX:
+                self._then.popitem(last=False)
+        return self._then[product_id, minute]
 
 
 def _seconds(value: object) -> float | None:

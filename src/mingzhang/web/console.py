@@ -65,6 +65,9 @@ PAGES: Final[tuple[ConsolePage, ...]] = (
         phone=3,
     ),
     ConsolePage(
+        path="/staff/requests", title=N_("买家申请"), group="orders", icon="chat", right=Right.VIEW_ORDERS
+    ),
+    ConsolePage(
         path="/staff/suspense",
         title=N_("挂账"),
         group="orders",

@@ -48,6 +48,12 @@ ICONS: Final[Mapping[str, str]] = {
     "book": '<path d="M5 4.5h11.5A2.5 2.5 0 0 1 19 7v13H7.5A2.5 2.5 0 0 1 5 17.5z"/><path d="M9 9h6M9 12.5h6"/>',
     "gauge": '<path d="M4 17a8.5 8.5 0 1 1 16 0"/><path d="M12 15l4-5"/>',
     "moon": '<path d="M20 14.5A8.5 8.5 0 1 1 9.5 4a7 7 0 0 0 10.5 10.5z"/>',
+    "mail": '<rect x="3" y="5.5" width="18" height="13" rx="2.5"/><path d="M4 7.5l8 6 8-6"/>',
+    "file": '<path d="M6 3h8l4 4v14H6z"/><path d="M14 3v4h4M9 12h6M9 16h6"/>',
+    "flag": '<path d="M6 21V4"/><path d="M6 4.5h11l-2.5 4 2.5 4H6"/>',
+    "chat": '<path d="M4 5.5h16v11H10l-4.5 4v-4H4z"/>',
+    "edit": '<path d="M4.5 19.5l1-4L16 5l3 3L8.5 18.5z"/><path d="M13.5 7.5l3 3"/>',
+    "list": '<path d="M8.5 6.5h11M8.5 12h11M8.5 17.5h11M4.5 6.5h.1M4.5 12h.1M4.5 17.5h.1"/>',
     "bell": '<path d="M6 16V11a6 6 0 0 1 12 0v5l1.5 2h-15z"/><path d="M10 20.5h4"/>',
     "unplug": '<path d="M4 4l16 16M8 8l-3 3a4.5 4.5 0 0 0 0 6.3l1.7 1.7a4.5 4.5 0 0 0 6.3 0l3-3M11 6l2-2a4.5'
     ' 4.5 0 0 1 6.3 0l.7.7a4.5 4.5 0 0 1 0 6.3l-2 2"/>',

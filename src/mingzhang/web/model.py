@@ -9,7 +9,7 @@ from datetime import datetime
 import msgspec
 
 from mingzhang.catalogue.fields import AccountField
-from mingzhang.web.model_shop import Choice, ClosedNote, Named
+from mingzhang.web.model_shop import Choice, ClosedNote, Named, SourceNote
 
 
 class Sentence(msgspec.Struct, frozen=True, kw_only=True):
@@ -49,6 +49,54 @@ class MoneyPart(msgspec.Struct, frozen=True, kw_only=True):
     amount_fen: int
     proof: str = ""  # SHA-256 (hex) of the evidence of the last hop
     since: datetime | None = None
+
+
+class Hop(msgspec.Struct, frozen=True, kw_only=True):
+    """One move of the buyer's money: from a place (empty: from the buyer) to a place, its time and the evidence for it.
+
+    ``witness``: whose word it is; ``standing``: how that word was checked.
+    """
+
+    from_place: str
+    from_party: str
+    place: str
+    party: str
+    amount_fen: int
+    at: datetime
+    proof: str = ""  # SHA-256 (hex)
+    witness: str = ""
+    standing: str = ""
+
+
+class EstimateChange(msgspec.Struct, frozen=True, kw_only=True):
+    """What we expected first, what we expect now, and why. ``kind``: span (seconds in which nine of ten arrive) or
+    until (a promised moment). ``why``: slower, faster, rerouted, chose_wait, corrected, resupplied.
+    """
+
+    kind: str
+    why: str
+    old_s: float = 0
+    new_s: float = 0
+    old_at: datetime | None = None
+    new_at: datetime | None = None
+    old_n: int = 0
+    new_n: int = 0
+
+
+class RequestPanel(msgspec.Struct, frozen=True, kw_only=True):
+    """申请退款/补发: what the buyer asked of the shop, and its answer. ``wish``: refund, resupply, other; ``answer``:
+    refund, resupply, declined, handled, or nothing yet.
+    """
+
+    request_id: str
+    wish: str
+    cause: str
+    state: str  # open | answered
+    made_at: datetime
+    deadline_at: datetime
+    answer: str = ""
+    answer_text: str = ""
+    answered_at: datetime | None = None
 
 
 class TimelineItem(msgspec.Struct, frozen=True, kw_only=True):
@@ -198,7 +246,7 @@ class OrderPage(msgspec.Struct, frozen=True, kw_only=True):
     claims: tuple[ClaimPanel, ...] = ()  # newest first
     actions: tuple[
         str, ...
-    ]  # pay, cancel?, check_payment (已付款,订单未更新), choose_refund, keep_waiting, change_account
+    ]  # pay, cancel?, check_payment (已付款,订单未更新), choose_refund, keep_waiting, change_account, request
     promise_s: int
     typical_p50_s: float | None
     typical_p90_s: float | None
@@ -209,6 +257,10 @@ class OrderPage(msgspec.Struct, frozen=True, kw_only=True):
     now: datetime
     aside: tuple[AsidePanel, ...] = ()
     correction: CorrectionPanel | None = None
+    hops: tuple[Hop, ...] = ()
+    requests: tuple[RequestPanel, ...] = ()  # newest first
+    changes: tuple[EstimateChange, ...] = ()
+    supplied_by: str = ""
 
 
 class ProductCard(msgspec.Struct, frozen=True, kw_only=True):
@@ -246,6 +298,7 @@ class ProductCard(msgspec.Struct, frozen=True, kw_only=True):
     notice_zh: str = ""
     notice_en: str = ""
     picture: str = ""
+    sources: tuple[SourceNote, ...] = ()
 
     @property
     def slow(self) -> bool:
@@ -266,7 +319,7 @@ class WorkItem(msgspec.Struct, frozen=True, kw_only=True):
     """One row of the staff work list: whatever waits for a person or is past its time."""
 
     subject: str
-    kind: str  # order | refund | suspense | claim | notice
+    kind: str  # order | refund | suspense | claim | request | notice
     state: str
     reason: str
     amount_fen: int
@@ -300,6 +353,7 @@ class ShopInfo(msgspec.Struct, frozen=True, kw_only=True):
     custody: bool = False
     ways: tuple[str, ...] = ("alipay.qr", "alipay.page")
     channels_down: tuple[str, ...] = ()
+    device: str = "desktop"  # desktop | phone | wechat, by what the reader's browser says
 
     def called(self, lang: str) -> str:
         """Its name in the reader's language."""

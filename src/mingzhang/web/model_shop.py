@@ -26,6 +26,20 @@ class Named(msgspec.Struct, frozen=True, kw_only=True):
     title_en: str
 
 
+class SourceNote(msgspec.Struct, frozen=True, kw_only=True):
+    """Who would supply a product and how it did lately: `n` last words, of them `succeeded`. `state`: fine, down, paused.
+
+    Nothing of cost or balance. `since`: when the sample begins.
+    """
+
+    party: str
+    state: str
+    n: int = 0
+    succeeded: int = 0
+    median_s: int | None = None
+    since: datetime | None = None
+
+
 class Choice(msgspec.Struct, frozen=True, kw_only=True):
     """One variant (规格) to choose, with its price of one unit."""
 
@@ -69,3 +83,19 @@ class Front(msgspec.Struct, frozen=True, kw_only=True):
     page: int = 1
     pages: int = 1
     found: int = 0
+
+
+class MyOrder(msgspec.Struct, frozen=True, kw_only=True):
+    """One line of 我的订单, as the order's own row has it."""
+
+    order_id: str
+    title_zh: str
+    title_en: str
+    kind: str
+    quantity: int
+    price_fen: int
+    state: str
+    next_actor: str
+    deadline_at: datetime | None
+    account_mask: str
+    placed_at: datetime

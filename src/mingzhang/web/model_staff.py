@@ -312,3 +312,15 @@ class ChannelRow(msgspec.Struct, frozen=True, kw_only=True):
     delay_p99_ms: int | None
     found: int
     since: datetime | None
+
+
+class RequestRow(msgspec.Struct, frozen=True, kw_only=True):
+    """申请退款/补发 as staff see it before they open what the buyer wrote."""
+
+    request_id: str
+    order_id: str
+    wish: str
+    cause: str
+    has_words: bool
+    made_at: datetime
+    deadline_at: datetime

@@ -83,4 +83,76 @@ def _state(at: int, fen: int, furthest: int, *, used: bool) -> str:
 def _channel(page: OrderPage) -> str:
     if page.payment is not None:
         return page.payment.channel
-    return page.refund.channel if page.refund is not None else ""
+    if page.refund is not None:
+        return page.refund.channel
+    return next((hop.party for hop in page.hops if hop.place == "channel"), "")
+
+
+class Drawn(msgspec.Struct, frozen=True, kw_only=True):
+    """One stop as the script draws it. `x`: 0 you, 1 channel, 2 the shop's account, 3 supplier; `row`: further suppliers
+    stand below the first. `hop`: the newest hop that came here, counted from 1; 0 for none.
+    """
+
+    x: int
+    row: int
+    party: str
+    state: str
+    amount_fen: int
+    hop: int = 0
+
+
+class Line(msgspec.Struct, frozen=True, kw_only=True):
+    """One way between two stops, by their numbers. `kind`: on, back (to the channel), home (to the buyer)."""
+
+    start: int
+    end: int
+    kind: str
+    amount_fen: int
+    done: bool
+    hop: int
+
+
+class Drawing(msgspec.Struct, frozen=True, kw_only=True):
+    """The picture for the script: stops and the ways that money took between them, newest last."""
+
+    stops: tuple[Drawn, ...]
+    lines: tuple[Line, ...]
+
+
+def drawing(page: OrderPage) -> Drawing:
+    """Every hop as a line between stops; several hops on the same way are one line with its newest amount."""
+    flow = picture(page)
+    stops = [
+        Drawn(x=at, row=0, party=node.party, state=node.state, amount_fen=node.amount_fen)
+        for at, node in enumerate(flow.nodes)
+    ]
+    lines: dict[tuple[int, int], Line] = {}
+    for n, hop in enumerate(page.hops, 1):
+        start = _stop(stops, hop.from_place, hop.from_party)
+        end = _stop(stops, hop.place, hop.party)
+        if hop.from_place in REFUND_PLACES:  # further on its way home: the same line, its newest word
+            start = next((line.start for line in lines.values() if line.kind == "home"), start)
+        if end != start:
+            home = end == 0
+            kind = "home" if home else "on" if stops[end].x > stops[start].x else "back"
+            done = not home or hop.place == "refund.arrived"
+            lines.pop((start, end), None)
+            lines[start, end] = Line(
+                start=start, end=end, kind=kind, amount_fen=hop.amount_fen, done=done, hop=n
+            )
+        stops[end] = msgspec.structs.replace(stops[end], hop=n)
+    return Drawing(stops=tuple(stops), lines=tuple(lines.values()))
+
+
+def _stop(stops: list[Drawn], place: str, party: str) -> int:
+    """The number of the stop that a place belongs to; a second supplier gets a stop of its own."""
+    at = 0 if not place or place in REFUND_PLACES else NODE_OF.get(place, 1)
+    if at != 3 or stops[3].party in ("", party):
+        if at == 3:
+            stops[3] = msgspec.structs.replace(stops[3], party=party)
+        return at
+    for n, stop in enumerate(stops[4:], 4):
+        if stop.party == party:
+            return n
+    stops.append(Drawn(x=3, row=len(stops) - 3, party=party, state="passed", amount_fen=0))
+    return len(stops) - 1

@@ -152,6 +152,7 @@ def _order_context(page: OrderPage, shop: ShopInfo, lang: str, csrf: str) -> dic
         "csrf": csrf,
         "tone": TONES.get(page.sentence.code, "info"),
         "flow": money.picture(page),
+        "drawing": money.drawing(page),
         "live_url": f"/orders/{page.order_id}/live",
     }
 

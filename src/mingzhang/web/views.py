@@ -17,6 +17,7 @@ from mingzhang.kit.beijing import BEIJING
 from mingzhang.web import words, words_doubt, words_shop
 from mingzhang.web.icons import ICONS
 from mingzhang.web.model import OrderPage, Sentence, ShopInfo, TimelineItem
+from mingzhang.web.money import Drawing, Drawn
 from mingzhang.web.problems import FIELD_ERRORS, FIELD_OTHER
 from mingzhang.web.words import N_, word
 
@@ -74,6 +75,11 @@ TABLES: Final[Mapping[str, tuple[Mapping[str, str], str]]] = {
     "official": (words.OFFICIAL, words.OFFICIAL_GENERAL),
     "setting": (words_shop.SETTINGS, words.GENERAL),
     "setting_hint": (words_shop.SETTING_HINTS, words.GENERAL),
+    "wish": (words_shop.WISHES, words.GENERAL),
+    "request_cause": (words_shop.REQUEST_CAUSES, words.GENERAL),
+    "request_answer": (words_shop.REQUEST_ANSWERS, words.GENERAL),
+    "change_why": (words_shop.CHANGE_WHYS, words.GENERAL),
+    "complain_at": (words_shop.COMPLAIN_AT, words.GENERAL),
     "listing_rule": (words.LISTING_RULES, words.GENERAL),
 }
 
@@ -101,6 +107,11 @@ def yuan(fen: int) -> Markup:
     whole, cents = divmod(abs(fen), 100)
     sign = "−" if fen < 0 else ""
     return Markup('<span class="mz-amount">{}¥{:,}.{:02d}</span>').format(sign, whole, cents)
+
+
+def yuan_text(fen: int) -> str:
+    """As `yuan`, as plain text."""
+    return yuan(fen).striptags()
 
 
 def group_digits(text: str) -> str:
@@ -177,6 +188,51 @@ class View:
         text = self.t(word(words.PLACES, self._place_key(place), words.PLACE_GENERAL))
         return text % {"party": self.party(party)}
 
+    def spot(self, place: str, party: str) -> str:
+        """One end of a hop, short; no place is the buyer."""
+        short = words_shop.SPOTS.get(place)
+        if short is None:
+            return self.place(place, party)
+        return self.t(short) % {"party": self.party(party)}
+
+    def stop(self, drawn: Drawn) -> str:
+        """What a stop of the picture is called."""
+        if drawn.x == 0:
+            return self.t(N_("您"))
+        if drawn.x == 2:
+            return self.t(N_("存管账户")) if self.shop.custody else self.t(N_("商家账户"))
+        return self.channel(drawn.party) if drawn.x == 1 else self.supplier(drawn.party)
+
+    def drawn(self, drawing: Drawing) -> str:
+        """The picture's stops and lines with their words, as JSON for the script."""
+        return json.dumps(
+            {
+                "stops": [
+                    {
+                        "x": one.x,
+                        "row": one.row,
+                        "name": self.stop(one),
+                        "state": one.state,
+                        "amount": yuan_text(one.amount_fen) if one.amount_fen else "",
+                        "hop": one.hop,
+                    }
+                    for one in drawing.stops
+                ],
+                "lines": [
+                    {
+                        "from": one.start,
+                        "to": one.end,
+                        "kind": one.kind,
+                        "done": one.done,
+                        "amount": yuan_text(one.amount_fen),
+                        "hop": one.hop,
+                    }
+                    for one in drawing.lines
+                ],
+            },
+            ensure_ascii=False,
+        )
+
     def _place_key(self, place: str) -> str:
         return "custody.self" if place == "custody" and not self.shop.custody else place
 
@@ -228,6 +284,14 @@ class View:
         return Markup('<time class="mz-time" datetime="{}" title="{}">{}</time>').format(
             moment.isoformat(), local.strftime("%Y-%m-%d %H:%M:%S UTC+8"), text
         )
+
+    def stamp(self, moment: datetime) -> str:
+        """A moment in full, as a document writes it."""
+        return moment.astimezone(BEIJING).strftime("%Y-%m-%d %H:%M:%S UTC+8")
+
+    def amount(self, fen: int) -> str:
+        """As `yuan`, for a text without markup."""
+        return yuan_text(fen)
 
     def day(self, moment: datetime) -> str:
         """A Beijing day, as forms write it."""

@@ -148,6 +148,7 @@ WAYS: Final[Mapping[str, str]] = {
     "wechat.qr": N_("微信扫码支付"),
     "wechat.jsapi": N_("微信支付（微信内）"),
     "wechat.h5": N_("微信支付（本机浏览器）"),
+    "wechat.wap": N_("微信支付（本机打开）"),
     "epay.page": N_("易支付收银台"),
     "epay.wap": N_("易支付收银台（本机打开）"),
     "epay.h5": N_("易支付（本机打开）"),
@@ -269,6 +270,7 @@ REASONS: Final[Mapping[str, str]] = {
     "payer_limit": N_("同一付款人当天付款次数超过本店上限"),
     "notice_failed": N_("通知没有发出去"),
     **words_doubt.REASONS,
+    "buyer_request": N_("买家申请退款、补发或其他处理"),
     "key_ends": N_("密钥或证书快到期"),
     "resupply_refused": N_("补发被供应商拒绝"),
 }
@@ -393,6 +395,8 @@ EVENTS: Final[Mapping[str, str]] = {
     "claim_answered": N_("客服答复了您的付款凭证"),
     "resupply_started": N_("【%(shop)s】为您补发一次，费用由本店承担"),
     **words_doubt.EVENTS,
+    "request_made": N_("您向本店提出申请，24 小时内答复"),
+    "request_answered": N_("本店答复了您的申请"),
 }
 EVENT_GENERAL: Final = N_("订单有一项新记录")
 
@@ -638,6 +642,7 @@ WORK_KINDS: Final[Mapping[str, str]] = {
     "notice": N_("没发出去的通知"),
     "key": N_("密钥与证书"),
     "manual": N_("人工充值"),
+    "request": N_("买家申请"),
 }
 SUSPENSE_STATES: Final[Mapping[str, str]] = {
     "open": N_("单独放着"),
@@ -668,6 +673,7 @@ NOTICE_TEMPLATES: Final[Mapping[str, str]] = {
     "prefund_stop": N_("预存款即将用完"),
     "key_ends": N_("密钥或证书快到期"),
     "stock_low": N_("卡密库存不足"),
+    "sign_in_code": N_("验证码"),
 }
 NOTICE_AUDIENCES: Final[Mapping[str, str]] = {
     "buyer": N_("买家"),

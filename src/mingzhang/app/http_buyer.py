@@ -1,0 +1,111 @@
+"""What a buyer may do besides waiting: ask for a refund or re-supply, complain, take the proof home (R31, R32, R35, R36)."""
+
+from __future__ import annotations
+
+from typing import Any, Final
+
+from litestar import Response, get, post
+from litestar.params import FromPath
+
+from mingzhang.app.http_guard import ANYBODY, BROWSER
+from mingzhang.app.http_kit import (
+    AnyRequest,
+    HtmlResponse,
+    check_csrf,
+    count_guess,
+    csrf_of,
+    desk_of,
+    form_of,
+    known_order_id,
+    language,
+    page,
+    see_other,
+    shop_of,
+    unlocked,
+)
+from mingzhang.kit.errors import Kind, Problem
+from mingzhang.orders.requests import WORDS_MAX, make_request
+from mingzhang.web import pages_buyer
+
+AT_THE_FORM: Final = {
+    "request_invalid": 422,
+    "too_long": 422,
+    "request_not_open": 409,
+    "too_many": 429,
+}
+
+
+def _locked(request: AnyRequest, order_id: str) -> Response[Any] | None:
+    plain = order_id.isascii() and order_id.isalnum()
+    if not plain or not unlocked(request, order_id):
+        return see_other(f"/orders/{order_id[:64]}" if plain else "/find")
+    known_order_id(order_id)
+    return None
+
+
+async def _form_page(
+    request: AnyRequest, order_id: str, form: dict[str, str], error: str = "", status: int = 200
+) -> HtmlResponse:
+    desk = desk_of(request)
+    shown = await desk.order_page(order_id)
+    html = pages_buyer.request_page(
+        shown, shop_of(desk, request), language(request), csrf_of(request, order_id), form=form, error=error
+    )
+    return page(request, html, status)
+
+
+@get("/orders/{order_id:str}/request", include_in_schema=False, guards=[ANYBODY])
+async def request_form(request: AnyRequest, order_id: FromPath[str]) -> Response[Any]:
+    """The form: what is wanted, why, and in what words."""
+    return _locked(request, order_id) or await _form_page(request, order_id, {})
+
+
+@post("/orders/{order_id:str}/request", include_in_schema=False, guards=[BROWSER])
+async def send_request(request: AnyRequest, order_id: FromPath[str]) -> Response[Any]:
+    """Put it on record, then show the order's page, where its clock runs."""
+    form = await form_of(request)
+    if not unlocked(request, order_id):
+        raise Problem("unauthenticated", Kind.UNAUTHENTICATED)
+    known_order_id(order_id)
+    check_csrf(csrf_of(request, order_id), form)
+    try:
+        count_guess(request, f"request:{order_id}")
+        await make_request(
+            desk_of(request).ctx,
+            order_id,
+            form.get("wish", "")[:20],
+            form.get("cause", "")[:20],
+            form.get("words", "")[: WORDS_MAX + 1],
+        )
+    except Problem as problem:
+        if problem.code not in AT_THE_FORM:
+            raise
+        return await _form_page(request, order_id, form, problem.code, AT_THE_FORM[problem.code])
+    return see_other(f"/orders/{order_id}#requests")
+
+
+@get("/orders/{order_id:str}/complaint", include_in_schema=False, guards=[ANYBODY])
+async def complaint(request: AnyRequest, order_id: FromPath[str]) -> Response[Any]:
+    """Where to complain, by where the money is, with a text that is filled in already."""
+    locked = _locked(request, order_id)
+    if locked is not None:
+        return locked
+    desk = desk_of(request)
+    html = pages_buyer.complaint_page(
+        await desk.order_page(order_id), shop_of(desk, request), language(request)
+    )
+    return page(request, html)
+
+
+@get("/orders/{order_id:str}/proof", include_in_schema=False, guards=[ANYBODY])
+async def proof(request: AnyRequest, order_id: FromPath[str]) -> Response[Any]:
+    """Everything on record for the buyer, on one page to print or keep; no card codes."""
+    locked = _locked(request, order_id)
+    if locked is not None:
+        return locked
+    desk = desk_of(request)
+    html = pages_buyer.proof_page(await desk.order_page(order_id), shop_of(desk, request), language(request))
+    return page(request, html)
+
+
+HANDLERS: Final = (request_form, send_request, complaint, proof)

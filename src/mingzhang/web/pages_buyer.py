@@ -1,0 +1,117 @@
+"""The buyer's further pages as pure functions of plain data: my orders, requests, complaint, proof; see `pages.py`."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from datetime import datetime
+from typing import Final
+
+from mingzhang.catalogue.accounts import mask
+from mingzhang.orders.requests import ANSWERS, CAUSES, WISHES
+from mingzhang.web import words_shop
+from mingzhang.web.console import Frame, render_console
+from mingzhang.web.i18n import translations
+from mingzhang.web.model import OrderPage, ShopInfo
+from mingzhang.web.model_shop import MyOrder
+from mingzhang.web.model_staff import RequestRow
+from mingzhang.web.money import drawing
+from mingzhang.web.pages import render
+from mingzhang.web.views import View, order_names
+
+# Where the money is when its channel is the one to turn to first (R33).
+AT_CHANNEL: Final = frozenset({"channel", "hold", "missing", "refunding", "refund.transit", "refund.arrived"})
+
+
+def my_page(
+    lang: str, shop: ShopInfo, *, form: Mapping[str, str], error: tuple[str, str] = ("", ""), can_write: bool
+) -> str:
+    """Two ways to one's orders: a code to the contact, or a number with it. `error`: field and field error code."""
+    return render("my.html", lang, shop=shop, form=form, error=error, can_write=can_write)
+
+
+def my_code_page(lang: str, shop: ShopInfo, contact: str, *, error: str = "", shown: str = "") -> str:
+    """Asks for the code. `shown`: the code itself, in a demo that has no mail."""
+    return render(
+        "my_code.html", lang, shop=shop, contact=contact, masked=mask(contact), error=error, shown=shown
+    )
+
+
+def my_orders_page(
+    orders: Sequence[MyOrder], contact: str, now: datetime, lang: str, shop: ShopInfo, csrf: str
+) -> str:
+    """The orders of one contact, newest first."""
+    view = View(lang, shop, translations(lang), now)
+    return render(
+        "my_orders.html", lang, shop=shop, view=view, orders=orders, contact=mask(contact), csrf=csrf
+    )
+
+
+def request_page(
+    page: OrderPage, shop: ShopInfo, lang: str, csrf: str, *, form: Mapping[str, str], error: str = ""
+) -> str:
+    """申请退款/补发: the form, or why there is none now."""
+    return render(
+        "request.html",
+        lang,
+        page=page,
+        shop=shop,
+        view=_view(page, shop, lang),
+        csrf=csrf,
+        form=form,
+        error=error,
+        wishes=WISHES,
+        causes=CAUSES,
+    )
+
+
+def complaint_page(page: OrderPage, shop: ShopInfo, lang: str) -> str:
+    """投诉: whom to turn to first, and the text."""
+    channel = next((item.params["channel"] for item in page.timeline if "channel" in item.params), "")
+    return render(
+        "complaint.html",
+        lang,
+        page=page,
+        shop=shop,
+        view=_view(page, shop, lang),
+        channel=channel if channel in words_shop.COMPLAIN_AT else "",
+        channel_first=page.sentence.place in AT_CHANNEL or page.pay_badge == "confirming",
+        transaction=next((value for kind, value in page.numbers if kind == "transaction"), ""),
+        payment=next((value for kind, value in page.numbers if kind == "payment"), ""),
+    )
+
+
+def proof_page(page: OrderPage, shop: ShopInfo, lang: str) -> str:
+    """下载交易凭证: what is on record, with hashes, to print."""
+    return render(
+        "proof.html", lang, page=page, shop=shop, view=_view(page, shop, lang), drawing=drawing(page)
+    )
+
+
+def _view(page: OrderPage, shop: ShopInfo, lang: str) -> View:
+    view = View(lang, shop, translations(lang), page.now)
+    return replace(view, defaults=order_names(page, view))
+
+
+def staff_requests_page(
+    rows: Sequence[RequestRow],
+    shop: ShopInfo,
+    lang: str,
+    frame: Frame,
+    now: datetime,
+    *,
+    notice: str = "",
+    opened: tuple[str, str] = ("", ""),
+) -> str:
+    """What buyers ask of the shop. `opened`: one of them and what its buyer wrote."""
+    return render_console(
+        "staff_requests.html",
+        lang,
+        shop,
+        frame,
+        now,
+        rows=rows,
+        notice=notice,
+        opened=opened,
+        answers=ANSWERS,
+    )

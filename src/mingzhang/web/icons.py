@@ -53,7 +53,6 @@ ICONS: Final[Mapping[str, str]] = {
     "flag": '<path d="M6 21V4"/><path d="M6 4.5h11l-2.5 4 2.5 4H6"/>',
     "chat": '<path d="M4 5.5h16v11H10l-4.5 4v-4H4z"/>',
     "edit": '<path d="M4.5 19.5l1-4L16 5l3 3L8.5 18.5z"/><path d="M13.5 7.5l3 3"/>',
-    "list": '<path d="M8.5 6.5h11M8.5 12h11M8.5 17.5h11M4.5 6.5h.1M4.5 12h.1M4.5 17.5h.1"/>',
     "bell": '<path d="M6 16V11a6 6 0 0 1 12 0v5l1.5 2h-15z"/><path d="M10 20.5h4"/>',
     "unplug": '<path d="M4 4l16 16M8 8l-3 3a4.5 4.5 0 0 0 0 6.3l1.7 1.7a4.5 4.5 0 0 0 6.3 0l3-3M11 6l2-2a4.5'
     ' 4.5 0 0 1 6.3 0l.7.7a4.5 4.5 0 0 1 0 6.3l-2 2"/>',

@@ -12,7 +12,6 @@ from mingzhang.app.http_kit import (
     AnyRequest,
     HtmlResponse,
     check_csrf,
-    count_guess,
     csrf_of,
     desk_of,
     form_of,
@@ -21,6 +20,7 @@ from mingzhang.app.http_kit import (
     page,
     see_other,
     shop_of,
+    take_guess,
     unlocked,
 )
 from mingzhang.kit.errors import Kind, Problem
@@ -69,7 +69,7 @@ async def send_request(request: AnyRequest, order_id: FromPath[str]) -> Response
     known_order_id(order_id)
     check_csrf(csrf_of(request, order_id), form)
     try:
-        count_guess(request, f"request:{order_id}")
+        await take_guess(request, f"request:{order_id}")
         await make_request(
             desk_of(request).ctx,
             order_id,

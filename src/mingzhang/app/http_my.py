@@ -15,7 +15,6 @@ from mingzhang.app.http_kit import (
     AnyRequest,
     HtmlResponse,
     check_csrf,
-    count_guess,
     desk_of,
     form_of,
     known_order_id,
@@ -25,6 +24,7 @@ from mingzhang.app.http_kit import (
     see_other,
     shop_of,
     sign,
+    take_guess,
 )
 from mingzhang.app.problems import field_error
 from mingzhang.kit.errors import Kind, Problem
@@ -36,9 +36,18 @@ CONTACT_MAX: Final = 120
 _DAY_S: Final = 86_400
 
 
+def _cookie_name(desk: Desk) -> str:
+    """Over https `__Secure-`: it belongs to these addresses, so it cannot be `__Host-`."""
+    return f"__Secure-{BUYER_COOKIE}" if desk.settings.secure_cookies else BUYER_COOKIE
+
+
+def _held(request: AnyRequest) -> str:
+    return request.cookies.get(_cookie_name(desk_of(request)), "")
+
+
 def _cookie(desk: Desk, value: str, days: int = desk_buyer.SESSION_DAYS) -> Cookie:
     return Cookie(
-        key=BUYER_COOKIE,
+        key=_cookie_name(desk),
         value=value,
         path=HOME,
         max_age=days * _DAY_S,
@@ -49,11 +58,11 @@ def _cookie(desk: Desk, value: str, days: int = desk_buyer.SESSION_DAYS) -> Cook
 
 
 def _contact(request: AnyRequest) -> str:
-    return desk_buyer.contact_of(desk_of(request), request.cookies.get(BUYER_COOKIE, ""))
+    return desk_buyer.contact_of(desk_of(request), _held(request))
 
 
 def _csrf(request: AnyRequest) -> str:
-    return sign(desk_of(request), "buyer-form", request.cookies.get(BUYER_COOKIE, ""))
+    return sign(desk_of(request), "buyer-form", _held(request))
 
 
 def _ask_page(request: AnyRequest, form: dict[str, str], problem: Problem | None = None) -> HtmlResponse:
@@ -91,7 +100,7 @@ async def send_code(request: AnyRequest) -> Response[Any]:
     desk, form = desk_of(request), await form_of(request)
     contact = form.get("contact", "").strip()[:CONTACT_MAX]
     try:
-        count_guess(request, f"code:{contact.lower()}")
+        await take_guess(request, f"code:{contact.lower()}")
         shown = await desk_buyer.send_code(desk, contact, language(request))
     except Problem as problem:
         if problem.kind not in (Kind.INVALID, Kind.TOO_MANY):
@@ -106,7 +115,7 @@ async def enter(request: AnyRequest) -> Response[Any]:
     desk, form = desk_of(request), await form_of(request)
     contact = form.get("contact", "").strip()[:CONTACT_MAX]
     try:
-        count_guess(request, f"enter:{contact.lower()}")
+        await take_guess(request, f"enter:{contact.lower()}")
         session = await desk_buyer.enter(desk, contact, form.get("code", "")[:20])
     except Problem as problem:
         if problem.code not in ("code_wrong", "too_many"):

@@ -215,13 +215,16 @@ async def open_house(
     speed: float = 60.0,
     adapters: Mapping[str, str] = MappingProxyType({}),
     bank_fen: int = 0,
+    begins: float | None = None,
     **more: Any,
 ) -> AsyncIterator[House]:
     """Start world, server and worker; stop them in the right order. `adapters`: further settings of theirs.
 
-    `bank_fen`: what lies at the simulated bank at the start."""
+    `bank_fen`: what lies at the simulated bank at the start. `begins`: the shop's time at the start, seconds since
+    1970; now, where none is given.
+    """
     now = time.time()
-    clock = f"scaled:{now}:{now}:{speed}"
+    clock = f"scaled:{now}:{begins or now}:{speed}"
     private, public = make_keys(folder)
     port = free_port()
     arguments = ("--clock", clock, "--merchant-public-key", str(public), "--seed", "7")

@@ -109,7 +109,6 @@ _ENTRIES = (
         "an answer under a certificate nobody issued",
         {"times": 1},
     ),
-    Entry(A, "bill_row_missing", "账单缺行", "the paid trade is missing in the bill", {"times": 0}),
     Entry(A, "slow", "响应缓慢", "every answer is late by s virtual seconds", {"s": 3, "times": 0}),
     Entry(
         F,
@@ -298,7 +297,22 @@ _KASUSHOU = (
         "refunded",
     ),
 )
-_ALL = (*_ENTRIES, *_KASUSHOU)
+# Bills and lists (wrong_bills.py); `bill_truncated` is put on BILL and the day (BILL20261122), and fires once.
+_BILLS = tuple(
+    Entry(party, name, zh, en, dict[str, object](params))
+    for party in (A, "wechat", F, K)
+    for name, zh, en, params in (
+        ("bill_row_missing", "账单缺行", "the line is missing in the bill", {"times": 0}),
+        ("bill_row_extra", "账单多行", "a line of another shop's sale stands beside it", {"times": 0}),
+        ("bill_amount_off", "账单金额不符", "the line's amount is off by `fen`", {"fen": 1, "times": 0}),
+        ("bill_fee_off", "账单手续费不符", "the line's fee is off by `fen`", {"fen": 1, "times": 0}),
+        ("bill_row_twice", "账单重复行", "the line stands there twice", {"times": 0}),
+        ("bill_wrong_day", "账单日期不符", "the line is dated three days before", {"times": 0}),
+        ("bill_truncated", "账单被截断", "the file is cut short, once", {"times": 1}),
+    )
+    if (party, name) != ("wechat", "bill_row_missing")  # among WeChat's own
+)
+_ALL = (*_ENTRIES, *_KASUSHOU, *_BILLS)
 
 CATALOGUE: dict[tuple[str, str], Entry] = {(entry.party, entry.name): entry for entry in _ALL}
 

@@ -6,6 +6,7 @@ import asyncio
 import json
 import os
 import signal
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
@@ -13,6 +14,7 @@ from typing import Any
 
 from aiohttp import web
 
+from simulators import exports
 from simulators.alipay.bill import Bills
 from simulators.alipay.cashier import Cashier
 from simulators.alipay.certs import CertControl
@@ -136,8 +138,13 @@ class Simulators:
             *self.epay.steering(),
             *certificates.routes(),
             *self.bank.steering(),
+            *exports.routes(self.world.bills, self._lists()),
         ]
         await self._serve("control", options.control_port, steering)
+
+    def _lists(self) -> dict[str, Callable[[], Iterable[Any]]]:
+        """Whose orders a merchant may export."""
+        return {"fulu": self.fulu.orders.values, "kasushou": self.kasushou.orders.values}
 
     async def _serve_kasushou(self, control: Control) -> None:
         worker = KasushouWorker(self.kasushou)

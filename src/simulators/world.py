@@ -17,6 +17,7 @@ from aiohttp.typedefs import Handler, Middleware
 from yarl import URL
 
 from simulators.faults import Faults
+from simulators.wrong_bills import WrongBills
 
 BEIJING = timezone(timedelta(hours=8))
 MAX_PENDING = 200_000
@@ -83,6 +84,7 @@ class World:
         self.seed = seed
         self.clock = clock or Clock()
         self.faults = Faults(seed, order_prefix)
+        self.bills = WrongBills(self.faults, self.digest)
         self.down: dict[str, bool] = {"alipay": False, "fulu": False, "dtone": False, "kasushou": False}
         self.dropped = 0
         self._sequence = 0

@@ -32,6 +32,9 @@ APPEND_ONLY = (
     "breach",
     "account_correction",
     "limit_hit",
+    "bill_file",
+    "bill_part",
+    "recon_event",
     "shop_setting",
     "shop_logo",
     "bank_file",
@@ -129,9 +132,16 @@ OWNERS = {
     },
     "fulfilment.manual": {"manual_task"},
     "refunds": {"refund"},
-    "reconciliation": {"odd"},  # DuckDB's, for the time of one matching
     "settlement": {"settlement_batch", "settlement_line", "settlement_member", "earning"},
     "custody": {"bank_account", "bank_file", "bank_statement", "bank_line", "bank_task", "instruction"},
+    "reconciliation": {
+        "bill_file",
+        "bill_part",
+        "recon_day",
+        "recon_break",
+        "recon_event",
+        "odd",  # DuckDB's, for the time of one matching
+    },
     "notices": {"notice", "notice_route", "untold"},
     "shop": {"shop_setting", "shop_logo", "sign_in_code"},
     "staff": {"staff", "staff_session", "staff_recovery", "staff_action", "approval"},

@@ -8,7 +8,7 @@ from datetime import timedelta
 import asyncpg
 import structlog
 
-from mingzhang.app import metrics
+from mingzhang.app import metrics, reconcile_watch
 from mingzhang.app.keys import watch_terms
 from mingzhang.app.stock_watch import watch_stock
 from mingzhang.app.treasury import look as look_at_treasury
@@ -94,6 +94,8 @@ class Worker:
         self._watched_at: float | None = None
         self._chores_looked = -CHORES_REAL_S
         self._treasury_looked = -TREASURY_REAL_S
+        self._planned = reconcile_watch.Planned()
+        self._reconciled_at = -CHORES_REAL_S
 
     async def round(self) -> int:
         """One look at everything that is due; returns how many rows were taken.
@@ -121,7 +123,7 @@ class Worker:
         for row in lists:
             await self._start(passes.pass_over, row["channel"])
         taken += len(lists) + await self._do_chores() + await self._watch_suppliers()
-        return taken + await self._look_at_treasury()
+        return taken + await self._look_at_treasury() + await self._reconcile()
 
     async def _do_chores(self) -> int:
         """What is looked at seldom: keys once a day, as their row says, and stock that has become low."""
@@ -140,6 +142,19 @@ class Worker:
             await self._start(lambda _ctx, _key: work(), key)
 
         return await look_at_treasury(self._ctx, start)
+
+    async def _reconcile(self) -> int:
+        """Days whose bills are due, and differences whose clock rang."""
+        if time.monotonic() - self._reconciled_at < reconcile_watch.LOOK_REAL_S:
+            return 0
+        self._reconciled_at = time.monotonic()
+        await self._planned.plan(self._ctx)
+        days, breaks = await reconcile_watch.claim(self._ctx)
+        for day in days:
+            await self._start(reconcile_watch.visit_day, day)
+        for break_id in breaks:
+            await self._start(reconcile_watch.visit_break, break_id)
+        return len(days) + len(breaks)
 
     async def _watch_suppliers(self) -> int:
         """Visit the suppliers and channels whose balances and sums are due."""

@@ -83,10 +83,14 @@ class Outbound:
         return await self._call("POST", url, body, sent, timeout_s)
 
     async def get(
-        self, url: str, timeout_s: float, headers: Mapping[str, str] | None = None
+        self,
+        url: str,
+        timeout_s: float,
+        headers: Mapping[str, str] | None = None,
+        bytes_max: int = ANSWER_BYTES_MAX,
     ) -> Answer | Silence:
-        """GET `url` and read the whole answer within `timeout_s` real seconds."""
-        return await self._call("GET", url, None, dict(headers or {}), timeout_s)
+        """GET `url` and read the whole answer within `timeout_s` real seconds; a day's bill may be longer than others."""
+        return await self._call("GET", url, None, dict(headers or {}), timeout_s, bytes_max)
 
     async def aclose(self) -> None:
         """Close every connection; a later call opens new ones."""
@@ -95,7 +99,13 @@ class Outbound:
             await session.close()
 
     async def _call(
-        self, method: str, url: str, body: bytes | None, headers: dict[str, str], timeout_s: float
+        self,
+        method: str,
+        url: str,
+        body: bytes | None,
+        headers: dict[str, str],
+        timeout_s: float,
+        bytes_max: int = ANSWER_BYTES_MAX,
     ) -> Answer | Silence:
         status = 0
         try:
@@ -108,7 +118,7 @@ class Outbound:
                 timeout=_timeout(timeout_s),
             ) as response:
                 status = response.status
-                received = await _read_bounded(response)
+                received = await _read_bounded(response, bytes_max)
         # In this order: a connection timeout is both a client error and a timeout.
         except _NEVER_CONNECTED:
             return Silence(why=Silent.NEVER_CONNECTED)
@@ -142,11 +152,11 @@ def _timeout(timeout_s: float) -> aiohttp.ClientTimeout:
     return aiohttp.ClientTimeout(total=timeout_s, connect=connect_s, ceil_threshold=3600)
 
 
-async def _read_bounded(response: aiohttp.ClientResponse) -> bytes | None:
+async def _read_bounded(response: aiohttp.ClientResponse, bytes_max: int) -> bytes | None:
     received = bytearray()
     async for chunk in response.content.iter_chunked(_CHUNK_BYTES):
         received += chunk
-        if len(received) > ANSWER_BYTES_MAX:
+        if len(received) > bytes_max:
             response.close()
             return None
     return bytes(received)

@@ -49,7 +49,7 @@ CREATE TABLE odd (kind VARCHAR, key VARCHAR, position BIGINT, t_our_no VARCHAR, 
 
 -- name: pair_sides
 -- Pair by kind and key, a part at a time; keep only what is not plainly the same. Our entries of other days count only
--- when paired.
+-- when paired. What failed needs no other half.
 INSERT INTO odd
 SELECT coalesce(t.kind, o.kind) AS kind, coalesce(t.key, o.key) AS key,
   t.position, t.our_no AS t_our_no, t.their_no AS t_their_no, t.amount_fen AS t_amount_fen, t.fee_fen AS t_fee_fen,
@@ -59,9 +59,10 @@ SELECT coalesce(t.kind, o.kind) AS kind, coalesce(t.key, o.key) AS key,
 FROM (SELECT * FROM theirs WHERE position NOT IN (SELECT position FROM their_repeats)
   AND part = $part) t
 FULL JOIN (SELECT * FROM ours WHERE rowid NOT IN (SELECT r FROM our_repeats) AND part = $part) o ON t.key = o.key AND t.kind = o.kind
-WHERE (o.key IS NULL) OR (t.key IS NULL AND (o.day = $day OR o.carried))
-  OR t.amount_fen <> o.amount_fen OR t.state <> o.state OR t.fee_fen <> o.fee_fen
-  OR t.day <> o.day OR t.day <> $day
+WHERE (o.key IS NULL AND t.state <> 'failed')
+  OR (t.key IS NULL AND o.state <> 'failed' AND (o.day = $day OR o.carried))
+  OR ((t.state <> 'failed' OR o.state <> 'failed') AND (t.amount_fen <> o.amount_fen OR t.state <> o.state
+    OR t.fee_fen <> o.fee_fen OR t.day <> o.day OR t.day <> $day))
 
 -- name: list_wanted
 -- Their lines that no entry of ours answers, to be looked for on other days.

@@ -12,6 +12,7 @@ from aiohttp import web
 from simulators.alipay.model import AlipayParty, Refund, Trade
 from simulators.money import yuan
 from simulators.world import BEIJING, beijing
+from simulators.wrong_bills import Shown
 
 URL_LIFE_S = 30.0
 MAX_OPEN_URLS = 1000
@@ -68,8 +69,6 @@ class Bills:
     def _rows(self, day: date) -> list[tuple[Trade, Refund | None]]:
         rows: list[tuple[datetime, Trade, Refund | None]] = []
         for trade in self.party.trades.values():
-            if self.party.world.faults.find(trade.out_trade_no, "alipay", "bill_row_missing") is not None:
-                continue
             if trade.paid_at and trade.paid_at.astimezone(BEIJING).date() == day:
                 rows.append((trade.paid_at, trade, None))
             rows += [
@@ -89,27 +88,35 @@ class Bills:
     def _detail(self, day: date, rows: list[tuple[Trade, Refund | None]]) -> str:
         lines = self._preamble("业务明细", day)
         lines += [f"#{'-' * 41}业务明细列表{'-' * 40}", COLUMNS]
-        lines += [self._line(trade, refund) for trade, refund in rows]
-        paid = [t.paid_fen for t, r in rows if r is None]
-        back = [r.fen for _, r in rows if r is not None]
+        shown = [(trade, refund, it) for trade, refund in rows for it in self._shown(trade, refund)]
+        lines += [self._line(*each) for each in shown]
+        paid = [it.amount_fen for _, refund, it in shown if refund is None]
+        back = [refund.fen for _, refund, _ in shown if refund is not None]
         lines += [
             f"#{'-' * 41}业务明细列表结束{'-' * 36}",
             f"#交易合计：{len(paid)}笔，商家实收共{yuan(sum(paid))}元，商家优惠共0.00元",
             f"#退款合计：{len(back)}笔，商家实收退款共{yuan(-sum(back))}元，商家优惠退款共0.00元",
             f"#导出时间：[{beijing(self.party.world.now())}]",
         ]
-        return "\r\n".join(lines) + "\r\n"
+        return self.party.world.bills.cut("alipay", day, "\r\n".join(lines) + "\r\n")
 
-    def _line(self, trade: Trade, refund: Refund | None) -> str:
-        amount = yuan(-refund.fen if refund else trade.paid_fen)
-        fee = -((trade.paid_fen * self.party.fee_ppm + 500_000) // 1_000_000) if refund is None else 0
+    def _shown(self, trade: Trade, refund: Refund | None) -> list[Shown]:
+        if refund is not None:
+            return [Shown(refund.at, trade.out_trade_no, trade.trade_no, -refund.fen)]
+        fee = (trade.paid_fen * self.party.fee_ppm + 500_000) // 1_000_000
+        at = trade.paid_at or trade.created_at
+        line = Shown(at, trade.out_trade_no, trade.trade_no, trade.paid_fen, fee)
+        return self.party.world.bills.show("alipay", line)
+
+    def _line(self, trade: Trade, refund: Refund | None, shown: Shown) -> str:
+        amount, fee = yuan(shown.amount_fen), -shown.fee_fen
         cells = [
-            f"{trade.trade_no}\t",
-            f"{trade.out_trade_no}\t",
+            f"{shown.their_no}\t",
+            f"{shown.number}\t",
             "退款" if refund else "交易",
             _cell(trade.subject),
             beijing(trade.created_at),
-            beijing(refund.at if refund else trade.paid_at),
+            beijing(shown.at),
             "",
             "",
             "",

@@ -18,6 +18,7 @@ from simulators.wechat.methods import Answer, RefusedError
 from simulators.wechat.model import SUCCESS, Order, Refund, WechatParty
 from simulators.wechat.tell import ACCOUNT
 from simulators.world import BEIJING, beijing
+from simulators.wrong_bills import Shown
 
 URL_LIFE_S = 30.0
 MAX_OPEN_URLS = 1000
@@ -83,21 +84,28 @@ class Bills:
     def trades(self, day: date, kind: str = "ALL") -> str:
         """交易账单: what was paid and what refunds were taken on that day; empty when nothing was."""
         rows = [row for row in self._rows(day) if kind == "ALL" or (row[2] is None) == (kind == "SUCCESS")]
-        if not rows:
+        shown = [(order, refund, it) for _, order, refund in rows for it in self._shown(order, refund)]
+        if not shown:
             return ""
-        paid = [order.paid_fen for _, order, refund in rows if refund is None]
-        back = [refund.fen for _, _, refund in rows if refund is not None]
-        fees = sum(map(self.party.fee_of, paid)) - sum(map(self.party.fee_of, back))
-        sums = (str(len(rows)), yuan(sum(paid)), yuan(sum(back)), "0.00", yuan(fees))
-        lines = [TRADE_COLUMNS, *(self._line(row) for row in rows), TRADE_SUMS]
+        paid = [it.amount_fen for _, refund, it in shown if refund is None]
+        back = [it.amount_fen for _, refund, it in shown if refund is not None]
+        fees = sum(-it.fee_fen if refund else it.fee_fen for _, refund, it in shown)
+        sums = (str(len(shown)), yuan(sum(paid)), yuan(sum(back)), "0.00", yuan(fees))
+        lines = [TRADE_COLUMNS, *(self._line(*each) for each in shown), TRADE_SUMS]
         lines.append(_line(*sums, yuan(sum(paid)), yuan(sum(back))))
-        return "\r\n".join(lines) + "\r\n"
+        return self.party.world.bills.cut("wechat", day, "\r\n".join(lines) + "\r\n")
+
+    def _shown(self, order: Order, refund: Refund | None) -> list[Shown]:
+        if refund is not None:
+            fee = self.party.fee_of(refund.fen)
+            return [Shown(refund.at, order.out_trade_no, order.transaction_id, refund.fen, fee)]
+        at, fee = order.paid_at or order.created_at, self.party.fee_of(order.paid_fen)
+        line = Shown(at, order.out_trade_no, order.transaction_id, order.paid_fen, fee)
+        return self.party.world.bills.show("wechat", line)
 
     def _rows(self, day: date) -> list[Row]:
         rows: list[Row] = []
         for order in self.party.orders.values():
-            if self.party.world.faults.find(order.out_trade_no, "wechat", "bill_row_missing") is not None:
-                continue
             if order.paid_at and order.paid_at.astimezone(BEIJING).date() == day:
                 rows.append((order.paid_at, order, None))
             rows += [
@@ -107,23 +115,22 @@ class Bills:
             ]
         return sorted(rows, key=lambda row: row[0])
 
-    def _line(self, row: Row) -> str:
-        at, order, refund = row
-        fee = self.party.fee_of(refund.fen if refund else order.paid_fen)
+    def _line(self, order: Order, refund: Refund | None, shown: Shown) -> str:
+        fee = shown.fee_fen
         return _line(
-            beijing(at),
+            beijing(shown.at),
             self.party.app_id,
             self.party.mchid,
             "0",
             "",
-            order.transaction_id,
-            order.out_trade_no,
+            shown.their_no,
+            shown.number,
             order.payer,
             order.kind,
             "REFUND" if refund else SUCCESS,
             "OTHERS",
             "CNY",
-            "0.00" if refund else yuan(order.paid_fen),
+            "0.00" if refund else yuan(shown.amount_fen),
             "0.00",
             refund.refund_id if refund else "0",
             refund.out_refund_no if refund else "0",
@@ -136,7 +143,7 @@ class Bills:
             # Five decimals, as the real bill has them; a refund gives the fee back.
             f"{'-' if refund else ''}{yuan(fee)}000",
             f"{self.party.fee_ppm / 10_000:.2f}%",
-            "0.00" if refund else yuan(order.paid_fen),
+            "0.00" if refund else yuan(shown.amount_fen),
             yuan(refund.fen) if refund else "0.00",
             ACCOUNT if refund else "",
         )

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
+from datetime import date
 from typing import Any, Final
 
 import msgspec
@@ -21,7 +22,7 @@ from mingzhang.kit.crew import Crew
 from mingzhang.kit.errors import Kind, Problem
 from mingzhang.kit.money import format_yuan
 from mingzhang.kit.outbound import Answer, Outbound, Silence
-from mingzhang.payments.channels import alipay_notify
+from mingzhang.payments.channels import alipay_bill, alipay_notify
 from mingzhang.payments.channels.alipay_cert import (
     DOWNLOAD,
     AlipayCertificates,
@@ -47,6 +48,7 @@ from mingzhang.payments.channels.alipay_wire import (
     write_form,
 )
 from mingzhang.payments.channels.base import (
+    BillAnswer,
     CloseAnswer,
     Notify,
     OpenAnswer,
@@ -152,6 +154,16 @@ class Alipay:
     async def query(self, payment_no: str) -> TradeAnswer:
         """``alipay.trade.query``. A trade that nobody scanned or signed in for is not found, yet payable."""
         return await self._query({"out_trade_no": payment_no})
+
+    async def fetch_bill(self, kind: str, day: date) -> BillAnswer:
+        """A day's bill (``trade``, ``signcustomer``) as it is, for reconciliation; there in the morning after it."""
+        called = await self._call(alipay_bill.METHOD, {"bill_type": kind, "bill_date": day.isoformat()})
+        if called.code == alipay_bill.NO_BILL:
+            return alipay_bill.not_there(called.code, called.messages)
+        if called.outcome is not Outcome.OK:
+            return BillAnswer(outcome=Outcome.UNKNOWN, code=called.code, messages=called.messages)
+        url = text_of(called.fields, "bill_download_url")
+        return await alipay_bill.download(self._http, self._settings.gateway, url, kind, day, called.messages)
 
     async def query_transaction(self, transaction_id: str) -> TradeAnswer:
         """``alipay.trade.query`` by Alipay's own number (交易号); the answer's ``payment_no`` says whose it is."""

@@ -6,13 +6,13 @@ outside does: a timeout, an HTTP 500 or a bad signature is an answer with ``outc
 """
 
 from collections.abc import Mapping
-from datetime import datetime
+from datetime import date, datetime
 from enum import StrEnum
 from typing import Final, Protocol, runtime_checkable
 
 import msgspec
 
-from mingzhang.evidence.messages import HttpMessage, Message, Reply
+from mingzhang.evidence.messages import HttpMessage, Message, Reply, Standing
 from mingzhang.kit.adapter import Given, KeyTerm
 
 FROZEN: Final = "frozen"
@@ -234,6 +234,34 @@ class ListsTrades(Protocol):
 
     async def list_trades(self, offset: int, limit: int) -> TradesAnswer:
         """Paid trades, newest first; fewer than `limit` rows means the end of the list."""
+        ...
+
+
+class BillAnswer(msgspec.Struct, frozen=True, kw_only=True):
+    """A day's bill (账单) as the channel gave it, raw. ``ok`` with no content: the channel says that it has none.
+
+    ``standing``: how far the bytes may be believed; ``messages`` hold what led to them, not the file itself.
+    """
+
+    outcome: Outcome
+    name: str = ""
+    content: bytes = b""
+    standing: Standing = Standing.ANSWER
+    code: str = ""
+    text: str = ""
+    messages: tuple[Message, ...] = ()
+
+
+BILL_BYTES_MAX: Final = 128 * 1024 * 1024
+"""A bill longer than this, as it travels, is no answer."""
+
+
+@runtime_checkable
+class HasBills(Protocol):
+    """A channel whose bills can be fetched, for reconciliation (R11)."""
+
+    async def fetch_bill(self, kind: str, day: date) -> BillAnswer:
+        """One Beijing day's bill of a kind that the channel names; not ready yet: ``unknown``."""
         ...
 
 

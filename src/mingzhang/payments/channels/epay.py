@@ -14,6 +14,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Mapping
+from datetime import date
 from typing import Any, Final
 from urllib.parse import urlencode, urlsplit
 
@@ -23,8 +24,9 @@ from mingzhang.evidence.messages import Direction, HttpMessage, Message, Reply, 
 from mingzhang.kit.errors import Kind, Problem
 from mingzhang.kit.money import format_yuan
 from mingzhang.kit.outbound import Answer, Outbound
-from mingzhang.payments.channels import epay_notify
+from mingzhang.payments.channels import epay_bill, epay_notify
 from mingzhang.payments.channels.base import (
+    BillAnswer,
     CloseAnswer,
     Notify,
     OpenAnswer,
@@ -194,6 +196,10 @@ class Epay:
             text=said.text,
             messages=called.messages,
         )
+
+    async def fetch_bill(self, kind: str, day: date) -> BillAnswer:  # noqa: ARG002 - there is one list
+        """A day's paid orders, gathered from the list page by page."""
+        return await epay_bill.gather(self.list_trades, day, _ROWS_MAX)
 
     async def close(self, payment_no: str) -> CloseAnswer:
         """Refused without a call: the protocol has none. The buyer may pay until the row is deleted."""

@@ -23,6 +23,7 @@ from mingzhang.kit.errors import Kind, Problem
 from mingzhang.kit.outbound import Outbound
 from mingzhang.payments.channels import wechat_notify
 from mingzhang.payments.channels.base import (
+    BillAnswer,
     CloseAnswer,
     Notify,
     OpenAnswer,
@@ -258,8 +259,12 @@ class Wechat:
         return await self._bills.list_trades(offset, limit)
 
     async def read_bill(self, day: date) -> Bill:
-        """A whole day's bill with fees and refunds, for reconciliation; ready at 10:00 on the next day."""
+        """A whole day's bill, read; ready at 10:00 on the next day."""
         return await self._bills.read(day)
+
+    async def fetch_bill(self, kind: str, day: date) -> BillAnswer:
+        """A day's bill as it is, for reconciliation."""
+        return await self._bills.fetch(kind, day)
 
     def read_notify(self, http: HttpMessage) -> Notify:
         """See `wechat_notify.read_notify`; payments' and refunds' notifies alike."""

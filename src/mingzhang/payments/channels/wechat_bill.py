@@ -16,12 +16,12 @@ from typing import Final
 
 import msgspec
 
-from mingzhang.evidence.messages import Message
+from mingzhang.evidence.messages import Message, Standing
 from mingzhang.kit.beijing import BEIJING, read_beijing
 from mingzhang.kit.clock import Clock
 from mingzhang.kit.errors import Problem
 from mingzhang.kit.money import Fen, parse_yuan
-from mingzhang.payments.channels.base import Outcome, TradeAnswer, TradesAnswer, TradeState
+from mingzhang.payments.channels.base import BillAnswer, Outcome, TradeAnswer, TradesAnswer, TradeState
 from mingzhang.payments.channels.wechat_client import MALFORMED, Called, Client
 from mingzhang.payments.channels.wechat_states import CURRENCY, mask_openid, text_of
 
@@ -100,6 +100,30 @@ class Bills:
             return Bill(outcome=Outcome.UNKNOWN, code=MALFORMED, messages=messages)
         return Bill(outcome=Outcome.OK, rows=rows, messages=messages)
 
+    async def fetch(self, kind: str, day: date) -> BillAnswer:
+        """A day's `tradebill` or `fundflowbill` as it is, unpacked and held against the hash of the sealed answer."""
+        more = "bill_type=ALL" if kind == "tradebill" else "account_type=BASIC"
+        target = f"/v3/bill/{kind}?bill_date={day.isoformat()}&{more}&tar_type=GZIP"
+        called = await self._client.call("wechat.bill", "GET", target)
+        if called.outcome is Outcome.REFUSED and called.code == NO_TRADES:
+            return BillAnswer(outcome=Outcome.OK, code=called.code, messages=called.messages)
+        if called.outcome is not Outcome.OK:
+            outcome = Outcome.UNKNOWN if called.outcome is Outcome.REFUSED else called.outcome
+            return BillAnswer(outcome=outcome, code=called.code, text=called.text, messages=called.messages)
+        packed, why, message = await self._client.file("wechat.bill", text_of(called.fields, "download_url"))
+        plain = _genuine(called, packed) if packed is not None else None
+        if plain is None:
+            messages = (*called.messages, *message)
+            return BillAnswer(outcome=Outcome.UNKNOWN, code=why or MALFORMED, messages=messages)
+        # The file itself is kept whole elsewhere; what vouches for it is the sealed answer before it.
+        return BillAnswer(
+            outcome=Outcome.OK,
+            name=f"wechat-{kind}-{day:%Y%m%d}.csv",
+            content=plain,
+            standing=Standing.VERIFIED,
+            messages=called.messages,
+        )
+
 
 def last_day(now: datetime) -> date:
     """The last Beijing day whose bill is ready."""
@@ -131,17 +155,24 @@ def read_rows(text: str) -> tuple[Row, ...] | None:
 
 def _checked(called: Called, packed: bytes) -> tuple[Row, ...] | None:
     """Rows of a file whose plain text has the hash that the sealed answer named."""
+    plain = _genuine(called, packed)
+    try:
+        return None if plain is None else read_rows(plain.decode())
+    except ValueError:
+        return None
+
+
+def _genuine(called: Called, packed: bytes) -> bytes | None:
+    """A file's plain bytes, if they have the hash that the sealed answer named."""
     try:
         unpacking = zlib.decompressobj(16 + zlib.MAX_WBITS)
         plain = unpacking.decompress(packed, PLAIN_BYTES_MAX)
-        if not unpacking.eof or text_of(called.fields, "hash_type") != "SHA1":
-            return None
-        found = hashlib.sha1(plain, usedforsecurity=False).hexdigest()
-        if not hmac.compare_digest(found, text_of(called.fields, "hash_value").lower()):
-            return None
-        return read_rows(plain.decode())
-    except (zlib.error, ValueError):
+    except zlib.error:
         return None
+    if not unpacking.eof or text_of(called.fields, "hash_type") != "SHA1":
+        return None
+    found = hashlib.sha1(plain, usedforsecurity=False).hexdigest()
+    return plain if hmac.compare_digest(found, text_of(called.fields, "hash_value").lower()) else None
 
 
 def _row(told: dict[str, str]) -> Row | None:

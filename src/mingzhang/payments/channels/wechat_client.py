@@ -17,7 +17,7 @@ import msgspec
 from mingzhang.evidence.messages import Direction, Message, Standing
 from mingzhang.kit.clock import Clock
 from mingzhang.kit.outbound import ANSWER_BYTES_MAX, Answer, Outbound, Silence
-from mingzhang.payments.channels.base import Outcome
+from mingzhang.payments.channels.base import BILL_BYTES_MAX, Outcome
 from mingzhang.payments.channels.wechat_keys import Doubt, PlatformKeys, standing_of
 from mingzhang.payments.channels.wechat_notify import PARTY
 from mingzhang.payments.channels.wechat_states import judge
@@ -107,7 +107,7 @@ class Client:
         target = f"{parts.path}?{parts.query}"
         if parts.path != _FILE or len(target) > _TARGET_MAX:
             return None, MALFORMED, ()
-        text, ended = await self._send("GET", target, "")
+        text, ended = await self._send("GET", target, "", BILL_BYTES_MAX)
         if isinstance(ended, Silence):
             return None, ended.why.value, (_own(kind, text, ended.why.value),)
         received = Message(
@@ -115,7 +115,7 @@ class Client:
             kind=kind,
             direction=Direction.IN,
             standing=Standing.ANSWER,
-            body=ended.body,
+            body=ended.body[:ANSWER_BYTES_MAX],
             content_type=ended.content_type[:200] or "application/octet-stream",
             note=f"http_{ended.status}",
         )
@@ -161,7 +161,9 @@ class Client:
         """End the threads that sign."""
         self._threads.shutdown(wait=False, cancel_futures=True)
 
-    async def _send(self, method: str, target: str, body: str) -> tuple[bytes, Answer | Silence]:
+    async def _send(
+        self, method: str, target: str, body: str, bytes_max: int = ANSWER_BYTES_MAX
+    ) -> tuple[bytes, Answer | Silence]:
         timestamp, nonce = self._stamp()
         text = request_text(method, target, timestamp, nonce, body)
         headers = {
@@ -173,7 +175,7 @@ class Client:
             headers["Wechatpay-Serial"] = self._reply_serial
         url = f"{self._gateway}{target}"
         if method == "GET":
-            return text, await self._http.get(url, self._timeout_s, headers)
+            return text, await self._http.get(url, self._timeout_s, headers, bytes_max)
         return text, await self._http.post(url, body.encode(), JSON_TYPE, self._timeout_s, headers)
 
     async def _read(self, kind: str, sent: Message, answer: Answer) -> Called:

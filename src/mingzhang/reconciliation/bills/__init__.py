@@ -1,0 +1,1 @@
+"""What the outside writes about a day – bills, order lists – read into lines, or refused by line and field."""

@@ -1,0 +1,153 @@
+"""A difference's own clock: asking outside by the exact number, and seeing whether the ledger has caught up.
+
+长款 (they have it, we do not): the trade is asked about like one that somebody told of; if it is true, the usual way
+books it. 短款 (we have it, they do not): after T+2 the payment is asked about; a denial moves its money to 待核实款项
+(row 24). Nothing is resolved but with the exact id, amount and evidence; all else is two people's.
+"""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from typing import Final
+
+import msgspec
+
+from mingzhang.kit.database import transaction
+from mingzhang.kit.errors import Problem
+from mingzhang.kit.ids import is_suspense_id, new_id, order_of_number
+from mingzhang.orders.ask import ask_channel
+from mingzhang.orders.context import Context
+from mingzhang.orders.notify import NOWHERE, payment_named
+from mingzhang.orders.store import SQL as ORDERS
+from mingzhang.orders.supply import work_attempt
+from mingzhang.payments import store as payments
+from mingzhang.payments.schedule import HINT_MAX_S
+from mingzhang.reconciliation import merge, ours
+from mingzhang.reconciliation.model import Kind, OurLine, Wanted, Word
+from mingzhang.reconciliation.sources import source_named
+from mingzhang.reconciliation.states import ask_again, ask_now, to_person
+from mingzhang.reconciliation.store import Break, lock_breaks, note, read_break, save
+from mingzhang.refunds.flow import work_refund
+
+CONFIRMED_TIMES: Final = 2
+"""So often the channel must confirm by query what its bill lacks, before a person is next."""
+
+
+async def visit(ctx: Context, break_id: str) -> None:
+    """What the clock of a difference asks for."""
+    async with ctx.pool.acquire() as conn:
+        row = await read_break(conn, break_id)
+    if not row.open or row.state == "person":
+        return
+    if row.state == "waiting":
+        await _start_asking(ctx, break_id)
+        return
+    if row.theirs is None or row.asked == 0 or row.class_ == "state_conflict":
+        await _ask(ctx, row)
+    entry = await _entry(ctx, row)
+    async with transaction(ctx.pool) as conn:
+        fresh = (await lock_breaks(conn, [break_id]))[break_id]
+        if not fresh.open:
+            return
+        now = ctx.now()
+        verdict, evidence_id = _verdict(fresh, entry)
+        if verdict:
+            await merge.close(conn, fresh, "resolved", verdict, now, evidence_id=evidence_id)
+            return
+        since = fresh.since
+        said = "outside_confirms" if fresh.theirs is None else "not_booked"
+        to = ask_again(fresh.party, since, fresh.asked, now)
+        if fresh.theirs is None and fresh.asked + 1 >= CONFIRMED_TIMES:
+            to = to_person(fresh.party, now)
+        asked = fresh.asked + 1
+        fresh.said = said
+        merge.step(fresh, to, now)
+        fresh.asked = asked
+        await note(conn, fresh, "asked" if to.state == "asking" else "needs_person", now, said=said)
+        await save(conn, fresh)
+
+
+async def _start_asking(ctx: Context, break_id: str) -> None:
+    async with transaction(ctx.pool) as conn:
+        row = (await lock_breaks(conn, [break_id]))[break_id]
+        if row.state != "waiting":
+            return
+        now = ctx.now()
+        merge.step(row, ask_now(row.party, now), now)
+        await note(conn, row, "waited_out", now)
+        await save(conn, row)
+
+
+def _verdict(row: Break, entry: OurLine | None) -> tuple[str, str]:
+    """How it ended, with its evidence; empty while it has not."""
+    theirs = row.found().theirs
+    if theirs is None:
+        gone = entry is None or entry.state is Word.FAILED
+        return ("moved_to_missing", entry.evidence_id if entry else "") if gone else ("", "")
+    if entry is None or entry.amount_fen != theirs.amount_fen or entry.state.value != theirs.state:
+        return "", ""
+    aside = is_suspense_id(entry.subject)
+    return ("booked_aside" if aside else "booked"), entry.evidence_id
+
+
+async def _entry(ctx: Context, row: Break) -> OurLine | None:
+    """What the ledger holds under the exact key now."""
+    side = row.found().theirs or row.found().ours
+    wanted = Wanted(kind=row.kind, key=row.key, our_no=side.our_no if side else "")
+    async with ctx.pool.acquire() as conn:
+        found = await ours.look_up(conn, source_named(row.source), [wanted])
+    return found[0] if found else None
+
+
+async def _ask(ctx: Context, row: Break) -> None:
+    """Ask the party that knows, by the exact number; what it says becomes a fact on the usual way."""
+    found = row.found()
+    side = found.theirs or found.ours
+    if side is None:
+        return
+    if row.kind == Kind.PAID and row.party in ctx.channels:
+        if found.theirs is not None and found.ours is None:
+            await _hint(ctx, row, side.their_no, side.our_no)
+        elif await payment_named(ctx, row.party, side.our_no) is not None:
+            await ask_channel(ctx, side.our_no)
+    elif row.kind == Kind.REFUND and row.party in ctx.channels and _is_ours(row.key):
+        await work_refund(ctx, row.key)
+    elif row.kind == Kind.SUPPLY and row.party in ctx.suppliers and _is_ours(row.key):
+        await work_attempt(ctx, row.key)
+
+
+def _is_ours(number: str) -> bool:
+    try:
+        order_of_number(number)
+    except Problem:
+        return False
+    return True
+
+
+async def _hint(ctx: Context, row: Break, transaction_id: str, our_no: str) -> None:
+    """The bill tells of a trade: the channel is asked about it as about any trade that somebody told of (F2, F18)."""
+    payment = await payment_named(ctx, row.party, our_no)
+    now = ctx.now()
+    async with transaction(ctx.pool) as conn:
+        bucket = payment.bucket if payment is not None else NOWHERE
+        if payment is None:
+            await conn.execute(ORDERS.ensure_bucket, NOWHERE, now)
+        else:
+            await conn.execute(payments.SQL.set_due, payment.bucket, payment.order_id, now)
+        await conn.execute(
+            payments.SQL.insert_hint,
+            bucket,
+            new_id(now, ctx.rng),
+            row.party,
+            transaction_id,
+            our_no[:64],
+            now,
+            now + timedelta(seconds=HINT_MAX_S),
+            row.file_id or row.break_id,
+        )
+
+
+def shown(row: Break) -> dict[str, object]:
+    """A difference as data, for exports and `--json`."""
+    told: dict[str, object] = msgspec.to_builtins(row)
+    return told

@@ -1,0 +1,236 @@
+-- name: insert_file
+-- A file as it came; nothing returned means that these very bytes are there for that day.
+INSERT INTO bill_file (file_id, source, party, day, name, sha256, lines_sha256, size_bytes, parts, lines, account, standing, origin,
+  corrects, evidence_id, known_at)
+VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16)
+ON CONFLICT (source, day, sha256) DO NOTHING RETURNING file_id
+
+-- name: insert_part
+-- A part of a file's bytes, packed.
+INSERT INTO bill_part (file_id, n, body) VALUES ($1, $2, $3)
+
+-- name: find_file
+-- The file of a day with these very bytes.
+SELECT file_id FROM bill_file WHERE source = $1 AND day = $2 AND sha256 = $3
+
+-- name: read_file
+-- What is on record of a file.
+SELECT file_id, source, party, day, name, sha256, lines_sha256, size_bytes, parts, lines, account, standing, origin, corrects,
+  evidence_id, known_at FROM bill_file WHERE file_id = $1
+
+-- name: read_parts
+-- A file's bytes.
+SELECT body FROM bill_part WHERE file_id = $1 ORDER BY n
+
+-- name: last_account
+-- Whose the newest other file of this source is.
+SELECT account FROM bill_file WHERE source = $1 AND account <> '' ORDER BY known_at DESC LIMIT 1
+
+-- name: list_files
+-- The files of one day, newest first.
+SELECT file_id, source, party, day, name, sha256, lines_sha256, size_bytes, parts, lines, account, standing, origin, corrects,
+  evidence_id, known_at FROM bill_file WHERE day = $1 ORDER BY source, known_at DESC
+
+-- name: ensure_day
+-- A day of a source begins to wait for its file.
+INSERT INTO recon_day (source, day, party, state, holder, next_actor, since, due_at, deadline_at)
+VALUES ($1, $2, $3, 'waiting', $3, $4, $5, $6, $7) ON CONFLICT (source, day) DO NOTHING
+
+-- name: lock_day
+-- One judgement of a day at a time.
+SELECT source, day, party, state, file_id, asked, code, holder, next_actor, since, due_at, deadline_at, judged_at, agreed,
+  totals FROM recon_day WHERE source = $1 AND day = $2 FOR UPDATE
+
+-- name: read_day
+-- How far a day of a source is.
+SELECT source, day, party, state, file_id, asked, code, holder, next_actor, since, due_at, deadline_at, judged_at, agreed,
+  totals FROM recon_day WHERE source = $1 AND day = $2
+
+-- name: list_days
+-- Every source's state on one day.
+SELECT source, day, party, state, file_id, asked, code, holder, next_actor, since, due_at, deadline_at, judged_at, agreed,
+  totals FROM recon_day WHERE day = $1 ORDER BY source
+
+-- name: list_recent_days
+-- How the last days of every source stand, newest first.
+SELECT source, day, party, state, file_id, asked, code, holder, next_actor, since, due_at, deadline_at, judged_at, agreed,
+  totals FROM recon_day ORDER BY day DESC, source LIMIT $1
+
+-- name: first_opening
+-- Since when the shop has had orders.
+SELECT min(opened_at) FROM bucket
+
+-- name: claim_days
+-- Take days whose file is due to be fetched.
+UPDATE recon_day SET lease_owner = $3, lease_generation = lease_generation + 1, lease_until = $4
+WHERE (source, day) IN (SELECT source, day FROM recon_day WHERE due_at <= $1 AND (lease_until IS NULL OR lease_until < $1)
+  ORDER BY due_at LIMIT $2 FOR UPDATE SKIP LOCKED)
+RETURNING source, day
+
+-- name: set_asked
+-- The file was asked for and did not come: why, and when it is asked for again.
+UPDATE recon_day SET asked = asked + 1, code = $3, due_at = least($4, deadline_at), lease_until = NULL
+WHERE source = $1 AND day = $2 AND state = 'waiting'
+
+-- name: hand_day_over
+-- The file did not come in time: a person is next. It is asked for on.
+UPDATE recon_day SET next_actor = 'person', since = $3, deadline_at = $4, due_at = least($5, $4), lease_until = NULL
+WHERE source = $1 AND day = $2 AND state = 'waiting'
+
+-- name: set_judged
+-- A day was held against its file.
+UPDATE recon_day SET state = $3, file_id = $4, judged_at = $5, agreed = $6, totals = $7, code = '', holder = '',
+  next_actor = '', due_at = NULL, deadline_at = NULL, lease_until = NULL WHERE source = $1 AND day = $2
+
+-- name: lock_breaks
+-- Differences by their ids.
+SELECT break_id, source, party, day, class, kind, key, n, stake_fen, theirs, file_id, ours, subject, state, said,
+  resolution, seq, asked, holder, next_actor, since, due_at, deadline_at, found_at, resolved_at
+FROM recon_break WHERE break_id = ANY ($1::text[]) ORDER BY break_id FOR UPDATE
+
+-- name: read_break
+-- One difference.
+SELECT break_id, source, party, day, class, kind, key, n, stake_fen, theirs, file_id, ours, subject, state, said,
+  resolution, seq, asked, holder, next_actor, since, due_at, deadline_at, found_at, resolved_at
+FROM recon_break WHERE break_id = $1
+
+-- name: list_day_breaks
+-- Open differences of one day of a source.
+SELECT break_id FROM recon_break WHERE source = $1 AND day = $2 AND resolved_at IS NULL
+
+-- name: list_carried
+-- Our lone entries of earlier days that wait for the next file.
+SELECT break_id, source, party, day, class, kind, key, n, stake_fen, theirs, file_id, ours, subject, state, said,
+  resolution, seq, asked, holder, next_actor, since, due_at, deadline_at, found_at, resolved_at
+FROM recon_break WHERE source = $1 AND class = 'timing' AND day < $2 AND theirs IS NULL AND resolved_at IS NULL
+ORDER BY found_at LIMIT $3
+
+-- name: upsert_break
+-- A difference as it is found, or found again otherwise.
+INSERT INTO recon_break (break_id, source, party, day, class, kind, key, n, stake_fen, theirs, file_id, ours, subject,
+  state, said, resolution, seq, asked, holder, next_actor, since, due_at, deadline_at, found_at, resolved_at)
+VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18, $19, $20, $21, $22, $23, $24, $25)
+ON CONFLICT (break_id) DO UPDATE SET day = excluded.day, class = excluded.class, stake_fen = excluded.stake_fen,
+  theirs = excluded.theirs, file_id = excluded.file_id, ours = excluded.ours, subject = excluded.subject,
+  state = excluded.state, said = excluded.said, resolution = excluded.resolution, seq = excluded.seq,
+  asked = excluded.asked, holder = excluded.holder, next_actor = excluded.next_actor, since = excluded.since,
+  due_at = excluded.due_at, deadline_at = excluded.deadline_at, resolved_at = excluded.resolved_at, lease_until = NULL
+
+-- name: insert_event
+-- What happened to a difference.
+INSERT INTO recon_event (break_id, seq, kind, at, who, evidence_id, data) VALUES ($1, $2, $3, $4, $5, $6, $7)
+
+-- name: list_events
+-- A difference's history.
+SELECT seq, kind, at, who, evidence_id, data FROM recon_event WHERE break_id = $1 ORDER BY seq
+
+-- name: claim_breaks
+-- Take differences whose clock rang.
+UPDATE recon_break SET lease_owner = $3, lease_generation = lease_generation + 1, lease_until = $4
+WHERE break_id = ANY (ARRAY (
+  SELECT break_id FROM recon_break WHERE due_at <= $1 AND (lease_until IS NULL OR lease_until < $1)
+  ORDER BY due_at LIMIT $2 FOR UPDATE SKIP LOCKED))
+RETURNING break_id
+
+-- name: list_breaks
+-- Differences by filter (empty: any), the longest waiting first.
+SELECT break_id, source, party, day, class, kind, key, n, stake_fen, theirs, file_id, ours, subject, state, said,
+  resolution, seq, asked, holder, next_actor, since, due_at, deadline_at, found_at, resolved_at
+FROM recon_break WHERE ($1 = '' OR source = $1) AND ($2 = '' OR class = $2) AND ($3 = '' OR state = $3)
+  AND ($4::date IS NULL OR day = $4) AND ($5 OR resolved_at IS NULL)
+ORDER BY resolved_at IS NOT NULL, found_at, break_id LIMIT $6 OFFSET $7
+
+-- name: count_breaks
+-- Differences of a day by source, class and state, with what is at stake.
+SELECT source, class, state, count(*) AS n, sum(stake_fen)::bigint AS fen FROM recon_break
+WHERE ($1::date IS NULL OR day = $1) GROUP BY source, class, state ORDER BY source, class, state
+
+-- name: paid_of_day
+-- Payments booked at a channel, whose own time or whose coming lies about the day (row 3). What a bill contradicted and
+-- moved to missing (row 24) is told as failed. Fees are what the register says, until the channel has settled.
+-- $5: the day.
+SELECT 'paid' AS kind, f.external_id AS key, f.content ->> 'payment_no' AS our_no, f.external_id AS their_no,
+  l.amount_fen, (SELECT (l.amount_fen * r.rate_ppm + 500000) / 1000000 + r.fixed_fen FROM channel_register r
+    WHERE r.channel = $1 AND r.rate_ppm + r.fixed_fen > 0) AS fee_fen, CASE WHEN l.gone THEN 'failed' ELSE 'done' END AS state,
+  floor(extract(epoch FROM t.at))::bigint AS at_s, (t.at AT TIME ZONE 'Asia/Shanghai')::date AS day, f.subject, f.evidence_id,
+  false AS carried
+FROM fact f
+JOIN (SELECT evidence_id, sum(amount_fen)::bigint AS amount_fen, bool_or(gone) AS gone FROM (
+    SELECT p.evidence_id, p.amount_fen, EXISTS (SELECT FROM leg g WHERE g.bucket = p.bucket AND g.subject = p.subject
+      AND g.posting = 'bill_lacks' AND g.party = p.party) AS gone
+    FROM leg p WHERE p.at >= $2 AND p.at < $4 AND p.posting IN ('paid', 'excess', 'unexplained') AND p.place = 'channel'
+      AND p.party = $1 AND p.amount_fen > 0) legs GROUP BY evidence_id) l ON l.evidence_id = f.evidence_id
+CROSS JOIN LATERAL (SELECT coalesce((f.content -> 'details' ->> 'paid_at')::timestamptz, f.known_at) AS at) t
+WHERE f.party = $1 AND f.kind = 'paid' AND f.known_at >= $2 AND f.known_at < $3
+  AND (t.at AT TIME ZONE 'Asia/Shanghai')::date = $5
+
+-- name: paid_by_key
+-- The same for given transaction ids, whenever they came.
+SELECT 'paid' AS kind, f.external_id AS key, f.content ->> 'payment_no' AS our_no, f.external_id AS their_no,
+  l.amount_fen, (SELECT (l.amount_fen * r.rate_ppm + 500000) / 1000000 + r.fixed_fen FROM channel_register r
+    WHERE r.channel = $1 AND r.rate_ppm + r.fixed_fen > 0) AS fee_fen, CASE WHEN l.gone THEN 'failed' ELSE 'done' END AS state,
+  floor(extract(epoch FROM t.at))::bigint AS at_s, (t.at AT TIME ZONE 'Asia/Shanghai')::date AS day, f.subject, f.evidence_id,
+  false AS carried
+FROM fact f
+CROSS JOIN LATERAL (SELECT coalesce((f.content -> 'details' ->> 'paid_at')::timestamptz, f.known_at) AS at) t
+CROSS JOIN LATERAL (
+  SELECT sum(p.amount_fen)::bigint AS amount_fen, bool_or(EXISTS (SELECT FROM leg g WHERE g.bucket = p.bucket
+      AND g.subject = p.subject AND g.posting = 'bill_lacks' AND g.party = p.party)) AS gone
+  FROM (SELECT f.bucket, f.subject UNION SELECT s.bucket, s.item_id FROM suspense s
+      WHERE s.bucket = f.bucket AND s.order_id = f.subject) subjects
+  JOIN leg p ON p.bucket = subjects.bucket AND p.subject = subjects.subject
+  WHERE p.evidence_id = f.evidence_id AND p.posting IN ('paid', 'excess', 'unexplained') AND p.place = 'channel'
+    AND p.party = $1 AND p.amount_fen > 0) l
+WHERE f.party = $1 AND f.kind = 'paid' AND f.external_id = ANY ($2::text[]) AND l.amount_fen IS NOT NULL
+
+-- name: refunds_of_day
+-- Refunds that the channel took, by when it took them (row 14).
+SELECT 'refund' AS kind, refund_no AS key, payment_no AS our_no, transaction_id AS their_no, amount_fen,
+  NULL::bigint AS fee_fen, CASE state WHEN 'refused' THEN 'failed' WHEN 'accepted' THEN 'done' WHEN 'arrived' THEN 'done'
+    ELSE 'open' END AS state,
+  floor(extract(epoch FROM t.at))::bigint AS at_s, (t.at AT TIME ZONE 'Asia/Shanghai')::date AS day, order_id AS subject,
+  refund_no AS evidence_id, false AS carried
+FROM refund CROSS JOIN LATERAL (SELECT coalesce(accepted_at, arrived_at, planned_at) AS at) t
+WHERE channel = $1 AND planned_at >= $2 AND planned_at < $3 AND state NOT IN ('ready', 'waiting_float')
+  AND (t.at AT TIME ZONE 'Asia/Shanghai')::date = $4
+
+-- name: refunds_by_key
+-- The same for given refund numbers.
+SELECT 'refund' AS kind, refund_no AS key, payment_no AS our_no, transaction_id AS their_no, amount_fen,
+  NULL::bigint AS fee_fen, CASE state WHEN 'refused' THEN 'failed' WHEN 'accepted' THEN 'done' WHEN 'arrived' THEN 'done'
+    ELSE 'open' END AS state,
+  floor(extract(epoch FROM t.at))::bigint AS at_s, (t.at AT TIME ZONE 'Asia/Shanghai')::date AS day, order_id AS subject,
+  refund_no AS evidence_id, false AS carried
+FROM refund CROSS JOIN LATERAL (SELECT coalesce(accepted_at, arrived_at, planned_at) AS at) t
+WHERE channel = $1 AND bucket = ANY ($2::int[]) AND refund_no = ANY ($3::text[]) AND state NOT IN ('ready', 'waiting_float')
+
+-- name: supply_of_day
+-- Attempts at a supplier by when they were sent; what the supplier was paid for them stands in the ledger (row 7).
+SELECT 'supply' AS kind, a.attempt_no AS key, a.attempt_no AS our_no, a.supplier_order_id AS their_no,
+  coalesce(l.amount_fen, a.cost_fen) AS amount_fen, NULL::bigint AS fee_fen,
+  CASE WHEN a.state = 'succeeded' THEN 'done' WHEN a.state IN ('refused', 'reversed', 'cancelled') THEN 'failed' ELSE 'open' END AS state,
+  floor(extract(epoch FROM a.sent_at))::bigint AS at_s, (a.sent_at AT TIME ZONE 'Asia/Shanghai')::date AS day,
+  a.order_id AS subject, a.attempt_no AS evidence_id, false AS carried
+FROM supply_attempt a
+LEFT JOIN LATERAL (SELECT nullif(sum(g.amount_fen), 0)::bigint AS amount_fen FROM leg g WHERE g.bucket = a.bucket
+  AND g.subject = a.order_id AND g.place = 'supplier.settled' AND g.party = a.supplier || '#' || a.n) l ON true
+WHERE a.supplier = $1 AND a.planned_at >= $2 AND a.planned_at < $3 AND a.sent_at IS NOT NULL
+  AND (a.sent_at AT TIME ZONE 'Asia/Shanghai')::date = $4
+
+-- name: supply_by_key
+-- The same for given attempt numbers.
+SELECT 'supply' AS kind, a.attempt_no AS key, a.attempt_no AS our_no, a.supplier_order_id AS their_no,
+  coalesce(l.amount_fen, a.cost_fen) AS amount_fen, NULL::bigint AS fee_fen,
+  CASE WHEN a.state = 'succeeded' THEN 'done' WHEN a.state IN ('refused', 'reversed', 'cancelled') THEN 'failed' ELSE 'open' END AS state,
+  floor(extract(epoch FROM a.sent_at))::bigint AS at_s, (a.sent_at AT TIME ZONE 'Asia/Shanghai')::date AS day,
+  a.order_id AS subject, a.attempt_no AS evidence_id, false AS carried
+FROM supply_attempt a
+LEFT JOIN LATERAL (SELECT nullif(sum(g.amount_fen), 0)::bigint AS amount_fen FROM leg g WHERE g.bucket = a.bucket
+  AND g.subject = a.order_id AND g.place = 'supplier.settled' AND g.party = a.supplier || '#' || a.n) l ON true
+WHERE a.supplier = $1 AND a.bucket = ANY ($2::int[]) AND a.attempt_no = ANY ($3::text[]) AND a.sent_at IS NOT NULL
+
+-- name: list_issued
+-- Which numbers are ours: payments, refunds and attempts, by their buckets.
+SELECT payment_no AS our_no FROM payment WHERE bucket = ANY ($1::int[]) AND payment_no = ANY ($2::text[])
+UNION SELECT refund_no FROM refund WHERE bucket = ANY ($1::int[]) AND refund_no = ANY ($2::text[])
+UNION SELECT attempt_no FROM supply_attempt WHERE bucket = ANY ($1::int[]) AND attempt_no = ANY ($2::text[])

@@ -20,6 +20,7 @@ from mingzhang.app import loop
 from mingzhang.app.bench.cards import run_cards
 from mingzhang.app.bench.core import run_core
 from mingzhang.app.bench.inbound import run_inbound
+from mingzhang.app.bench.pages import RUNS, run_pages
 from mingzhang.app.bench.reconcile import run_reconcile
 from mingzhang.app.bench.record import run_log
 
@@ -105,5 +106,22 @@ def reconcile(
 
     async def run(folder: Path, _: int, say: Callable[[str, float], None]) -> dict[str, Any]:
         return await asyncio.to_thread(run_reconcile, folder, rows, seed, growth, say)
+
+    _bench(run, 0, as_json)
+
+
+@app.command()
+def pages(
+    orders: Annotated[int, typer.Option(help="loaded before, into a database of its own", min=10)] = 1_000_000,
+    data_dir: Annotated[
+        Path | None, typer.Option(help="what `load-demo --data-dir` filled, instead of loading anew")
+    ] = None,
+    runs: Annotated[int, typer.Option(help="of each page", min=5, max=1000)] = RUNS,
+    as_json: AsJson = False,
+) -> None:
+    """Every console page, the search by any number, and the order page's first paint, in a shop of that size."""
+
+    async def run(folder: Path, _: int, say: Callable[[str, float], None]) -> dict[str, Any]:
+        return await run_pages(folder, orders, data_dir, runs, say)
 
     _bench(run, 0, as_json)

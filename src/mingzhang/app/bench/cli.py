@@ -112,7 +112,9 @@ def reconcile(
 
 @app.command()
 def pages(
-    orders: Annotated[int, typer.Option(help="loaded before, into a database of its own", min=10)] = 1_000_000,
+    orders: Annotated[
+        int, typer.Option(help="loaded before, into a database of its own", min=10)
+    ] = 1_000_000,
     data_dir: Annotated[
         Path | None, typer.Option(help="what `load-demo --data-dir` filled, instead of loading anew")
     ] = None,

@@ -246,12 +246,12 @@ def _result(
     slowest = max(by_page, key=lambda page: by_page[page])
     by_kind = {kind: percentile_ms(laps, 0.95) for kind, laps in search.items()}
     paint = sorted(paints)[len(paints) // 2] if paints else None
-    held = {
+    held: dict[str, float | None] = {
         "p95_ms": by_page[slowest],
         "search_p95_ms": max(by_kind.values()),
         "first_paint_ms": paint,
     }
-    short = [name for name, most in TARGETS.items() if held[name] is not None and held[name] >= most]
+    short = [name for name, most in TARGETS.items() if (held[name] or 0.0) >= most]
     return {
         "bench": "pages",
         **held,

@@ -5,13 +5,13 @@ ORDER BY md5(order_id || $1) LIMIT $2
 
 -- name: sample_numbers
 -- Outside numbers of one kind from anywhere.
-SELECT value FROM number WHERE kind = $1 ORDER BY md5(value || $2) LIMIT $3
+SELECT value FROM number WHERE kind = $1 AND order_id LIKE 'M%' ORDER BY md5(value || $2) LIMIT $3
 
 -- name: sample_own_numbers
 -- Our own numbers that parties hold: payments, attempts, refunds.
 (SELECT 'payment' AS kind, payment_no AS value FROM payment ORDER BY md5(payment_no || $1) LIMIT $2)
 UNION ALL (SELECT 'attempt', attempt_no FROM supply_attempt ORDER BY md5(attempt_no || $1) LIMIT $2)
-UNION ALL (SELECT 'refund', refund_no FROM refund ORDER BY md5(refund_no || $1) LIMIT $2)
+UNION ALL (SELECT 'refund', refund_no FROM refund WHERE order_id LIKE 'M%' ORDER BY md5(refund_no || $1) LIMIT $2)
 
 -- name: sample_parts
 -- What stands in the addresses of pages about one thing.

@@ -30,12 +30,11 @@ async def first_paints(desk: Desk, port: int, orders: Sequence[str]) -> list[flo
         return []
     if path is None:
         return []
-    paints = []
     async with async_playwright() as playwright:
         chromium = await playwright.chromium.launch(executable_path=path, args=list(FLAGS))
         try:
-            for order_id in orders[: PAINTS + 1]:
-                paints.append(await _paint(chromium, desk, f"http://127.0.0.1:{port}", order_id))
+            url = f"http://127.0.0.1:{port}"
+            paints = [await _paint(chromium, desk, url, order_id) for order_id in orders[: PAINTS + 1]]
         finally:
             await chromium.close()
     return paints[1:]  # the first one warms the browser itself

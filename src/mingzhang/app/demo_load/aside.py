@@ -121,6 +121,7 @@ class Aside:
     def finish(self) -> None:
         """The item's own row, and its refund's."""
         story, sheets = self.story, self.story.teller.sheets
+        sheets.subjects.append(self.id)
         soon = teller_soon(story.teller.now)
         due = (
             min(soon, self.deadline)

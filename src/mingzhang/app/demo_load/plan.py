@@ -89,6 +89,7 @@ class Maker:
                 self._ended(teller, (number + rng.random()) / ended)
             else:
                 self._standing(teller, number - ended)
+        sheets.note_subjects(teller.bucket, plan.ends_at.isoformat())
         return sheets
 
     def _ended(self, teller: Teller, share: float) -> None:

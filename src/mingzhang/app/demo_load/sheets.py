@@ -72,10 +72,13 @@ COLUMNS: Final[Mapping[str, tuple[str, ...]]] = {
         *("bucket", "order_id", "n", "seq", "reason", "old_mask", "old_enc", "old_hash", "new_mask"),
         *("new_enc", "new_hash", "at"),
     ),
+    "unlogged": ("bucket", "subjects", "noted_at"),
     "breach": (
         *("bucket", "kind", "key", "deadline_at", "subject", "state", "late_actor", "next_actor", "at"),
     ),
 }
+
+NOTED_TOGETHER: Final = 100
 
 
 class Sheets:
@@ -83,10 +86,17 @@ class Sheets:
 
     def __init__(self) -> None:
         self.lines: dict[str, list[str]] = {table: [] for table in COLUMNS}
+        self.subjects: list[str] = []  # orders and items, for the public record
 
     def add(self, table: str, *values: object) -> None:
         """One row of a table that not every order writes: None is null, bytes are hex, texts are escaped."""
         self.lines[table].append("\t".join(map(_cell, values)) + "\n")
+
+    def note_subjects(self, bucket: int, at: str) -> None:
+        """Have the public record take in what was written, as it takes in what a turn changed."""
+        for first in range(0, len(self.subjects), NOTED_TOGETHER):
+            some = ",".join(self.subjects[first : first + NOTED_TOGETHER])
+            self.add("unlogged", bucket, f"{{{some}}}", at)
 
     def text(self, table: str) -> bytes:
         """What is sent."""

@@ -294,6 +294,7 @@ class Story(Life):
     def finish(self) -> None:
         """The order's own row and those of its payments, attempts and refund."""
         lines, bucket, teller = self.lines, self.bucket, self.teller
+        teller.sheets.subjects.append(self.id)
         for payment in self.payments:
             lines["payment"].append(self._payment_row(payment))
         for attempt in self.attempts:

@@ -68,11 +68,19 @@ RETURNING order_id
 SELECT pg_notify('mz_order', $1)
 
 -- name: list_waiting_for_people
--- Orders in which a person must act, or whose time is over.
-SELECT order_id, state, reason, price_fen, holder, next_actor, due_at, deadline_at FROM orders
-WHERE state = 'needs_person' OR (state = 'supplying' AND (next_actor IN ('person', 'buyer')
-    OR (next_actor = 'shop' AND due_at IS NOT NULL))) OR
-  next_actor = 'person' OR (due_at IS NOT NULL AND deadline_at < $1) ORDER BY deadline_at LIMIT 200
+-- Orders in which a person must act, by the index of those that are out of the ordinary, and those whose time is over, by
+-- what is due: never by a look at all of them.
+(SELECT order_id, state, reason, price_fen, holder, next_actor, due_at, deadline_at FROM orders
+WHERE (next_actor = 'person' OR state IN ('needs_person', 'needs_buyer', 'refunding')
+    OR (state = 'supplying' AND next_actor IN ('buyer', 'shop')))
+  AND (next_actor = 'person' OR state = 'needs_person'
+    OR (state = 'supplying' AND (next_actor = 'buyer' OR due_at IS NOT NULL)))
+ORDER BY deadline_at LIMIT 200)
+UNION
+(SELECT o.order_id, o.state, o.reason, o.price_fen, o.holder, o.next_actor, o.due_at, o.deadline_at
+FROM bucket b JOIN orders o ON o.bucket = b.bucket AND o.due_at < $1
+WHERE o.due_at IS NOT NULL AND o.deadline_at < $1 ORDER BY o.deadline_at LIMIT 200)
+ORDER BY deadline_at LIMIT 200
 
 -- name: read_typical
 -- How long delivery took lately for a product: median, 90th percentile, sample size.

@@ -49,4 +49,4 @@ RETURNING refund_no, order_id
 -- Refunds whose promised time is over, or that wait for money.
 SELECT refund_no, order_id, state, CASE code WHEN 'ABNORMAL' THEN 'refund_abnormal' ELSE cause END AS cause, amount_fen,
   holder, next_actor, due_at, deadline_at FROM refund
-WHERE state = 'waiting_float' OR (due_at IS NOT NULL AND (promised_at < $1 OR next_actor = 'person')) ORDER BY planned_at LIMIT 200
+WHERE due_at IS NOT NULL AND (state = 'waiting_float' OR promised_at < $1 OR next_actor = 'person') ORDER BY planned_at LIMIT 200

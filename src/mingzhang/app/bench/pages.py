@@ -46,6 +46,8 @@ from mingzhang.staff.rights import Role
 
 SQL: Final = load("mingzhang.app.bench", "pages")
 RUNS: Final = 40
+SEARCH: Final = "/staff/search"
+SEARCH_BEFORE: Final = "/staff/work"  # which opens the order behind a number
 WARM: Final = 3
 SEARCHES: Final = 60
 SAMPLE: Final = 200
@@ -66,9 +68,10 @@ async def run_pages(folder: Path, orders: int, data_dir: Path | None, runs: int,
             try:
                 await server.ready()
                 asker = _Asker(server.port, cookie)
-                console = await _ask_pages(asker, console_pages(create_app(desk)), parts, runs, say)
+                pages = console_pages(create_app(desk))
+                console = await _ask_pages(asker, pages, parts, runs, say)
                 front = await _ask_pages(asker, FRONT, parts, runs, say)
-                search = await _search(asker, desk, say)
+                search = await _search(asker, desk, pages, say)
                 say("first paint", 0.95)
                 paints = await first_paints(desk, server.port, parts["order_id"])
                 used = read_usage(database.pid).since(before)
@@ -77,7 +80,7 @@ async def run_pages(folder: Path, orders: int, data_dir: Path | None, runs: int,
             finally:
                 server.process.terminate()
                 await asyncio.to_thread(server.process.wait, 10)
-    return _result(total, console, front, search, paints, round(max(0.0, spare) / used.at, 2))
+    return sum_up_pages(total, console, front, search, paints, round(max(0.0, spare) / used.at, 2))
 
 
 @asynccontextmanager
@@ -202,23 +205,21 @@ def _quoted(path: str) -> str:
     return quote(path, safe="/?=&")
 
 
-async def _search(asker: _Asker, desk: Desk, say: Say) -> dict[str, list[float]]:
+async def _search(asker: _Asker, desk: Desk, pages: Sequence[str], say: Say) -> dict[str, list[float]]:
     """Seconds by kind of number, each searched once: what staff type is hardly ever warm."""
     say("search", 0.85)
     took: dict[str, list[float]] = {}
+    where = SEARCH if SEARCH in pages else SEARCH_BEFORE
     for kind, values in (await _numbers(desk)).items():
         laps = []
         for value in values:
-            status, seconds = await asker.ask(_quoted(f"{SEARCH}{value}"))
+            status, seconds = await asker.ask(_quoted(f"{where}?q={value}"))
             if status >= 400:
                 raise Problem("bench_failed", Kind.INTERNAL, f"{kind} {value}: {status}")
             laps.append(seconds)
         if laps:
             took[kind] = laps
     return took
-
-
-SEARCH: Final = "/staff/work?q="
 
 
 async def _numbers(desk: Desk) -> dict[str, list[str]]:
@@ -234,7 +235,7 @@ async def _numbers(desk: Desk) -> dict[str, list[str]]:
     return found
 
 
-def _result(
+def sum_up_pages(
     orders: int,
     console: Mapping[str, list[float]],
     front: Mapping[str, list[float]],

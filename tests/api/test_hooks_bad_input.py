@@ -128,8 +128,17 @@ async def test_a_supplier_hook_keeps_every_message_and_settles_nothing(
                 before = await kept(house, "fulu.callback")
                 assert await tell(house, FULU, body, media) == (200, answer), name
                 assert (await kept(house, "fulu.callback"))[len(before) :] == [row], name
+            for supplier, answer in (
+                ("fulu", (200, "fail")),
+                ("kasushou", (200, "fail")),
+                ("dtone", (503, "")),
+            ):
+                for method in ("PUT", "PATCH", "DELETE"):
+                    before = await kept(house, f"{supplier}.callback")
+                    assert await tell(house, f"/hooks/suppliers/{supplier}", genuine, JSON, method) == answer
+                    rows = (await kept(house, f"{supplier}.callback"))[len(before) :]
+                    assert rows == [("forged", "wrong_method")], (supplier, method)
             before = await kept(house, "fulu.callback")
-            assert (await tell(house, FULU, genuine, JSON, "DELETE"))[0] == 405
             assert (await tell(house, "/hooks/suppliers/nobody", genuine, JSON))[0] == 404
             assert await kept(house, "fulu.callback") == before
         page = await house.page(order_id)

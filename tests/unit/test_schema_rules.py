@@ -31,7 +31,6 @@ APPEND_ONLY = (
     "catalogue_change",
     "breach",
     "account_correction",
-    "limit_hit",
     "bill_file",
     "bill_part",
     "recon_event",

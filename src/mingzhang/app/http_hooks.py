@@ -21,7 +21,11 @@ BODY_BYTES_MAX: Final = 256 * 1024
 CHANNEL: Final = "channel"
 SUPPLIER: Final = "supplier"
 TOLD_BY: Final = (HttpMethod.GET, HttpMethod.POST)
-WRONG: Final = (HttpMethod.PUT, HttpMethod.PATCH, HttpMethod.DELETE)  # refused by the channel, with a trace
+WRONG: Final = (
+    HttpMethod.PUT,
+    HttpMethod.PATCH,
+    HttpMethod.DELETE,
+)  # refused by the party's own answer, with a trace
 log = structlog.get_logger()
 
 
@@ -85,7 +89,7 @@ async def channel_hook(request: AnyRequest, channel: FromPath[str]) -> Response[
 
 @route(
     "/hooks/suppliers/{supplier:str}",
-    http_method=[*TOLD_BY],
+    http_method=[*TOLD_BY, *WRONG],
     request_max_body_size=None,  # read here, so that also what is too large leaves its trace
     include_in_schema=False,
     guards=[PARTY],

@@ -10,6 +10,7 @@ from litestar.params import FromPath
 from litestar.response import ServerSentEvent, ServerSentEventMessage
 
 from mingzhang.app.desk import Desk
+from mingzhang.app.desk_ahead import prove_and_go_ahead
 from mingzhang.app.http_guard import ANYBODY, BROWSER
 from mingzhang.app.http_kit import (
     AnyRequest,
@@ -129,7 +130,7 @@ def since(last: str | None, otherwise: int) -> int:
 
 @post("/orders/{order_id:str}/actions/{action:str}", include_in_schema=False, guards=[BROWSER])
 async def act(request: AnyRequest, order_id: FromPath[str], action: FromPath[str]) -> Response[Any]:
-    """pay, check_payment (已付款,订单未更新), choose_refund, keep_waiting; then back to the page."""
+    """pay, check_payment (已付款,订单未更新), choose_refund, keep_waiting, go_ahead; then back to the page."""
     desk = desk_of(request)
     form = await form_of(request)
     _need_session(request, order_id)
@@ -147,6 +148,9 @@ async def act(request: AnyRequest, order_id: FromPath[str], action: FromPath[str
         await desk.choose(order_id, "refund")
     elif action == "keep_waiting":
         await desk.choose(order_id, "wait")
+    elif action == "go_ahead":
+        count_guess(request, f"ahead:{order_id}")
+        await prove_and_go_ahead(desk, order_id, form.get("contact", "").strip()[:120])
     else:
         raise Problem("not_found", Kind.NOT_FOUND)
     return see_other(url)

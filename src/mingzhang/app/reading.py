@@ -1,6 +1,6 @@
 """The order page's data, read from the rows that the worker works on: the page and the worker never disagree."""
 
-from datetime import datetime
+from datetime import datetime, timedelta
 
 import asyncpg
 import msgspec
@@ -14,6 +14,7 @@ from mingzhang.kit.ids import bucket_of
 from mingzhang.kit.vault import Vault
 from mingzhang.kit.vocabulary import REASONS, Then
 from mingzhang.orders.requests import list_requests
+from mingzhang.orders.ahead import waits_unsent
 from mingzhang.orders.states import CORRECTIONS_MAX, FINAL
 from mingzhang.orders.store import SQL as ORDERS
 from mingzhang.orders.store import Order, read_order
@@ -36,6 +37,7 @@ from mingzhang.web.model import (
 )
 
 DOUBTED = "payment_contradicted"
+AHEAD_AFTER = timedelta(seconds=60)
 LAST_WORDS = frozenset(
     {"delivered", "partly_delivered", "supplier_refused", "supplier_reversed", "late_success"}
 )
@@ -107,6 +109,7 @@ async def read_page(
         requests=tuple(request_panel(each) for each in requests),
         changes=changes,
         supplied_by=attempt.supplier if attempt else "",
+        ahead=_ahead(order, attempts, now),
     )
     claimed = next((claim for claim in claims if claim.finished_at is None), None)
     return page if claimed is None or order.paid_at is not None else _confirming(page, claimed)
@@ -118,6 +121,13 @@ def _correction(order: Order, attempts: list[Attempt]) -> CorrectionPanel | None
     used = sum(attempt.choice.get("why") == CORRECTED for attempt in attempts)
     left = max(CORRECTIONS_MAX - used, 1)
     return CorrectionPanel(reason=order.reason, deadline_at=order.deadline_at, tries_left=left)
+
+
+def _ahead(order: Order, attempts: list[Attempt], now: datetime) -> str:
+    """Not while it is only about to be sent: most orders wait a moment."""
+    if not waits_unsent(order, attempts) or order.paid_at is None or now < order.paid_at + AHEAD_AFTER:
+        return ""
+    return "done" if any(attempt.ahead for attempt in attempts) else "open"
 
 
 def _confirming(page: OrderPage, claim: Claim) -> OrderPage:

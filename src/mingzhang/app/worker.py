@@ -53,6 +53,7 @@ async def _ring(ctx: Context, order_id: str) -> None:
 # What is claimed, by which statement, the key it returns, and who visits it. What is paid comes before what may
 # never be (R27); each kind takes at most half of what is free, so that a flood of one starves no other.
 ROUNDS: tuple[tuple[str, str, Visit], ...] = (
+    (fulfilment.SQL.claim_ahead, "ahead_no", supply.work_attempt),
     (fulfilment.SQL.claim_attempts, "attempt_no", supply.work_attempt),
     (payments.SQL.claim_hints, "hint", notify.ask_trade),
     (refund_store.SQL.claim_refunds, "refund_no", refunds.work_refund),

@@ -24,6 +24,7 @@ class Attempt(msgspec.Struct, frozen=True, kw_only=True):
     ``choice``: why this supplier (``why``: first, scored, refused, closed, prefund, shop_cost), after which attempt
     and reason, whom it passed over, and the scores where they decided. ``units``: how many came when fewer than
     ordered. ``extra``: succeeded after the order had ended otherwise.
+    ``ahead``: claimed before new ones, because its buyer proved who they are (R27).
     """
 
     bucket: int
@@ -54,6 +55,7 @@ class Attempt(msgspec.Struct, frozen=True, kw_only=True):
     extra: bool = False
     next_actor: str = "supplier"
     since: datetime | None = None
+    ahead: bool = False
 
     @property
     def waits_for_prefund(self) -> bool:

@@ -7,14 +7,15 @@ VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, 'ready', $10, 'shop', $11, $12, $11)
 -- name: insert_next_attempt
 -- Plan a further attempt, with the reason of its choice.
 INSERT INTO supply_attempt (bucket, attempt_no, order_id, n, supplier, supplier_product, kind, quantity, cost_fen, state,
-  holder, next_actor, planned_at, due_at, deadline_at, choice)
-VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, 'ready', 'channel', 'shop', $10, $11, $12, $13)
+  holder, next_actor, planned_at, due_at, deadline_at, choice, ahead)
+VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, 'ready', 'channel', 'shop', $10, $11, $12, $13, EXISTS (
+  SELECT FROM supply_attempt WHERE bucket = $1 AND order_id = $3 AND ahead))
 
 -- name: list_attempts
 -- An order's attempts, newest first.
 SELECT bucket, attempt_no, order_id, n, supplier, supplier_product, kind, quantity, cost_fen, state, reason, code,
   supplier_order_id, serial, feedback, asked, asked_at, answered_at, due_at, deadline_at, planned_at, sent_at, finished_at,
-  choice, units, extra, next_actor, since
+  choice, units, extra, next_actor, since, ahead
 FROM supply_attempt WHERE bucket = $1 AND order_id = $2 ORDER BY n DESC LIMIT 50
 
 -- name: set_sending
@@ -87,6 +88,20 @@ WHERE bucket = $1 AND attempt_no = $2 AND (state IN ('sending', 'processing', 'u
 -- Its deadline passed: who is next. What is due stays due.
 UPDATE supply_attempt SET next_actor = $4, since = $5, deadline_at = $6, lease_until = NULL
 WHERE bucket = $1 AND attempt_no = $2 AND deadline_at = $3 AND due_at IS NOT NULL RETURNING attempt_no
+
+-- name: set_ahead
+-- Its buyer proved who they are: what of the order was not sent goes ahead of new ones (R27).
+UPDATE supply_attempt SET ahead = true WHERE bucket = $1 AND order_id = $2 AND state = 'ready' AND NOT ahead
+RETURNING attempt_no
+
+-- name: claim_ahead
+-- Take due attempts that go ahead of the others.
+UPDATE supply_attempt SET lease_owner = $4, lease_generation = lease_generation + 1, lease_until = $5
+WHERE bucket = $1 AND attempt_no = ANY (ARRAY (
+  SELECT attempt_no FROM supply_attempt WHERE bucket = $1 AND ahead AND due_at <= $2
+    AND (lease_until IS NULL OR lease_until < $2)
+  ORDER BY due_at LIMIT $3 FOR UPDATE SKIP LOCKED))
+RETURNING attempt_no AS ahead_no
 
 -- name: claim_attempts
 -- Take attempts that are due to be sent or asked about.

@@ -20,7 +20,7 @@ from mingzhang.evidence.messages import Direction, Message, Standing
 from mingzhang.kit.database import transaction
 from mingzhang.kit.errors import Kind, Problem
 from mingzhang.kit.ids import bucket_of, order_of_number
-from mingzhang.orders import doubt
+from mingzhang.orders import ahead, doubt
 from mingzhang.orders.context import Context
 from mingzhang.orders.pay import paid_fact
 from mingzhang.orders.store import Turn, open_turn
@@ -76,6 +76,7 @@ async def make_claim(ctx: Context, order_id: str, number: str, picture: bytes = 
             turn.now + timedelta(seconds=states.SEARCH_MAX_S),
         )
         turn.event("claim_made", evidence_id)
+        await ahead.grant(turn, "claim")
         if turn.order.reason in doubt.REASONS:  # what was denied is asked about by its own row
             await conn.execute(payments.SQL.set_due, turn.order.bucket, order_id, turn.now)
         await turn.finish()

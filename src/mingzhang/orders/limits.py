@@ -29,6 +29,7 @@ from mingzhang.orders.limit_rules import DAY_S, HOUR_S, Action, Counted, Rule, U
 SQL = load("mingzhang.orders", "limits")
 SUBJECT_BYTES: Final = 16
 FORGET_EVERY_S: Final = 6 * HOUR_S
+HITS_KEPT_DAYS: Final = 180  # whom a rule stopped: long enough for a dispute about it, then forgotten
 PENDING_MAX: Final = (
     4096  # orders whose counts are not written: beyond it they are dropped, a brake is no ledger
 )
@@ -271,11 +272,12 @@ class Limits:
         await self._forget(conn)
 
     async def _forget(self, conn: asyncpg.Connection) -> None:
-        """Now and then, what no rule looks back to."""
+        """Now and then, what no rule looks back to, and hits that were kept for their time."""
         now = self._clock.now()
         if now - self._forgot_at > timedelta(seconds=FORGET_EVERY_S):
             self._forgot_at = now
             await conn.execute(SQL.forget_counts, now - timedelta(seconds=2 * DAY_S))
+            await conn.execute(SQL.forget_hits, now - timedelta(seconds=HITS_KEPT_DAYS * DAY_S))
 
     async def _hit(self, rule: Rule, subject: bytes, order_id: str, seen: int, now: datetime) -> None:
         async with self._pool.acquire() as conn:

@@ -30,6 +30,10 @@ SELECT 1 FROM placement WHERE client = $1 AND key = $2
 -- What no rule looks back to any more.
 DELETE FROM limit_count WHERE slot < $1
 
+-- name: forget_hits
+-- What was kept for its retention.
+DELETE FROM limit_hit WHERE at < $1
+
 -- name: find_payment
 -- Whether this payment is on record already.
 SELECT 1 FROM fact WHERE party = $1 AND kind = 'paid' AND external_id = $2

@@ -261,6 +261,7 @@ class OrderPage(msgspec.Struct, frozen=True, kw_only=True):
     requests: tuple[RequestPanel, ...] = ()  # newest first
     changes: tuple[EstimateChange, ...] = ()
     supplied_by: str = ""
+    ahead: str = ""  # R27: open (the buyer may prove the contact), done (it goes ahead of new orders)
 
 
 class ProductCard(msgspec.Struct, frozen=True, kw_only=True):

@@ -18,6 +18,7 @@ EVENTS: Final[Mapping[str, str]] = {
     "money_matched": N_("%(channel)s的一笔 %(amount)s 已核实是为本单付的，归入本单"),
     "match_decided": N_("已决定归入订单，先再问一次渠道"),
     "refund_decided": N_("【%(shop)s】决定把款项原路退回给您"),
+    "went_ahead": N_("已核实联系方式，本单排在新订单之前处理"),
     "excess_found": N_("%(channel)s确认了先前否认的 %(amount)s"),
     "excess_unpaid": N_("已和%(channel)s查明：多出的 %(amount)s 从未付出"),
     "excess_unfrozen": N_("%(channel)s解除了对 %(amount)s 的冻结"),
@@ -54,6 +55,7 @@ SUPPORTS: Final[Mapping[str, str]] = {
     "payer": N_("付款人与这张订单先前的付款人相同"),
 }
 PROBLEMS: Final[Mapping[str, str]] = {
+    "ahead_not_open": N_("本单已经发出，或者不在等待发出，不需要优先处理"),
     "not_in_doubt": N_("现在没有待核实的款项，或已经处理过"),
     "own_money_short": N_("本店在存管账户和该渠道的自有资金都不够垫付"),
     "posting_refused": N_("这笔账现在记不了，请刷新再看"),

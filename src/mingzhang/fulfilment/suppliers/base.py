@@ -6,7 +6,7 @@ failure: ask again by the same number, never send again or route elsewhere (wire
 
 from datetime import datetime
 from enum import StrEnum
-from typing import Protocol, runtime_checkable
+from typing import Final, Protocol, runtime_checkable
 
 import msgspec
 
@@ -112,6 +112,10 @@ class BalanceAnswer(msgspec.Struct, frozen=True, kw_only=True):
     known: bool
     free_fen: int = 0
     messages: tuple[Message, ...] = ()
+
+
+# The methods of a callback; what comes by another is forged, and gets the supplier's own negative answer.
+TOLD_BY: Final = frozenset({"GET", "POST"})
 
 
 class CallbackHint(msgspec.Struct, frozen=True, kw_only=True):

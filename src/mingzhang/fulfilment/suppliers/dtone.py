@@ -20,6 +20,7 @@ import msgspec
 from mingzhang.evidence.messages import Direction, HttpMessage, Message, Reply, Standing
 from mingzhang.fulfilment.suppliers import dtone_codes, dtone_wire
 from mingzhang.fulfilment.suppliers.base import (
+    TOLD_BY,
     BalanceAnswer,
     CallbackHint,
     Card,
@@ -169,7 +170,8 @@ class DtOne:
     def read_callback(self, http: HttpMessage) -> CallbackHint:
         """At most a hint (F4): the attempt to ask about, named by the address's own token. Never raises."""
         attempt_no = dtone_wire.attempt_of_query(http.query, self._settings.api_secret)
-        fits = len(http.body) <= ANSWER_BYTES_MAX
+        told_so = http.method in TOLD_BY
+        fits = told_so and len(http.body) <= ANSWER_BYTES_MAX
         told = dtone_wire.read_transaction(dtone_wire.read_json(http.body)) if fits else None
         known = attempt_no != "" and told is not None and told.external_id == attempt_no
         message = Message(
@@ -179,7 +181,7 @@ class DtOne:
             standing=Standing.HINT if known else Standing.FORGED,
             body=dtone_wire.without_pins(http.body[:ANSWER_BYTES_MAX]),
             content_type=http.headers.get("content-type", "")[:_TEXT_MAX] or "application/octet-stream",
-            note="" if known else "bad_token",
+            note="" if known else "bad_token" if told_so else "wrong_method",
         )
         return CallbackHint(message=message, attempt_no=attempt_no if known else "")
 

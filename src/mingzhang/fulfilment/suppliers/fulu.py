@@ -16,6 +16,7 @@ import msgspec
 from mingzhang.evidence.messages import Direction, HttpMessage, Message, Reply, Standing
 from mingzhang.fulfilment.suppliers import fulu_codes, fulu_wire
 from mingzhang.fulfilment.suppliers.base import (
+    TOLD_BY,
     BalanceAnswer,
     CallbackHint,
     Card,
@@ -177,9 +178,9 @@ class Fulu:
 
     def read_callback(self, http: HttpMessage) -> CallbackHint:
         """At most a hint (F4): the attempt to ask about. Pure; never raises."""
-        fits = len(http.body) <= ANSWER_BYTES_MAX and fulu_wire.callback_fits(
-            http.body, self._settings.app_secret
-        )
+        told_so = http.method in TOLD_BY
+        small = told_so and len(http.body) <= ANSWER_BYTES_MAX
+        fits = small and fulu_wire.callback_fits(http.body, self._settings.app_secret)
         fields = fulu_wire.read_object(http.body) if fits else None
         number = (fields or {}).get("customer_order_no")
         known = isinstance(number, str) and 0 < len(number) <= _NUMBER_MAX
@@ -191,7 +192,7 @@ class Fulu:
             body=http.body[:ANSWER_BYTES_MAX],
             content_type=http.headers.get("content-type", "")[:_TEXT_MAX] or "application/octet-stream",
             occurred_at=read_beijing((fields or {}).get("charge_finish_time")),
-            note="" if fits else "bad_signature",
+            note="" if fits else "bad_signature" if told_so else "wrong_method",
         )
         return CallbackHint(message=message, attempt_no=str(number) if known else "")
 

@@ -18,6 +18,7 @@ import msgspec
 from mingzhang.evidence.messages import Direction, HttpMessage, Message, Reply, Standing
 from mingzhang.fulfilment.suppliers import kasushou_codes, kasushou_wire
 from mingzhang.fulfilment.suppliers.base import (
+    TOLD_BY,
     BalanceAnswer,
     CallbackHint,
     Card,
@@ -193,7 +194,9 @@ class Kasushou:
 
     def read_callback(self, http: HttpMessage) -> CallbackHint:
         """At most a hint (F4): the attempt to ask about. Pure; never raises."""
-        read = kasushou_wire.read_callback(http.body) if len(http.body) <= ANSWER_BYTES_MAX else None
+        told_so = http.method in TOLD_BY
+        small = told_so and len(http.body) <= ANSWER_BYTES_MAX
+        read = kasushou_wire.read_callback(http.body) if small else None
         fits = read is not None and kasushou_wire.callback_fits(read, self._settings.api_key)
         fields = read if fits and read is not None else {}
         number = fields.get("external_orderno")
@@ -205,7 +208,7 @@ class Kasushou:
             body=kasushou_wire.without_cards(http.body[:ANSWER_BYTES_MAX], genuine=fits),
             content_type=http.headers.get("content-type", "")[:_TEXT_MAX] or "application/octet-stream",
             occurred_at=kasushou_wire.read_time(fields.get("time")),
-            note="" if fits else "bad_signature",
+            note="" if fits else "bad_signature" if told_so else "wrong_method",
         )
         known = isinstance(number, str) and _NUMBER.fullmatch(number) is not None
         return CallbackHint(message=message, attempt_no=str(number) if known else "")

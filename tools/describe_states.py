@@ -216,7 +216,7 @@ def described() -> str:
         "Before an order is placed (R22), and a payer's after the payment, before anything is sent. Counted by keyed hash,",
         "of an IPv6 address its /64, in slots of an hour, over all processes; several requests at the same instant may pass",
         "together. `MINGZHANG_LIMITS` changes what is allowed (`account=20,ip=500`; 0: no such rule) or takes all away",
-        "(`off`). Every hit is kept in `limit_hit`.",
+        "(`off`). Every hit is kept in `limit_hit` for 180 days.",
         "",
         *limits(),
         "",

@@ -17,6 +17,7 @@ from mingzhang.app.http_kit import (
     HtmlResponse,
     buyer_of,
     check_csrf,
+    count_guess,
     csrf_of,
     desk_of,
     form_of,

@@ -17,7 +17,6 @@ from mingzhang.app.http_kit import (
     HtmlResponse,
     buyer_of,
     check_csrf,
-    count_guess,
     csrf_of,
     desk_of,
     form_of,
@@ -150,7 +149,7 @@ async def act(request: AnyRequest, order_id: FromPath[str], action: FromPath[str
     elif action == "keep_waiting":
         await desk.choose(order_id, "wait")
     elif action == "go_ahead":
-        count_guess(request, f"ahead:{order_id}")
+        await take_guess(request, order_id)
         await prove_and_go_ahead(desk, order_id, form.get("contact", "").strip()[:120])
     else:
         raise Problem("not_found", Kind.NOT_FOUND)

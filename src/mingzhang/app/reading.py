@@ -13,8 +13,8 @@ from mingzhang.fulfilment.store import Attempt, list_attempts
 from mingzhang.kit.ids import bucket_of
 from mingzhang.kit.vault import Vault
 from mingzhang.kit.vocabulary import REASONS, Then
-from mingzhang.orders.requests import list_requests
 from mingzhang.orders.ahead import waits_unsent
+from mingzhang.orders.requests import list_requests
 from mingzhang.orders.states import CORRECTIONS_MAX, FINAL
 from mingzhang.orders.store import SQL as ORDERS
 from mingzhang.orders.store import Order, read_order

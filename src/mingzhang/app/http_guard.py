@@ -36,7 +36,7 @@ from mingzhang.staff import record
 from mingzhang.staff.rights import Right
 
 SAFE: Final = frozenset({"GET", "HEAD", "OPTIONS"})
-SUBJECTS: Final = ("order_id", "item_id", "claim_id", "number", "subject", "product_id")
+SUBJECTS: Final = ("order_id", "item_id", "claim_id", "number", "subject", "product_id", "name")
 SUBJECT_MAX: Final = 64
 SIGNED_OUT: Final = "signed_out"
 

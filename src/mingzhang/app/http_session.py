@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Final
 
+from mingzhang.app.desk import Desk
 from mingzhang.app.http_kit import AnyRequest, desk_of, host_cookie, sign
 from mingzhang.staff import doors
 from mingzhang.staff.model import Member, Office
@@ -36,6 +37,11 @@ def form_token(request: AnyRequest, cookie: str) -> str:
     """The token of a form, bound to what the browser holds in a cookie."""
     desk = desk_of(request)
     return sign(desk, f"staff-form-{cookie}", request.cookies.get(host_cookie(desk, cookie), ""))
+
+
+def form_token_of(desk: Desk, token: str) -> str:
+    """The token that forms of this session carry."""
+    return sign(desk, f"staff-form-{STAFF_COOKIE}", token)
 
 
 def staff_csrf(request: AnyRequest) -> str:

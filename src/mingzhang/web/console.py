@@ -33,7 +33,8 @@ GROUPS: Final[Mapping[str, str]] = {
 class ConsolePage(msgspec.Struct, frozen=True, kw_only=True):
     """A page of the console. ``path``: its address, everything below it belongs to it; ``title``: a message of the
     catalogue; ``right``: without it the page is not offered; ``badge``: a counter of `app/console_counts.py` whose
-    number stands beside it; ``phone``: its place in the phone's bottom bar, 0 for "more".
+    number stands beside it; ``phone``: its place in the phone's bottom bar, 0 for "more";
+    ``also``: further rights that open it.
     """
 
     path: str
@@ -43,6 +44,7 @@ class ConsolePage(msgspec.Struct, frozen=True, kw_only=True):
     right: Right
     badge: str = ""
     phone: int = 0
+    also: tuple[Right, ...] = ()
 
 
 PAGES: Final[tuple[ConsolePage, ...]] = (
@@ -54,6 +56,14 @@ PAGES: Final[tuple[ConsolePage, ...]] = (
         right=Right.VIEW_ORDERS,
         badge="work",
         phone=1,
+    ),
+    ConsolePage(
+        path="/staff/decisions",
+        title=N_("双人复核"),
+        group="today",
+        icon="copies",
+        right=Right.DECIDE_MONEY,
+        also=(Right.PROPOSE_MONEY, Right.MANAGE_STAFF),
     ),
     ConsolePage(
         path="/staff/claims",
@@ -100,6 +110,7 @@ PAGES: Final[tuple[ConsolePage, ...]] = (
     ConsolePage(
         path="/staff/channels", title=N_("支付通道"), group="goods", icon="channel", right=Right.VIEW_ORDERS
     ),
+    ConsolePage(path="/staff/team", title=N_("员工"), group="shop", icon="user", right=Right.MANAGE_STAFF),
     ConsolePage(
         path="/staff/settings", title=N_("店铺设置"), group="shop", icon="gear", right=Right.MANAGE_SHOP
     ),
@@ -131,7 +142,7 @@ class Entry(msgspec.Struct, frozen=True, kw_only=True):
 
 def offered(may: frozenset[str], pages: tuple[ConsolePage, ...] = PAGES) -> tuple[ConsolePage, ...]:
     """The pages that these rights open."""
-    return tuple(page for page in pages if page.right.value in may)
+    return tuple(page for page in pages if not may.isdisjoint({page.right, *page.also}))
 
 
 def home_of(may: frozenset[str]) -> str:

@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Final, NamedTuple
 
-from mingzhang.web import words_doubt, words_shop
+from mingzhang.web import words_doubt, words_people, words_shop
 from mingzhang.web.words import N_
 
 
@@ -111,6 +111,7 @@ PROBLEMS: Final[Mapping[str, Advice]] = {
 }
 
 FIELD_ERRORS: Final[Mapping[str, str]] = {
+    **words_people.FIELD_ERRORS,
     **words_shop.FIELD_ERRORS,
     "required": N_("请填写"),
     "limit_order_units": N_("一张订单的数量超过上限，请减少数量"),

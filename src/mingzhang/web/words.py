@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Final
 
-from mingzhang.web import words_doubt
+from mingzhang.web import words_doubt, words_people
 
 
 def N_(text: str) -> str:  # noqa: N802 - the name gettext tools look for
@@ -721,6 +721,7 @@ MONEY_ACTIONS: Final[Mapping[str, str]] = {
     "move_float": N_("调拨备用金"),
     "confirm_by_hand": N_("确认人工充值已办好"),
     **words_doubt.MONEY_ACTIONS,
+    **words_people.MONEY_ACTIONS,
 }
 APPROVAL_STATES: Final[Mapping[str, str]] = {
     "proposed": N_("等第二个人决定"),

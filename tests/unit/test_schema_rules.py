@@ -146,6 +146,7 @@ OWNERS = {
     "staff": {"staff", "staff_session", "staff_recovery", "staff_action", "approval"},
     "app": {"audit_run", "audit_checkpoint", "audit_total"},
     "app.demo_load": {"demo_load", "demo_load_piece"},
+    "app.console": {"order_key", "console_mark", "money_slot", "outcome_span"},
 }
 WRITES = re.compile(r"\b(?:INSERT INTO|UPDATE|DELETE FROM)\s+([a-z_]+)", re.IGNORECASE)
 

@@ -42,12 +42,16 @@ EVENT_KINDS = (
 
 def used_messages() -> set[str]:
     """Every message id in code and templates."""
-    found = extract_from_dir(
-        WEB,
-        method_map=[("**.py", "python"), ("templates/**.html", "jinja2")],
-        options_map={"templates/**.html": {"newstyle_gettext": "true", "silent": "false"}},
-        keywords={"_": None, "N_": None},
-    )
+    found = [
+        each
+        for folder in (WEB, WEB.parent / "app" / "console")
+        for each in extract_from_dir(
+            folder,
+            method_map=[("**.py", "python"), ("templates/**.html", "jinja2")],
+            options_map={"templates/**.html": {"newstyle_gettext": "true", "silent": "false"}},
+            keywords={"_": None, "N_": None},
+        )
+    ]
     return {message if isinstance(message, str) else message[0] for _, _, message, _, _ in found}
 
 

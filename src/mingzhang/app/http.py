@@ -19,6 +19,9 @@ from mingzhang.app import (
     http_api,
     http_buyer,
     http_claims,
+    http_console,
+    http_console_bulk,
+    http_console_lists,
     http_correction,
     http_docs,
     http_hooks,
@@ -42,6 +45,7 @@ from mingzhang.app import (
     http_vocabulary,
     metrics,
 )
+from mingzhang.app.console.bulk import Runs
 from mingzhang.app.console.counts import Counts
 from mingzhang.app.desk import Desk
 from mingzhang.app.http_demo import HANDLERS as DEMO_HANDLERS
@@ -178,6 +182,9 @@ def handlers_of(*, demo: bool) -> list[Any]:
         *http_sign_in.HANDLERS,
         *http_staff.HANDLERS,
         *http_staff_people.HANDLERS,
+        *http_console.HANDLERS,
+        *http_console_lists.HANDLERS,
+        *http_console_bulk.HANDLERS,
         *http_manual.HANDLERS,
         *http_staff_orders.HANDLERS,
         *http_staff_aside.HANDLERS,
@@ -212,6 +219,7 @@ def create_app(desk: Desk) -> Litestar:
                 "desk": desk,
                 "guesses": Guesses(desk.pool, desk.ctx.vault.fingerprint),
                 "counts": Counts(desk.pool),
+                "runs": Runs(),
             }
         ),
         middleware=[

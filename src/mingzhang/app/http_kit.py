@@ -27,7 +27,7 @@ AnyRequest = Request[Any, Any, Any]
 HtmlResponse = Response[str]
 
 FORM_BYTES_MAX: Final = 64 * 1024
-FORM_FIELDS_MAX: Final = 40
+FORM_FIELDS_MAX: Final = 80
 ORDER_COOKIE: Final = "mz_order"
 PAYER_COOKIE: Final = "mz_payer"
 _PAYER: Final = re.compile(r"[0-9A-Za-z_-]{1,128}")

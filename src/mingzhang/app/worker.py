@@ -9,6 +9,7 @@ import asyncpg
 import structlog
 
 from mingzhang.app import metrics, reconcile_watch
+from mingzhang.app.console.fill import fill
 from mingzhang.app.keys import watch_terms
 from mingzhang.app.stock_watch import watch_stock
 from mingzhang.app.treasury import look as look_at_treasury
@@ -127,11 +128,11 @@ class Worker:
         return taken + await self._look_at_treasury() + await self._reconcile()
 
     async def _do_chores(self) -> int:
-        """What is looked at seldom: keys once a day, as their row says, and stock that has become low."""
+        """What is looked at seldom: keys once a day, low stock, what the console reads."""
         if time.monotonic() - self._chores_looked < CHORES_REAL_S:
             return 0
         self._chores_looked = time.monotonic()
-        return await watch_terms(self._ctx) + await watch_stock(self._ctx)
+        return await watch_terms(self._ctx) + await watch_stock(self._ctx) + await fill(self._ctx)
 
     async def _look_at_treasury(self) -> int:
         """Visit what is due of statements, bank lines, batches and instructions."""

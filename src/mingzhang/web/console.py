@@ -16,6 +16,7 @@ import msgspec
 from mingzhang.staff.rights import Right
 from mingzhang.web.i18n import translations
 from mingzhang.web.model import ShopInfo
+from mingzhang.web.model_console import Titles
 from mingzhang.web.pages import render
 from mingzhang.web.views import View
 from mingzhang.web.words import N_
@@ -24,7 +25,6 @@ from mingzhang.web.words import N_
 GROUPS: Final[Mapping[str, str]] = {
     "today": N_("今天"),
     "orders": N_("订单与款项"),
-    "figures": N_("图表"),
     "goods": N_("商品与供应"),
     "shop": N_("本店"),
 }
@@ -49,13 +49,28 @@ class ConsolePage(msgspec.Struct, frozen=True, kw_only=True):
 
 PAGES: Final[tuple[ConsolePage, ...]] = (
     ConsolePage(
+        path="/staff/today", title=N_("总览"), group="today", icon="home", right=Right.VIEW_ORDERS, phone=1
+    ),
+    ConsolePage(
         path="/staff/work",
         title=N_("待办"),
         group="today",
         icon="check-circle",
         right=Right.VIEW_ORDERS,
         badge="work",
-        phone=1,
+        phone=2,
+    ),
+    ConsolePage(
+        path="/staff/orders", title=N_("订单"), group="orders", icon="list", right=Right.VIEW_ORDERS, phone=3
+    ),
+    ConsolePage(
+        path="/staff/payments", title=N_("付款单"), group="orders", icon="channel", right=Right.VIEW_ORDERS
+    ),
+    ConsolePage(
+        path="/staff/attempts", title=N_("供货单"), group="orders", icon="send", right=Right.VIEW_ORDERS
+    ),
+    ConsolePage(
+        path="/staff/refunds", title=N_("退款单"), group="orders", icon="back", right=Right.VIEW_ORDERS
     ),
     ConsolePage(
         path="/staff/decisions",
@@ -72,7 +87,6 @@ PAGES: Final[tuple[ConsolePage, ...]] = (
         icon="channel",
         right=Right.VIEW_ORDERS,
         badge="claims",
-        phone=3,
     ),
     ConsolePage(
         path="/staff/requests", title=N_("买家申请"), group="orders", icon="chat", right=Right.VIEW_ORDERS
@@ -84,7 +98,6 @@ PAGES: Final[tuple[ConsolePage, ...]] = (
         icon="question",
         right=Right.VIEW_ORDERS,
         badge="suspense",
-        phone=4,
     ),
     ConsolePage(
         path="/staff/manual",
@@ -93,6 +106,16 @@ PAGES: Final[tuple[ConsolePage, ...]] = (
         icon="person",
         right=Right.VIEW_ORDERS,
         badge="manual",
+    ),
+    ConsolePage(
+        path="/staff/ageing",
+        title=N_("未了结的，按时间"),
+        group="today",
+        icon="clock",
+        right=Right.VIEW_ORDERS,
+    ),
+    ConsolePage(
+        path="/staff/figures", title=N_("图表"), group="today", icon="chart", right=Right.VIEW_ORDERS, phone=4
     ),
     ConsolePage(
         path="/staff/catalogue",
@@ -111,6 +134,23 @@ PAGES: Final[tuple[ConsolePage, ...]] = (
         path="/staff/channels", title=N_("支付通道"), group="goods", icon="channel", right=Right.VIEW_ORDERS
     ),
     ConsolePage(path="/staff/team", title=N_("员工"), group="shop", icon="user", right=Right.MANAGE_STAFF),
+    ConsolePage(
+        path="/staff/notices",
+        title=N_("通知"),
+        group="shop",
+        icon="bell",
+        right=Right.VIEW_ORDERS,
+        badge="notices",
+    ),
+    ConsolePage(
+        path="/staff/limits", title=N_("限购命中"), group="shop", icon="lock", right=Right.VIEW_ORDERS
+    ),
+    ConsolePage(
+        path="/staff/breaches", title=N_("超时记录"), group="shop", icon="clock", right=Right.VIEW_ORDERS
+    ),
+    ConsolePage(
+        path="/staff/records", title=N_("操作记录"), group="shop", icon="book", right=Right.VIEW_RECORDS
+    ),
     ConsolePage(
         path="/staff/settings", title=N_("店铺设置"), group="shop", icon="gear", right=Right.MANAGE_SHOP
     ),
@@ -148,6 +188,14 @@ def offered(may: frozenset[str], pages: tuple[ConsolePage, ...] = PAGES) -> tupl
 def home_of(may: frozenset[str]) -> str:
     """Where a person begins: the first page that is open to them, or the work list, which says what they lack."""
     return next((page.path for page in offered(may)), PAGES[0].path)
+
+
+def found_pages(may: frozenset[str], text: str, lang: str) -> tuple[ConsolePage, ...]:
+    """Pages whose name, in the reader's language, holds what was typed."""
+    catalogue, wanted = translations(lang), text.casefold()
+    return tuple(
+        page for page in offered(may) if wanted and wanted in str(catalogue.ugettext(page.title)).casefold()
+    )
 
 
 def current_of(here: str, pages: tuple[ConsolePage, ...]) -> ConsolePage | None:
@@ -200,5 +248,6 @@ def render_console(
         groups_of_pages=GROUPS,
         name=frame.name,
         csrf=frame.csrf,
+        titles=Titles,
         **context,
     )

@@ -14,7 +14,7 @@ from markupsafe import Markup, escape
 
 from mingzhang.catalogue.fields import ACCOUNT, AccountField
 from mingzhang.kit.beijing import BEIJING
-from mingzhang.web import words, words_doubt, words_shop
+from mingzhang.web import words, words_console, words_doubt, words_shop
 from mingzhang.web.icons import ICONS
 from mingzhang.web.model import OrderPage, Sentence, ShopInfo, TimelineItem
 from mingzhang.web.money import Drawing, Drawn
@@ -45,6 +45,18 @@ TABLES: Final[Mapping[str, tuple[Mapping[str, str], str]]] = {
     "kind_note": (words.KIND_NOTES, words.GENERAL),
     "template": (words.TEMPLATES, words.TEMPLATE_GENERAL),
     "refund_state": (words.REFUND_STATES, words.GENERAL),
+    "supply_state": (words.SUPPLY_STATES, words.GENERAL),
+    "suspense_state": (words.SUSPENSE_STATES, words.GENERAL),
+    "record_kind": (words_console.RECORD_KINDS, words.GENERAL),
+    "limit_rule": (words_console.LIMIT_RULES, words.GENERAL),
+    "list_sort": (words_console.LIST_SORTS, words.GENERAL),
+    "search_group": (words_console.SEARCH_GROUPS, words.GENERAL),
+    "bulk_action": (words_console.BULK_ACTIONS, words.WORK_GENERAL),
+    "bulk_result": (words_console.BULK_RESULTS, words.GENERAL),
+    "outcome_kind": (words_console.OUTCOMES, words_console.OUTCOME_GENERAL),
+    "age": (words_console.AGES, words.GENERAL),
+    "board": (words_console.BOARDS, words.GENERAL),
+    "range": (words_console.RANGES, words.GENERAL),
     "payment_state": (words.PAYMENT_STATES, words.GENERAL),
     "action": (words.ACTIONS, words.ACTION_GENERAL),
     "work_kind": (words.WORK_KINDS, words.WORK_GENERAL),

@@ -59,6 +59,8 @@ def address(door: Door, order_id: str) -> str:
         "form": "csv",
         "seq": "1",
     }
+    if door.guard.part and not door.guard.in_form:
+        values[door.guard.part] = door.part
     parts = [
         part.strip("{}").partition(":")[0] if part.startswith("{") else "" for part in door.path.split("/")
     ]

@@ -17,6 +17,7 @@ from mingzhang.app.wiring import APPLY
 from mingzhang.evidence import store as evidence
 from mingzhang.evidence.store import Waiting
 from mingzhang.fulfilment import store as fulfilment
+from mingzhang.kit import lease
 from mingzhang.kit.database import DATABASE_AWAY, transaction
 from mingzhang.kit.errors import Problem
 from mingzhang.kit.statistics import keep_fresh
@@ -118,7 +119,7 @@ class Worker:
                     rows = await self._claim(conn, claim, bucket)
                     taken += len(rows)
                     for row in rows:
-                        await self._start(visit, row[key])
+                        await self._start(visit, row[key], row.get("lease_generation"))
             lists = await conn.fetch(
                 payments.SQL.claim_passes, ctx.now(), list(ctx.channels), ctx.worker_name, ctx.lease_end()
             )
@@ -218,9 +219,9 @@ class Worker:
             async with transaction(ctx.pool) as conn:
                 await evidence.postpone(conn, fact, again, type(error).__name__)
 
-    async def _start(self, visit: Visit, key: str) -> None:
+    async def _start(self, visit: Visit, key: str, generation: int | None = None) -> None:
         await self._slots.acquire()
-        task = asyncio.create_task(self._visit(visit, key))
+        task = asyncio.create_task(self._visit(visit, key, generation))
         self._tasks.add(task)
         task.add_done_callback(self._done)
 
@@ -228,7 +229,8 @@ class Worker:
         self._tasks.discard(task)
         self._slots.release()
 
-    async def _visit(self, visit: Visit, key: str) -> None:
+    async def _visit(self, visit: Visit, key: str, generation: int | None = None) -> None:
+        lease.begin(generation)  # of this task alone
         try:
             await visit(self._ctx, key)
             metrics.VISITS.labels("done").inc()

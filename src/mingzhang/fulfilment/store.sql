@@ -101,7 +101,7 @@ WHERE bucket = $1 AND attempt_no = ANY (ARRAY (
   SELECT attempt_no FROM supply_attempt WHERE bucket = $1 AND ahead AND due_at <= $2
     AND (lease_until IS NULL OR lease_until < $2)
   ORDER BY due_at LIMIT $3 FOR UPDATE SKIP LOCKED))
-RETURNING attempt_no AS ahead_no
+RETURNING attempt_no AS ahead_no, lease_generation
 
 -- name: claim_attempts
 -- Take attempts that are due to be sent or asked about.
@@ -109,7 +109,7 @@ UPDATE supply_attempt SET lease_owner = $4, lease_generation = lease_generation 
 WHERE bucket = $1 AND attempt_no = ANY (ARRAY (
   SELECT attempt_no FROM supply_attempt WHERE bucket = $1 AND due_at <= $2 AND (lease_until IS NULL OR lease_until < $2)
   ORDER BY due_at LIMIT $3 FOR UPDATE SKIP LOCKED))
-RETURNING attempt_no, order_id, state
+RETURNING attempt_no, order_id, state, lease_generation
 
 -- name: claim_watches
 -- Take attempts to be asked about for the first time since their last word, ten minutes after it (schedule.WATCH_S).
@@ -120,7 +120,11 @@ WHERE bucket = $1 AND attempt_no = ANY (ARRAY (
   SELECT attempt_no FROM supply_attempt WHERE bucket = $1 AND finished_at <= $2::timestamptz - interval '10 minutes' AND NOT watched
     AND (lease_until IS NULL OR lease_until < $2)
   ORDER BY finished_at LIMIT $3 FOR UPDATE SKIP LOCKED))
-RETURNING attempt_no AS watched_no
+RETURNING attempt_no AS watched_no, lease_generation
+
+-- name: read_attempt_lease
+-- Under which claim an attempt is visited now.
+SELECT lease_generation FROM supply_attempt WHERE bucket = $1 AND attempt_no = $2 FOR UPDATE
 
 -- name: insert_card
 -- A card code for its buyer, encrypted.

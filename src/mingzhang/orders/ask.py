@@ -5,6 +5,7 @@ from datetime import datetime, timedelta
 import msgspec
 
 from mingzhang.evidence import store as evidence
+from mingzhang.kit import lease
 from mingzhang.kit.database import transaction
 from mingzhang.orders.context import Context
 from mingzhang.orders.doubt import contradict, found
@@ -56,6 +57,8 @@ async def ask_channel(ctx: Context, payment_no: str) -> None:
         if fresh is None:
             return
         evidence_id = await evidence.keep_all(conn, ctx.rng, turn.now, answer.messages)
+        if await lease.is_lost(conn, payments.SQL.read_payment_lease, fresh.bucket, payment_no):
+            return
         if fresh.state in CAME:
             # The money came while the question was under way: what it found before that denies nothing.
             same = answer.state is TradeState.PAID and answer.transaction_id == fresh.transaction_id

@@ -17,6 +17,7 @@ import msgspec
 
 from mingzhang.evidence import store as evidence
 from mingzhang.evidence.messages import Direction, Message, Standing
+from mingzhang.kit import lease
 from mingzhang.kit.database import transaction
 from mingzhang.kit.errors import Kind, Problem
 from mingzhang.kit.ids import bucket_of, order_of_number
@@ -150,7 +151,9 @@ async def work_claim(ctx: Context, claim_id: str) -> None:
     async with transaction(ctx.pool) as conn:
         turn = await open_turn(conn, order_id, ctx.now(), ctx.rng)
         fresh = await read_claim(conn, claim_id)
-        if fresh.state in states.OPEN:
+        if fresh.state in states.OPEN and not await lease.is_lost(
+            conn, SQL.read_claim_lease, fresh.bucket, claim_id
+        ):
             await _conclude(ctx, turn, fresh, heard)
             await turn.finish()
 

@@ -5,6 +5,7 @@ from datetime import datetime, timedelta
 from mingzhang.evidence import store as evidence
 from mingzhang.evidence.messages import Direction, HttpMessage, Message, Reply, Standing
 from mingzhang.evidence.store import Fact
+from mingzhang.kit import lease
 from mingzhang.kit.database import transaction
 from mingzhang.kit.errors import Problem
 from mingzhang.kit.ids import new_id, new_suspense_id, order_of_number
@@ -130,6 +131,8 @@ async def ask_trade(ctx: Context, key: str) -> None:
     now = ctx.now()
     async with transaction(ctx.pool) as conn:
         evidence_id = await evidence.keep_all(conn, ctx.rng, now, answer.messages)
+        if await lease.is_lost(conn, payments.SQL.read_hint_lease, hint.bucket, hint.hint_id):
+            return
         state, due = _judge(hint, answer, now)
         if state == "found":
             fact = paid_fact(payment, answer) if payment else foreign_fact(ctx, hint.channel, answer, number)

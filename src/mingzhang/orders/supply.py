@@ -17,6 +17,7 @@ from mingzhang.fulfilment import store as fulfilment
 from mingzhang.fulfilment.schedule import next_poll, next_watch
 from mingzhang.fulfilment.store import Attempt, find_attempt, list_attempts
 from mingzhang.fulfilment.suppliers.base import GoodsKind, OwnTable, SupplyAnswer, SupplyRequest, SupplyState
+from mingzhang.kit import lease
 from mingzhang.kit.database import transaction
 from mingzhang.kit.errors import Kind, Problem
 from mingzhang.kit.ids import new_id, order_of_number
@@ -224,7 +225,7 @@ async def record_answer(ctx: Context, attempt: Attempt, answer: SupplyAnswer) ->
         elif answer.state in LAST_WORDS:
             await _state_last_word(ctx, turn, fresh, answer, evidence_id)
             await conn.execute(fulfilment.SQL.set_told, fresh.bucket, fresh.attempt_no)
-        else:
+        elif not await lease.is_lost(conn, fulfilment.SQL.read_attempt_lease, fresh.bucket, fresh.attempt_no):
             await _wait_on(ctx, turn, fresh, answer, evidence_id)
         await turn.finish()
 

@@ -24,7 +24,11 @@ WHERE bucket = $1 AND claim_id = ANY (ARRAY (
     AND (due_at <= $2 OR unpaid AND EXISTS (
       SELECT FROM orders o WHERE o.bucket = $1 AND o.order_id = claim.order_id AND o.paid_at IS NOT NULL))
   ORDER BY due_at LIMIT $3 FOR UPDATE SKIP LOCKED))
-RETURNING claim_id
+RETURNING claim_id, lease_generation
+
+-- name: read_claim_lease
+-- Under which claim of a worker it is visited now.
+SELECT lease_generation FROM claim WHERE bucket = $1 AND claim_id = $2 FOR UPDATE
 
 -- name: set_asked
 -- What the channels said, and what comes next. A final state stays.

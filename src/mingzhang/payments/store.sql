@@ -99,7 +99,11 @@ UPDATE payment SET lease_owner = $4, lease_generation = lease_generation + 1, le
 WHERE bucket = $1 AND payment_no = ANY (ARRAY (
   SELECT payment_no FROM payment WHERE bucket = $1 AND due_at <= $2 AND (lease_until IS NULL OR lease_until < $2)
   ORDER BY due_at LIMIT $3 FOR UPDATE SKIP LOCKED))
-RETURNING payment_no
+RETURNING payment_no, lease_generation
+
+-- name: read_payment_lease
+-- Under which claim a payment is visited now.
+SELECT lease_generation FROM payment WHERE bucket = $1 AND payment_no = $2 FOR UPDATE
 
 -- name: insert_suspense
 -- Money with no order gets a name and a clock.
@@ -140,7 +144,11 @@ UPDATE suspense SET lease_owner = $4, lease_generation = lease_generation + 1, l
 WHERE bucket = $1 AND item_id = ANY (ARRAY (
   SELECT item_id FROM suspense WHERE bucket = $1 AND due_at <= $2 AND (lease_until IS NULL OR lease_until < $2)
   ORDER BY due_at LIMIT $3 FOR UPDATE SKIP LOCKED))
-RETURNING item_id
+RETURNING item_id, lease_generation
+
+-- name: read_suspense_lease
+-- Under which claim an item is visited now.
+SELECT lease_generation FROM suspense WHERE bucket = $1 AND item_id = $2 FOR UPDATE
 
 -- name: list_suspense
 -- Money that was put aside and is at no end, those that wait for a person first.
@@ -181,7 +189,11 @@ UPDATE trade_hint SET lease_owner = $4, lease_generation = lease_generation + 1,
 WHERE bucket = $1 AND hint_id = ANY (ARRAY (
   SELECT hint_id FROM trade_hint WHERE bucket = $1 AND due_at <= $2 AND (lease_until IS NULL OR lease_until < $2)
   ORDER BY due_at LIMIT $3 FOR UPDATE SKIP LOCKED))
-RETURNING bucket || ':' || hint_id AS hint
+RETURNING bucket || ':' || hint_id AS hint, lease_generation
+
+-- name: read_hint_lease
+-- Under which claim a hint is visited now.
+SELECT lease_generation FROM trade_hint WHERE bucket = $1 AND hint_id = $2 FOR UPDATE
 
 -- name: ensure_pass
 -- A channel with a list of its own is passed over from now on.

@@ -6,6 +6,7 @@ from datetime import datetime, timedelta
 from mingzhang.evidence import store as evidence
 from mingzhang.evidence.messages import Direction, Message, Standing
 from mingzhang.evidence.store import Fact, Waiting
+from mingzhang.kit import lease
 from mingzhang.kit.database import transaction
 from mingzhang.kit.errors import Kind, Problem
 from mingzhang.kit.ids import order_of_number, refund_number
@@ -220,6 +221,8 @@ async def _record(ctx: Context, refund: Refund, answer: RefundAnswer) -> None:
             return
         messages = answer.messages or (_own_word(refund, answer),)
         evidence_id = await evidence.keep_all(conn, ctx.rng, turn.now, messages)
+        if await lease.is_lost(conn, store.SQL.read_refund_lease, refund.bucket, refund.refund_no):
+            return
         due: datetime | None = turn.now + timedelta(seconds=ASK_S[min(fresh.asked, len(ASK_S) - 1)])
         if answer.state is RefundState.REFUSED:
             due = None  # asking again would send it again, and the refusal is about to be booked

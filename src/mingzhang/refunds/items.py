@@ -4,6 +4,7 @@ from datetime import timedelta
 from typing import Final
 
 from mingzhang.evidence import store as evidence
+from mingzhang.kit import lease
 from mingzhang.kit.database import transaction
 from mingzhang.kit.ids import refund_number
 from mingzhang.ledger.places import HOLD, MISSING
@@ -17,7 +18,7 @@ from mingzhang.orders.store import open_turn
 from mingzhang.orders.suspense import ItemTurn, open_item
 from mingzhang.payments.channels.base import FROZEN, AsksByTransaction, Channel, TradeAnswer, TradeState
 from mingzhang.payments.policy import Case
-from mingzhang.payments.store import Item, read_item
+from mingzhang.payments.store import SQL, Item, read_item
 from mingzhang.refunds import store
 from mingzhang.refunds.flow import ASK_S
 from mingzhang.refunds.store import list_refunds
@@ -44,6 +45,8 @@ async def work_item(ctx: Context, item_id: str) -> None:
         turn = await open_item(conn, item_id, now, ctx.rng, target)  # the order's lock comes first
         evidence_id = await evidence.keep_all(conn, ctx.rng, turn.now, answer.messages)
         if not _is_asked_about(turn.item) or turn.item.for_order != item.for_order:
+            return
+        if await lease.is_lost(conn, SQL.read_suspense_lease, item.bucket, item_id):
             return
         if target is not None and answer.state is TradeState.PAID and answer.code != FROZEN:
             await match.give(ctx, turn, evidence_id, price_stands=stands)

@@ -43,7 +43,11 @@ UPDATE refund SET lease_owner = $4, lease_generation = lease_generation + 1, lea
 WHERE bucket = $1 AND refund_no = ANY (ARRAY (
   SELECT refund_no FROM refund WHERE bucket = $1 AND due_at <= $2 AND (lease_until IS NULL OR lease_until < $2)
   ORDER BY due_at LIMIT $3 FOR UPDATE SKIP LOCKED))
-RETURNING refund_no, order_id
+RETURNING refund_no, order_id, lease_generation
+
+-- name: read_refund_lease
+-- Under which claim a refund is visited now.
+SELECT lease_generation FROM refund WHERE bucket = $1 AND refund_no = $2 FOR UPDATE
 
 -- name: list_late
 -- Refunds whose promised time is over, or that wait for money.

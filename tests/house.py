@@ -69,6 +69,8 @@ class House:
         self.world = world
         self.url = url
         self.http: aiohttp.ClientSession
+        self._server: uvicorn.Server
+        self._serving: asyncio.Task[None]
         self._stop = asyncio.Event()
         self._worker: asyncio.Task[None] | None = None
         self._post: asyncio.Task[None] | None = None
@@ -80,6 +82,25 @@ class House:
         desk = self.desk
         self._worker = asyncio.create_task(run_worker(desk.ctx, self._stop))
         self._post = asyncio.create_task(run_post(desk.ctx, desk.post, desk.routes, self._stop))
+
+    async def start_web(self) -> None:
+        """Answer on the installation's port."""
+        self._server = uvicorn.Server(web_config(self.desk, "127.0.0.1", self.desk.settings.port))
+        self._serving = asyncio.create_task(self._server.serve())
+        while not self._server.started:  # noqa: ASYNC110 - the server offers no event for it
+            await asyncio.sleep(0.01)
+
+    async def stop_web(self) -> None:
+        """Answer no more."""
+        self._server.should_exit = True
+        await self._serving
+
+    async def come_back(self) -> None:
+        """After web and worker were stopped: a new process's memory, the same settings and outside world."""
+        await self.desk.aclose()
+        self.desk = await open_desk(self.desk.settings)
+        await self.start_web()
+        self.start_worker()
 
     async def stop_worker(self) -> None:
         """Stop it after the visits under way."""
@@ -249,21 +270,18 @@ async def open_house(
         desk = await open_desk(settings)
         await desk.set_up_sample_shop()
         await desk.book_opening_balances()
-        server = uvicorn.Server(web_config(desk, "127.0.0.1", port))
-        serving = asyncio.create_task(server.serve())
-        while not server.started:  # noqa: ASYNC110 - the server offers no event for it
-            await asyncio.sleep(0.01)
         house = House(desk, world, settings.base_url)
-        async with aiohttp.ClientSession() as session:
+        await house.start_web()
+        # Shorter than the server keeps idle connections, so that none is closed as it is used again.
+        async with aiohttp.ClientSession(connector=aiohttp.TCPConnector(keepalive_timeout=2)) as session:
             house.http = session
             house.start_worker()
             try:
                 yield house
             finally:
                 await house.stop_worker()
-                server.should_exit = True
-                await serving
-                await desk.aclose()
+                await house.stop_web()
+                await house.desk.aclose()
 
 
 __all__ = ["House", "PlaceRequest", "free_port", "open_house"]

@@ -22,6 +22,7 @@ from mingzhang.app.audit import run_audit
 from mingzhang.app.bench.cli import app as bench_app
 from mingzhang.app.check import CHANNELS, Check, Faults, Suppliers, run_check
 from mingzhang.app.cli_adapters import channel_app, supplier_app
+from mingzhang.app.cli_backup import backup, restore
 from mingzhang.app.cli_catalogue import catalogue_app
 from mingzhang.app.cli_channels import add_commands
 from mingzhang.app.cli_custody import custody_app
@@ -48,6 +49,8 @@ app = typer.Typer(no_args_is_help=True, add_completion=False, help="明账: ever
 app.add_typer(bench_app, name="bench")
 app.add_typer(catalogue_app, name="catalogue")
 app.add_typer(custody_app, name="custody")
+app.command()(backup)
+app.command()(restore)
 app.command()(verify)
 app.command()(witness)
 app.add_typer(log_app, name="log")

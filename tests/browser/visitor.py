@@ -16,6 +16,7 @@ SCREEN_BYTES_MAX = 200_000
 WAIT_MS = 20_000.0
 HEIGHTS = {390: 844, 1440: 900}
 DEPTHS = {390: 1300, 1440: 900}  # how far down a picture goes, in pixels
+WHOLE = "-whole"  # ends the name of a picture that goes to the end of the page
 OWN_SCHEMES = {"data", "blob", "about"}  # these reach no host
 
 
@@ -44,7 +45,7 @@ class Visitor:
 
     async def visit(self, path: str) -> None:
         """Go there in this visitor's language."""
-        await self.page.goto(f"{self.url}{path}?lang={self.lang}")
+        await self.page.goto(f"{self.url}{path}{'&' if '?' in path else '?'}lang={self.lang}")
 
     async def place(self, product: str, account: str, contact: str) -> str:
         """From the shop front to the order page, as a person would; returns the order's number."""
@@ -89,7 +90,8 @@ class Visitor:
         SCREENS.mkdir(parents=True, exist_ok=True)
         await self.page.evaluate("window.scrollTo(0, 0)")
         height = await self.page.evaluate("document.documentElement.scrollHeight")
-        clip: FloatRect = {"x": 0, "y": 0, "width": self.width, "height": min(height, DEPTHS[self.width])}
+        depth = height if name.endswith(WHOLE) else min(height, DEPTHS[self.width])
+        clip: FloatRect = {"x": 0, "y": 0, "width": self.width, "height": depth}
         picture = await self.page.screenshot(
             path=SCREENS / file, full_page=True, clip=clip, animations="disabled", caret="hide"
         )
@@ -123,6 +125,28 @@ WANTED = frozenset(
         "staff-order-zh-390",
         "staff-order-zh-1440",
         "staff-order-en-1440",
+        "front-empty-zh-390",
+        "product-zh-390",
+        "product-en-1440",
+        "product-errors-zh-390",
+        "my-zh-390",
+        "my-code-zh-390",
+        "my-orders-zh-390",
+        "my-orders-en-1440",
+        "order-pay-zh-390",
+        "order-pay-en-1440",
+        "order-arrived-whole-zh-390",
+        "order-arrived-whole-en-390",
+        "order-arrived-whole-zh-1440",
+        "order-refunded-whole-zh-390",
+        "order-refunded-whole-en-1440",
+        "order-request-zh-390",
+        "request-en-390",
+        "complaint-zh-390",
+        "complaint-en-1440",
+        "proof-zh-390",
+        "settings-zh-390",
+        "settings-en-1440",
         "demo-zh-1440",
         "demo-en-390",
     )
@@ -130,9 +154,11 @@ WANTED = frozenset(
 
 
 @asynccontextmanager
-async def visiting(browser: Browser, url: str, lang: str, width: int) -> AsyncIterator[Visitor]:
-    """Open a window with cookies of its own; at the end nothing may have gone wrong in it."""
-    context = await browser.new_context(viewport={"width": width, "height": HEIGHTS[width]})
+async def visiting(
+    browser: Browser, url: str, lang: str, width: int, agent: str | None = None
+) -> AsyncIterator[Visitor]:
+    """Open a window with cookies of its own; at the end nothing may have gone wrong in it. `agent`: what it says it is."""
+    context = await browser.new_context(viewport={"width": width, "height": HEIGHTS[width]}, user_agent=agent)
     try:
         visitor = Visitor(await context.new_page(), url, lang, width)
         yield visitor

@@ -90,7 +90,8 @@ def _channel(page: OrderPage) -> str:
 
 class Drawn(msgspec.Struct, frozen=True, kw_only=True):
     """One stop as the script draws it. `x`: 0 you, 1 channel, 2 the shop's account, 3 supplier; `row`: further suppliers
-    stand below the first. `hop`: the newest hop that came here, counted from 1; 0 for none.
+    stand below the first. `state`: as of a node, and for the buyer also home (it is back), coming (on its way back).
+    `hop`: the newest hop that came here, counted from 1; 0 for none.
     """
 
     x: int
@@ -141,6 +142,10 @@ def drawing(page: OrderPage) -> Drawing:
                 start=start, end=end, kind=kind, amount_fen=hop.amount_fen, done=done, hop=n
             )
         stops[end] = msgspec.structs.replace(stops[end], hop=n)
+    if flow.back:
+        coming = "home" if flow.back_done else "coming"
+        back_fen = sum(part.amount_fen for part in flow.back)
+        stops[0] = msgspec.structs.replace(stops[0], state=coming, amount_fen=back_fen)
     return Drawing(stops=tuple(stops), lines=tuple(lines.values()))
 
 

@@ -20,7 +20,7 @@
   function colour(name) { return getComputedStyle(document.documentElement).getPropertyValue(name).trim(); }
   function paint() {
     return { accent: colour("--accent"), pale: colour("--accent-pale"), good: colour("--good"), line: colour("--line"),
-      ink: colour("--ink"), soft: colour("--soft"), wait: "#b4761a", card: colour("--card") };
+      ink: colour("--ink"), soft: colour("--soft"), wait: "#8a5a00", card: colour("--card") };
   }
   /* A stop's icon is the one that stands in the page. */
   function symbol(code, ground, ink) {
@@ -33,15 +33,16 @@
   }
   const CODES = ["you", "channel", "custody", "supplier"];
   function stopOf(one, c) {
-    const here = one.state === "here" || one.state === "maybe", done = one.state === "done", passed = one.state === "passed" || one.hop > 0;
-    const ground = done ? c.good : here ? c.accent : passed ? c.pale : "#eef2f4";
-    const ink = done || here ? "#ffffff" : passed ? c.accent : "#5d707a";
+    const here = one.state === "here" || one.state === "maybe", done = one.state === "done" || one.state === "home";
+    const coming = one.state === "coming", passed = one.state === "passed" || one.hop > 0;
+    const ground = done ? c.good : coming ? c.wait : here ? c.accent : passed ? c.pale : "#eef2f4";
+    const ink = done || here || coming ? "#ffffff" : passed ? c.accent : "#5d707a";
     return {
       value: [one.x, -one.row * GAP], name: one.name, hop: one.hop, symbol: symbol(CODES[one.x], ground, ink), symbolSize: ICON,
       label: { show: true, position: "bottom", distance: 6, align: "center", lineHeight: 19, fontSize: 13,
         formatter: one.amount ? "{n|" + one.name + "}\n{a|" + one.amount + "}" : "{n|" + one.name + "}",
-        rich: { n: { fontSize: 13, lineHeight: 19, color: here || done ? c.ink : c.soft, fontWeight: here || done ? 700 : 400 },
-          a: { fontSize: 14, lineHeight: 22, fontWeight: 700, color: "#ffffff", backgroundColor: done ? c.good : c.accent, borderRadius: 7, padding: [1, 7] } } },
+        rich: { n: { fontSize: 13, lineHeight: 19, color: here || done || coming ? c.ink : c.soft, fontWeight: here || done || coming ? 700 : 400 },
+          a: { fontSize: 14, lineHeight: 22, fontWeight: 700, color: "#ffffff", backgroundColor: done ? c.good : coming ? c.wait : c.accent, borderRadius: 7, padding: [1, 7] } } },
     };
   }
   function lineOf(line, stops, c) {
@@ -51,9 +52,8 @@
       source: line.from, target: line.to, hop: line.hop, symbol: ["none", "arrow"], symbolSize: [0, 11],
       lineStyle: { width: home || back ? 3 : 4, type: back || (home && !line.done) ? "dashed" : "solid", opacity: 1,
         color: home ? (line.done ? c.good : c.wait) : back ? "#8fa2ab" : c.accent,
-        curveness: home ? 0.5 : back ? 0.34 : far ? 0.34 : 0 },
-      label: { show: home, formatter: line.amount, fontSize: 13, fontWeight: 700, color: home && line.done ? c.good : "#7a4f00",
-        backgroundColor: c.card, padding: [1, 4], position: "middle" },
+        curveness: home ? 0.62 : back ? 0.34 : far ? 0.34 : 0 },
+      label: { show: false },
     };
   }
   function option(data) {
@@ -95,12 +95,12 @@
     const wanted = option(data);
     if (!made) wanted.animation = false;
     paint.last = box.dataset.drawing;
+    chart.on("finished", function () { box.dataset.ready = "yes"; });
     chart.setOption(wanted);
     chart.on("click", function (event) { open(event.data && event.data.hop); });
     flow.classList.add("mz-hidden");
     if (returned) returned.hidden = true;
     drawn = box;
-    box.dataset.ready = "yes";
   }
   function look() {
     const box = document.getElementById("money-chart");

@@ -193,7 +193,7 @@ async def test_the_shops_own_colour_and_logo_are_readable(
         open_house(database_url, tmp_path) as house,
         visiting(browser, house.url, lang, width) as visitor,
     ):
-        await staff(house, visitor, "wu", Role.ADMIN)
+        await staff(house, visitor, "wu", Role.ADMIN, Role.SUPPORT)
         look, page = Looker(visitor), visitor.page
         await visitor.visit("/staff/settings")
         await page.fill("[name=name_zh]", "清风小店")
@@ -205,7 +205,7 @@ async def test_the_shops_own_colour_and_logo_are_readable(
         await page.set_input_files("[name=logo]", screenshot())
         await page.click("button.mz-btn-primary[type=submit]")
         await expect(page.locator(".mz-form-ok")).to_be_visible(timeout=WAIT_MS)
-        await look.sees("settings")
+        await visitor.shoot("settings")
         await look.visits("front-coloured", "/")
         await look.visits("product-coloured", "/products/phone-100")
         order_id = await house.buy(("fulu", "account_banned"))

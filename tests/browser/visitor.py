@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import os
 import re
 from collections.abc import AsyncIterator
@@ -9,6 +10,7 @@ from contextlib import asynccontextmanager
 from pathlib import Path
 from urllib.parse import urlsplit
 
+from PIL import Image
 from playwright.async_api import Browser, ConsoleMessage, FloatRect, Page, Request, expect
 
 SCREENS = Path(__file__).resolve().parents[2] / "docs" / "screens"
@@ -92,10 +94,18 @@ class Visitor:
         height = await self.page.evaluate("document.documentElement.scrollHeight")
         depth = height if name.endswith(WHOLE) else min(height, DEPTHS[self.width])
         clip: FloatRect = {"x": 0, "y": 0, "width": self.width, "height": depth}
-        picture = await self.page.screenshot(
-            path=SCREENS / file, full_page=True, clip=clip, animations="disabled", caret="hide"
-        )
+        picture = await self.page.screenshot(full_page=True, clip=clip, animations="disabled", caret="hide")
+        picture = _with_few_colours(picture)
+        (SCREENS / file).write_bytes(picture)
         assert len(picture) < SCREEN_BYTES_MAX, f"{file} has {len(picture)} bytes"
+
+
+def _with_few_colours(picture: bytes) -> bytes:
+    """The same picture with a palette: a third of the size."""
+    out = io.BytesIO()
+    with Image.open(io.BytesIO(picture)) as seen:
+        seen.convert("RGB").quantize(128, dither=Image.Dither.NONE).save(out, "PNG", optimize=True)
+    return out.getvalue()
 
 
 # Few enough to look at all of them after every change.

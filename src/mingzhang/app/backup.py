@@ -20,7 +20,9 @@ from urllib.parse import unquote, urlsplit
 
 from mingzhang.app.postgres_binaries import postgres_bin_dir
 from mingzhang.kit.errors import Kind, Problem
+from mingzhang.kit.sql import load
 
+SQL = load("mingzhang.app", "backup")
 SLOT: Final = "mingzhang_backup"
 BASE: Final = "base"
 WAL: Final = "wal"
@@ -105,7 +107,7 @@ def restore_dump(file: Path, url: str) -> None:
             "-A",
             "-t",
             "-c",
-            r"SELECT count(*) FROM pg_tables WHERE schemaname = 'public'",
+            SQL.count_tables,
         ],
         url,
     )

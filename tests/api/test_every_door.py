@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import base64
 import hashlib
+import re
 from collections.abc import Mapping
 from datetime import timedelta
 from pathlib import Path
@@ -14,11 +16,13 @@ from untouched import untouched
 from house import House, open_house
 from mingzhang.app.http_guard import Caller
 from mingzhang.app.http_kit import sign
-from mingzhang.app.http_session import STAFF_COOKIE
+from mingzhang.app.http_session import BUYER_COOKIE, STAFF_COOKIE
+from mingzhang.app.http_sign_in import SIGN_IN
 from mingzhang.app.rights_table import BUYER, COLUMNS, GUEST, NO, NOBODY, YES, Door, doors, mark
 from mingzhang.staff.model import Office
 from mingzhang.staff.rights import Role
 
+LEADS_TO: Final = {Caller.OPENED: r"/orders/\w{19}", Caller.ACCOUNT: "/my"}
 REVOKED: Final = "revoked"
 WEAK: Final = "weak "  # before a role: a session without the second factor
 ITEM: Final = "S0000000000000000AB"
@@ -27,9 +31,12 @@ ITEM: Final = "S0000000000000000AB"
 class Visitor:
     """One role's browser: what it holds, and what it sends with every call."""
 
-    def __init__(self, name: str, cookies: Mapping[str, str], csrf: str, bearer: str = "") -> None:
+    def __init__(
+        self, name: str, cookies: Mapping[str, str], csrf: str, bearer: str = "", account_csrf: str = ""
+    ) -> None:
         self.name = name
         self.csrf = csrf
+        self.account_csrf = account_csrf
         self.headers = {"Authorization": f"Bearer {bearer}"} if bearer else {}
         if cookies:
             self.headers["Cookie"] = "; ".join(f"{key}={value}" for key, value in cookies.items())
@@ -70,7 +77,7 @@ def address(door: Door, order_id: str) -> str:
 
 async def call(house: House, visitor: Visitor, door: Door, order_id: str) -> tuple[int, str, str]:
     """Status, where to, and the answer's first part."""
-    sent = {"csrf": visitor.csrf}
+    sent = {"csrf": visitor.account_csrf if door.guard.caller is Caller.ACCOUNT else visitor.csrf}
     if door.guard.in_form:
         sent[door.guard.part] = door.part
     plain = door.method in {"GET", "HEAD"}
@@ -93,7 +100,9 @@ async def call(house: House, visitor: Visitor, door: Door, order_id: str) -> tup
 def refused(door: Door, status: int, to: str, text: str) -> bool:
     """Whether that is how this door refuses: alike for every page, alike for every call."""
     if door.guard.caller is Caller.STAFF:
-        return (status, to) == (303, "/staff/sign-in") or (status == 403 and "right_missing" in text)
+        return (status, to) == (303, SIGN_IN) or (status == 403 and "right_missing" in text)
+    if door.guard.caller in LEADS_TO:
+        return status == 303 and re.fullmatch(LEADS_TO[door.guard.caller], to) is not None
     return status == 401 and "unauthenticated" in text
 
 
@@ -127,9 +136,18 @@ async def visitors(house: House, order_id: str) -> list[Visitor]:
         order_cookie = answer.cookies["mz_order"].value
     house.http.cookie_jar.clear()
     form = sign(house.desk, "order-form", f"{order_id}.{order_cookie}")
+    until = int((house.desk.clock.now() + timedelta(days=9)).timestamp())
+    sealed = vault.seal(f"buyer-session\n{until}\nbuyer@example.com")
+    account = base64.urlsafe_b64encode(sealed).decode().rstrip("=")
     found = [
         Visitor(GUEST, {}, "none"),
-        Visitor(BUYER, {"mz_order": order_cookie}, form, vault.token(order_id)),
+        Visitor(
+            BUYER,
+            {"mz_order": order_cookie, BUYER_COOKIE: account},
+            form,
+            vault.token(order_id),
+            sign(house.desk, "buyer-form", account),
+        ),
     ]
     people = [(str(role), [str(role)], True) for role in Role] + [
         (NOBODY, [], True),

@@ -67,10 +67,10 @@ async def test_the_team_is_managed_by_admins_and_roles_take_two_of_them(
             assert (await boss.send(path, role_finance="1", reason="moves to finance"))[0] == 303
             approval = await house.desk.pool.fetchval("SELECT approval_id FROM approval")
             _, mine = await boss.look("/staff/decisions")
-            assert mine.index("staff:小林") > mine.index('id="others"')
+            assert mine.index(">小林</a>") > mine.index('id="others"')
             assert (await boss.send(f"/staff/team/小林/approvals/{approval}", word="approve"))[0] == 403
             _, theirs = await other.look("/staff/decisions")
-            assert theirs.index("staff:小林") < theirs.index('id="others"')
+            assert theirs.index(">小林</a>") < theirs.index('id="others"')
             await other.look("/staff/team")
             assert (await other.send(f"/staff/team/小林/approvals/{approval}", word="approve"))[0] == 303
             roles = {each.name: each.roles for each in await accounts.list_accounts(office)}

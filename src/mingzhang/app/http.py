@@ -50,7 +50,7 @@ from mingzhang.app.console.counts import Counts
 from mingzhang.app.desk import Desk
 from mingzhang.app.http_demo import HANDLERS as DEMO_HANDLERS
 from mingzhang.app.http_errors import headers_of, problem_of
-from mingzhang.app.http_guard import ANYBODY, MACHINE, SIGNED_OUT, require_guards
+from mingzhang.app.http_guard import ANYBODY, LOCKED, MACHINE, NO_ACCOUNT, SIGNED_OUT, require_guards
 from mingzhang.app.http_kit import (
     AnyRequest,
     desk_of,
@@ -156,10 +156,20 @@ def _where(error: HTTPException) -> str:
     return "check: " + ", ".join(key for key in keys if key)[:200] if any(keys) else "malformed request"
 
 
+def _door_for(problem: Problem) -> str:
+    """Where a page leads whoever is not let in; empty: it says why instead."""
+    if problem.code == LOCKED:
+        order_id = str(problem.params.get("order", ""))
+        return f"/orders/{order_id}" if order_id.isascii() and order_id.isalnum() else "/find"
+    return {SIGNED_OUT: SIGN_IN, NO_ACCOUNT: "/my"}.get(problem.code, "")
+
+
 def on_exception(request: AnyRequest, error: Exception) -> Response[Any]:
-    """An expected refusal, or whatever nobody expected. Whoever is signed out is led to the sign-in."""
-    if isinstance(error, Problem) and error.code == SIGNED_OUT and not _wants_json(request):
-        return see_other(SIGN_IN)
+    """An expected refusal, or whatever nobody expected. A page leads a stranger to its door."""
+    if isinstance(error, Problem) and not _wants_json(request):
+        door = _door_for(error)
+        if door:
+            return see_other(door)
     return _answer(request, *problem_of(error, metrics.area_of(request.scope["path"])))
 
 

@@ -7,23 +7,20 @@ from typing import Any, Final
 from litestar import Response, get, post
 from litestar.params import FromPath
 
-from mingzhang.app.http_guard import ANYBODY, BROWSER
+from mingzhang.app.http_guard import BROWSER, OPENED
 from mingzhang.app.http_kit import (
     AnyRequest,
     HtmlResponse,
-    check_csrf,
     csrf_of,
     desk_of,
     form_of,
-    known_order_id,
     language,
     page,
     see_other,
     shop_of,
     take_guess,
-    unlocked,
 )
-from mingzhang.kit.errors import Kind, Problem
+from mingzhang.kit.errors import Problem
 from mingzhang.orders.requests import WORDS_MAX, make_request
 from mingzhang.web import pages_buyer
 
@@ -33,14 +30,6 @@ AT_THE_FORM: Final = {
     "request_not_open": 409,
     "too_many": 429,
 }
-
-
-def _locked(request: AnyRequest, order_id: str) -> Response[Any] | None:
-    plain = order_id.isascii() and order_id.isalnum()
-    if not plain or not unlocked(request, order_id):
-        return see_other(f"/orders/{order_id[:64]}" if plain else "/find")
-    known_order_id(order_id)
-    return None
 
 
 async def _form_page(
@@ -54,20 +43,16 @@ async def _form_page(
     return page(request, html, status)
 
 
-@get("/orders/{order_id:str}/request", include_in_schema=False, guards=[ANYBODY])
+@get("/orders/{order_id:str}/request", include_in_schema=False, guards=[OPENED])
 async def request_form(request: AnyRequest, order_id: FromPath[str]) -> Response[Any]:
     """The form: what is wanted, why, and in what words."""
-    return _locked(request, order_id) or await _form_page(request, order_id, {})
+    return await _form_page(request, order_id, {})
 
 
 @post("/orders/{order_id:str}/request", include_in_schema=False, guards=[BROWSER])
 async def send_request(request: AnyRequest, order_id: FromPath[str]) -> Response[Any]:
     """Put it on record, then show the order's page, where its clock runs."""
     form = await form_of(request)
-    if not unlocked(request, order_id):
-        raise Problem("unauthenticated", Kind.UNAUTHENTICATED)
-    known_order_id(order_id)
-    check_csrf(csrf_of(request, order_id), form)
     try:
         await take_guess(request, f"request:{order_id}")
         await make_request(
@@ -84,12 +69,9 @@ async def send_request(request: AnyRequest, order_id: FromPath[str]) -> Response
     return see_other(f"/orders/{order_id}#requests")
 
 
-@get("/orders/{order_id:str}/complaint", include_in_schema=False, guards=[ANYBODY])
+@get("/orders/{order_id:str}/complaint", include_in_schema=False, guards=[OPENED])
 async def complaint(request: AnyRequest, order_id: FromPath[str]) -> Response[Any]:
     """Where to complain, by where the money is, with a text that is filled in already."""
-    locked = _locked(request, order_id)
-    if locked is not None:
-        return locked
     desk = desk_of(request)
     html = pages_buyer.complaint_page(
         await desk.order_page(order_id), shop_of(desk, request), language(request)
@@ -97,12 +79,9 @@ async def complaint(request: AnyRequest, order_id: FromPath[str]) -> Response[An
     return page(request, html)
 
 
-@get("/orders/{order_id:str}/proof", include_in_schema=False, guards=[ANYBODY])
+@get("/orders/{order_id:str}/proof", include_in_schema=False, guards=[OPENED])
 async def proof(request: AnyRequest, order_id: FromPath[str]) -> Response[Any]:
     """Everything on record for the buyer, on one page to print or keep; no card codes."""
-    locked = _locked(request, order_id)
-    if locked is not None:
-        return locked
     desk = desk_of(request)
     html = pages_buyer.proof_page(await desk.order_page(order_id), shop_of(desk, request), language(request))
     return page(request, html)

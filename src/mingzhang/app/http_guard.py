@@ -20,6 +20,7 @@ from litestar.datastructures import UploadFile
 from litestar.handlers import BaseRouteHandler, HTTPRouteHandler
 
 from mingzhang.app.desk import Desk
+from mingzhang.app.desk_buyer import contact_of
 from mingzhang.app.http_kit import (
     AnyRequest,
     check_csrf,
@@ -30,7 +31,7 @@ from mingzhang.app.http_kit import (
     refuse_foreign,
     unlocked,
 )
-from mingzhang.app.http_session import office_of, signed_in, staff_csrf
+from mingzhang.app.http_session import buyer_csrf, buyer_session, office_of, signed_in, staff_csrf
 from mingzhang.kit.errors import Kind, Problem
 from mingzhang.staff import record
 from mingzhang.staff.rights import Right
@@ -39,6 +40,8 @@ SAFE: Final = frozenset({"GET", "HEAD", "OPTIONS"})
 SUBJECTS: Final = ("order_id", "item_id", "claim_id", "number", "subject", "product_id", "name")
 SUBJECT_MAX: Final = 64
 SIGNED_OUT: Final = "signed_out"
+LOCKED: Final = "order_locked"
+NO_ACCOUNT: Final = "no_account"
 
 
 class Caller(StrEnum):
@@ -50,6 +53,8 @@ class Caller(StrEnum):
     )
     MACHINE = "machine"  # this machine and the networks that the settings name
     BROWSER = "browser"  # a browser that was given the order's cookie
+    OPENED = "opened"  # the same, for a page: whoever has not is led to the order's own door
+    ACCOUNT = "account"  # a browser that proved a contact by a code (我的订单)
     TOKEN = "token"  # noqa: S105 - the order's token, as bearer
     PROOF = (
         "proof"  # the order's token or its contact: the handler asks, and answers a stranger like a wrong one
@@ -87,6 +92,8 @@ ANYBODY: Final = Guard(Caller.ANYBODY)
 PARTY: Final = Guard(Caller.PARTY)
 MACHINE: Final = Guard(Caller.MACHINE)
 BROWSER: Final = Guard(Caller.BROWSER)
+OPENED: Final = Guard(Caller.OPENED)
+ACCOUNT: Final = Guard(Caller.ACCOUNT)
 TOKEN: Final = Guard(Caller.TOKEN)
 PROOF: Final = Guard(Caller.PROOF)
 SIGNED_IN: Final = Guard(Caller.STAFF)
@@ -158,6 +165,23 @@ async def _browser(_: Guard, request: AnyRequest) -> None:
     known_order_id(order_id)
     if changes:
         await _checked(request, csrf_of(request, order_id))
+
+
+async def _opened(_: Guard, request: AnyRequest) -> None:
+    order_id = str(request.path_params.get("order_id", ""))
+    if not unlocked(request, order_id):
+        raise Problem(LOCKED, Kind.UNAUTHENTICATED, params={"order": order_id[:SUBJECT_MAX]})
+    known_order_id(order_id)
+
+
+async def _account(_: Guard, request: AnyRequest) -> None:
+    changes = request.method not in SAFE
+    if changes:
+        refuse_foreign(request)
+    if not contact_of(desk_of(request), buyer_session(request)):
+        raise Problem(NO_ACCOUNT, Kind.UNAUTHENTICATED)
+    if changes:
+        await _checked(request, buyer_csrf(request))
 
 
 async def _token(guard: Guard, request: AnyRequest) -> None:
@@ -234,6 +258,8 @@ _HOLD: Final = {
     Caller.PARTY: _party,
     Caller.MACHINE: _machine,
     Caller.BROWSER: _browser,
+    Caller.OPENED: _opened,
+    Caller.ACCOUNT: _account,
     Caller.TOKEN: _token,
     Caller.PROOF: _proof,
     Caller.STAFF: _staff,

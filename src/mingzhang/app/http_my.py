@@ -10,11 +10,10 @@ from litestar.params import FromPath
 
 from mingzhang.app import desk_buyer
 from mingzhang.app.desk import Desk
-from mingzhang.app.http_guard import ANYBODY
+from mingzhang.app.http_guard import ACCOUNT, ANYBODY
 from mingzhang.app.http_kit import (
     AnyRequest,
     HtmlResponse,
-    check_csrf,
     desk_of,
     form_of,
     known_order_id,
@@ -23,31 +22,21 @@ from mingzhang.app.http_kit import (
     page,
     see_other,
     shop_of,
-    sign,
     take_guess,
 )
+from mingzhang.app.http_session import buyer_cookie_name, buyer_csrf, buyer_session
 from mingzhang.app.problems import field_error
 from mingzhang.kit.errors import Kind, Problem
 from mingzhang.web import pages_buyer
 
-BUYER_COOKIE: Final = "mz_buyer"
 HOME: Final = "/my"
 CONTACT_MAX: Final = 120
 _DAY_S: Final = 86_400
 
 
-def _cookie_name(desk: Desk) -> str:
-    """Over https `__Secure-`: it belongs to these addresses, so it cannot be `__Host-`."""
-    return f"__Secure-{BUYER_COOKIE}" if desk.settings.secure_cookies else BUYER_COOKIE
-
-
-def _held(request: AnyRequest) -> str:
-    return request.cookies.get(_cookie_name(desk_of(request)), "")
-
-
 def _cookie(desk: Desk, value: str, days: int = desk_buyer.SESSION_DAYS) -> Cookie:
     return Cookie(
-        key=_cookie_name(desk),
+        key=buyer_cookie_name(desk),
         value=value,
         path=HOME,
         max_age=days * _DAY_S,
@@ -58,11 +47,7 @@ def _cookie(desk: Desk, value: str, days: int = desk_buyer.SESSION_DAYS) -> Cook
 
 
 def _contact(request: AnyRequest) -> str:
-    return desk_buyer.contact_of(desk_of(request), _held(request))
-
-
-def _csrf(request: AnyRequest) -> str:
-    return sign(desk_of(request), "buyer-form", _held(request))
+    return desk_buyer.contact_of(desk_of(request), buyer_session(request))
 
 
 def _ask_page(request: AnyRequest, form: dict[str, str], problem: Problem | None = None) -> HtmlResponse:
@@ -89,7 +74,7 @@ async def mine(request: AnyRequest) -> Response[Any]:
         return _ask_page(request, {})
     found = await desk_buyer.list_orders(desk, contact)
     html = pages_buyer.my_orders_page(
-        found, contact, desk.clock.now(), language(request), shop_of(desk), _csrf(request)
+        found, contact, desk.clock.now(), language(request), shop_of(desk), buyer_csrf(request)
     )
     return page(request, html)
 
@@ -126,20 +111,16 @@ async def enter(request: AnyRequest) -> Response[Any]:
     return see_other(HOME, (_cookie(desk, session),))
 
 
-@post(f"{HOME}/out", include_in_schema=False, guards=[ANYBODY])
+@post(f"{HOME}/out", include_in_schema=False, guards=[ACCOUNT])
 async def leave(request: AnyRequest) -> Response[Any]:
     """Forget it in this browser."""
-    form = await form_of(request)
-    check_csrf(_csrf(request), form)
     return see_other(HOME, (_cookie(desk_of(request), "", 0),))
 
 
-@get(f"{HOME}/orders/{{order_id:str}}", include_in_schema=False, guards=[ANYBODY])
+@get(f"{HOME}/orders/{{order_id:str}}", include_in_schema=False, guards=[ACCOUNT])
 async def open_order(request: AnyRequest, order_id: FromPath[str]) -> Response[Any]:
     """To the order's page, when it is one of this contact's."""
     desk, contact = desk_of(request), _contact(request)
-    if not contact:
-        return see_other(HOME)
     known_order_id(order_id)
     if not await desk.check_contact(order_id, contact):
         raise Problem("unknown_order", Kind.NOT_FOUND)

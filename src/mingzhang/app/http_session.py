@@ -1,4 +1,4 @@
-"""Whose staff session a request carries, and the token that its forms carry back."""
+"""Whose session a request carries – staff's, or a buyer's –, and the token that its forms carry back."""
 
 from __future__ import annotations
 
@@ -10,6 +10,7 @@ from mingzhang.staff import doors
 from mingzhang.staff.model import Member, Office
 
 STAFF_COOKIE: Final = "mz_staff"
+BUYER_COOKIE: Final = "mz_buyer"
 _MEMBER: Final = "staff_member"
 
 
@@ -47,3 +48,18 @@ def form_token_of(desk: Desk, token: str) -> str:
 def staff_csrf(request: AnyRequest) -> str:
     """The token of every form of this session."""
     return form_token(request, STAFF_COOKIE)
+
+
+def buyer_cookie_name(desk: Desk) -> str:
+    """Over https `__Secure-`: it belongs to the addresses of 我的订单, so it cannot be `__Host-`."""
+    return f"__Secure-{BUYER_COOKIE}" if desk.settings.secure_cookies else BUYER_COOKIE
+
+
+def buyer_session(request: AnyRequest) -> str:
+    """What a browser was given when it proved a contact; empty without."""
+    return request.cookies.get(buyer_cookie_name(desk_of(request)), "")
+
+
+def buyer_csrf(request: AnyRequest) -> str:
+    """The token of forms on 我的订单."""
+    return sign(desk_of(request), "buyer-form", buyer_session(request))

@@ -27,6 +27,8 @@ ASKED: Final[dict[Caller, str]] = {
     Caller.PARTY: "what it sends is judged",
     Caller.MACHINE: "this machine's address",
     Caller.BROWSER: "the order's cookie",
+    Caller.OPENED: "the order's cookie",
+    Caller.ACCOUNT: "a contact proved by a code",
     Caller.TOKEN: "the order's token",
     Caller.PROOF: "the order's token or contact",
 }

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from datetime import datetime
-from typing import TypeVar
+from typing import Final, TypeVar
 
 from mingzhang.staff.approvals import Approval
 from mingzhang.staff.model import Account, Session
@@ -46,6 +46,7 @@ def own_page(
         account=account,
         sessions=sessions,
         here=here,
+        browser_name=browser_name,
         rights=[(right, said, right in NEEDS_TOTP) for right, said in rights],
         role_names=_said(lang, ROLE_NAMES),
         codes_left=codes_left,
@@ -87,6 +88,7 @@ def team_page(
         },
         role_names=_said(lang, ROLE_NAMES),
         roles=tuple(Role),
+        browser_name=browser_name,
         notice=notice,
     )
 
@@ -112,6 +114,30 @@ def decisions_page(
         others=others,
         addresses=addresses,
     )
+
+
+# What a browser calls itself, the most telling word first.
+_BROWSERS: Final = (
+    ("MicroMessenger", "WeChat"),
+    ("Edg", "Edge"),
+    ("Firefox", "Firefox"),
+    ("Chrome", "Chrome"),
+    ("Safari", "Safari"),
+)
+_SYSTEMS: Final = (
+    ("Android", "Android"),
+    ("iPhone", "iPhone"),
+    ("iPad", "iPad"),
+    ("Windows", "Windows"),
+    ("Mac OS X", "macOS"),
+    ("Linux", "Linux"),
+)
+
+
+def browser_name(agent: str) -> str:
+    """A browser as a person knows it ("Chrome · Windows"); the beginning of its own words when nobody knows it."""
+    found = [next((name for word, name in table if word in agent), "") for table in (_BROWSERS, _SYSTEMS)]
+    return " · ".join(name for name in found if name) or agent[:40]
 
 
 def _said(lang: str, table: Mapping[Key, tuple[str, str]]) -> dict[Key, str]:

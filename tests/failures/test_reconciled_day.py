@@ -140,28 +140,6 @@ async def test_every_planted_difference_is_found_and_no_other(database_url: str,
         assert await house.lost_fen() == 0
 
 
-async def test_what_the_bill_lacks_is_asked_about_after_two_more_files_and_then_moved_to_doubt(
-    database_url: str, tmp_path: Path
-) -> None:
-    """短款: T+2, then the channel's own word; its denial books row 24."""
-    async with open_house(database_url, tmp_path, begins=NOON.timestamp()) as house:
-        order_id = await house.buy(("alipay", "bill_row_missing"))
-        await house.buy()
-        await house.until(order_id, lambda page: page.supply_badge == "arrived")
-        await flow.fetch_day(at(house.desk.ctx, 11), "alipay.trade", DAY)
-        (row,) = [row for row in await breaks(house) if row.open]
-        assert (row.class_, row.state) == ("missing_theirs", "waiting")
-        assert row.due_at == datetime(2026, 11, 23, 10, tzinfo=BEIJING)
-        late = at(house.desk.ctx, 24 * 2 + 11)
-        await resolve.visit(late, row.break_id)
-        for _ in range(resolve.CONFIRMED_TIMES):
-            await resolve.visit(late, row.break_id)
-        # The channel confirms by query what its bill lacks: no rule may decide.
-        (row,) = [row for row in await breaks(house) if row.open]
-        assert (row.state, row.said, row.next_actor) == ("person", "outside_confirms", "person")
-        assert (await house.audit()).ok
-
-
 @pytest.mark.parametrize(
     ("name", "content", "why"),
     [

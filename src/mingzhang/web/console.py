@@ -116,6 +116,12 @@ PAGES: Final[tuple[ConsolePage, ...]] = (
     ),
     ConsolePage(
         path="/staff/figures", title=N_("图表"), group="today", icon="chart", right=Right.VIEW_ORDERS, phone=4
+        path="/staff/reconcile",
+        title=N_("对账"),
+        group="orders",
+        icon="check-circle",
+        right=Right.VIEW_COSTS,
+        badge="breaks",
     ),
     ConsolePage(
         path="/staff/catalogue",

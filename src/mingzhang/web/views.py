@@ -14,7 +14,7 @@ from markupsafe import Markup, escape
 
 from mingzhang.catalogue.fields import ACCOUNT, AccountField
 from mingzhang.kit.beijing import BEIJING
-from mingzhang.web import words, words_console, words_doubt, words_shop
+from mingzhang.web import words, words_console, words_doubt, words_reconcile, words_shop
 from mingzhang.web.icons import ICONS
 from mingzhang.web.model import OrderPage, Sentence, ShopInfo, TimelineItem
 from mingzhang.web.money import Drawing, Drawn
@@ -85,6 +85,18 @@ TABLES: Final[Mapping[str, tuple[Mapping[str, str], str]]] = {
     "catalogue_fault": (words.CATALOGUE_FAULTS, FIELD_OTHER),
     "import_outcome": (words.IMPORT_OUTCOMES, words.GENERAL),
     "official": (words.OFFICIAL, words.OFFICIAL_GENERAL),
+    "recon_source": (words_reconcile.SOURCES, words.GENERAL),
+    "recon_day": (words_reconcile.DAY_STATES, words.GENERAL),
+    "break_class": (words_reconcile.CLASSES, words.GENERAL),
+    "break_note": (words_reconcile.NOTES, words.GENERAL),
+    "break_state": (words_reconcile.STATES, words.GENERAL),
+    "break_resolution": (words_reconcile.RESOLUTIONS, words.GENERAL),
+    "break_way": (words_reconcile.WAYS, words.GENERAL),
+    "break_way_note": (words_reconcile.WAY_NOTES, words.GENERAL),
+    "break_event": (words_reconcile.EVENTS, words.GENERAL),
+    "break_said": (words_reconcile.SAID, words.GENERAL),
+    "line_field": (words_reconcile.FIELDS, words.GENERAL),
+    "line_state": (words_reconcile.LINE_STATES, words.GENERAL),
     "setting": (words_shop.SETTINGS, words.GENERAL),
     "setting_hint": (words_shop.SETTING_HINTS, words.GENERAL),
     "wish": (words_shop.WISHES, words.GENERAL),

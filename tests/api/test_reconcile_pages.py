@@ -1,0 +1,95 @@
+"""短款 to its end over the console: T+2, the channel's own word, then two people; pages, raw lines, files to keep (R11)."""
+
+from __future__ import annotations
+
+import dataclasses
+import io
+from datetime import UTC, date, datetime, timedelta
+from pathlib import Path
+
+import openpyxl
+from test_staff import Person
+from test_staff_pages import sign_in_strong
+
+from house import House, open_house
+from mingzhang.kit.beijing import BEIJING
+from mingzhang.kit.clock import ManualClock
+from mingzhang.orders.context import Context
+from mingzhang.reconciliation import flow, resolve
+from mingzhang.reconciliation.store import SQL, Break, read_row
+from mingzhang.staff.rights import Role
+
+NOON = datetime(2026, 11, 20, 4, 0, tzinfo=UTC)
+DAY = date(2026, 11, 20)
+HOME = "/staff/reconcile"
+ALL = ("", "", "", None, True, 10, 0)
+
+
+def after_day(ctx: Context, hours: float) -> Context:
+    end = datetime.combine(DAY + timedelta(days=1), datetime.min.time(), BEIJING)
+    return dataclasses.replace(ctx, clock=ManualClock(end + timedelta(hours=hours)))
+
+
+async def only_break(house: House) -> Break:
+    (row,) = await house.desk.pool.fetch(SQL.list_breaks, *ALL)
+    return read_row(row)
+
+
+async def test_what_the_bill_lacks_is_asked_about_after_two_more_files_and_ended_by_two_people(
+    database_url: str, tmp_path: Path
+) -> None:
+    async with open_house(database_url, tmp_path, begins=NOON.timestamp()) as house:
+        order_id = await house.buy(("alipay", "bill_row_missing"))
+        twice = await house.buy()
+        for each in (order_id, twice):
+            await house.until(each, lambda page: page.supply_badge == "arrived")
+        await flow.fetch_day(after_day(house.desk.ctx, 11), "alipay.trade", DAY)
+        row = await only_break(house)
+        assert (row.class_, row.state, row.subject) == ("missing_theirs", "waiting", order_id)
+        assert row.due_at == datetime(2026, 11, 23, 10, tzinfo=BEIJING)
+
+        late = after_day(house.desk.ctx, 24 * 2 + 11)
+        for _ in range(1 + resolve.CONFIRMED_TIMES):
+            await resolve.visit(late, row.break_id)
+        # The channel confirms by query what its bill lacks: no rule may decide.
+        row = await only_break(house)
+        assert (row.state, row.said, row.next_actor) == ("person", "outside_confirms", "person")
+
+        lin = await sign_in_strong(house, "lin", Role.FINANCE)
+        wang = await sign_in_strong(house, "wang", Role.FINANCE)
+        status, html = await lin.look(HOME)
+        assert status == 200
+        assert row.break_id in html
+        status, html = await lin.look(f"{HOME}/{row.break_id}")
+        assert status == 200
+        assert "这一边没有" in html
+        assert order_id in html
+        address = f"{HOME}/{row.break_id}"
+        assert (await lin.send(f"{address}/settle", way="book_charge", reason="不是费用"))[0] == 422
+        assert (await lin.send(f"{address}/settle", way="explain", reason="渠道确认次月补账单"))[0] == 303
+        approval = await house.desk.pool.fetchval("SELECT approval_id FROM approval")
+        decide = f"{address}/approvals/{approval}"
+        assert (await lin.send(decide, word="approve"))[0] == 403
+        assert (await only_break(house)).open
+        await wang.look(address)
+        assert (await wang.send(decide, word="approve"))[0] == 303
+        row = await only_break(house)
+        assert (row.state, row.resolution) == ("resolved", "explained")
+
+        await files(house, lin, row)
+        await lin.session.close()
+        await wang.session.close()
+        assert (await house.audit()).ok
+
+
+async def files(house: House, who: Person, row: Break) -> None:
+    """The same list as CSV and as a workbook."""
+    session = who.session
+    async with session.get(f"{house.url}{HOME}/export/csv?state=resolved") as answer:
+        assert answer.status == 200
+        assert row.break_id in (await answer.read()).decode("utf-8-sig")
+    async with session.get(f"{house.url}{HOME}/export/xlsx?state=resolved") as answer:
+        book = openpyxl.load_workbook(io.BytesIO(await answer.read()), read_only=True)
+        cells = [[str(cell) for cell in line] for line in book.active.iter_rows(values_only=True)]
+        book.close()
+    assert cells[1][0] == row.break_id

@@ -116,6 +116,8 @@ PAGES: Final[tuple[ConsolePage, ...]] = (
     ),
     ConsolePage(
         path="/staff/figures", title=N_("图表"), group="today", icon="chart", right=Right.VIEW_ORDERS, phone=4
+    ),
+    ConsolePage(
         path="/staff/reconcile",
         title=N_("对账"),
         group="orders",

@@ -169,10 +169,14 @@ async def _insert(
         cited,
         now,
     )
-    if last is None and statement.opening_fen > 0:
-        # Row 1: what was there before the first line is the shop's own, by the bank's word.
+    known_fen = await ledger.read_place(conn, CUSTODY, account.bank) if last is None else 0
+    if last is None and statement.opening_fen > known_fen:
+        # Row 1: what was there before the first line and is not booked yet is the shop's own, by the bank's word.
         posting = postings.capital_in(
-            f"CAPITAL-{account.bank}", party=account.bank, place=CUSTODY, amount_fen=statement.opening_fen
+            f"CAPITAL-{account.bank}",
+            party=account.bank,
+            place=CUSTODY,
+            amount_fen=statement.opening_fen - known_fen,
         )
         await ledger.write_shared(conn, posting, evidence_id=cited, now=now)
     await _insert_lines(conn, now, account, statement)

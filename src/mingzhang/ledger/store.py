@@ -56,6 +56,11 @@ async def richest(conn: asyncpg.Connection, place: str) -> tuple[str, int]:
     return (rows[0]["party"], int(rows[0]["amount_fen"])) if rows else ("", 0)
 
 
+async def read_place(conn: asyncpg.Connection, place: str, party: str) -> int:
+    """Everything at one place, whoever owns it, in fen: a whole sum, for seldom use."""
+    return int(await conn.fetchval(SQL.read_place, place, party))
+
+
 async def write(
     conn: asyncpg.Connection,
     subject: str,

@@ -25,6 +25,10 @@ WHERE place = $1 AND party = $2 AND owner = 'F' AND place <> 'supplier.free'
 SELECT party, sum(amount_fen)::bigint AS amount_fen FROM leg
 WHERE place = $1 AND owner = 'F' AND place <> 'supplier.free' GROUP BY party ORDER BY 2 DESC, 1
 
+-- name: read_place
+-- Everything that stands at one place, whoever owns it.
+SELECT coalesce(sum(amount_fen), 0)::bigint FROM leg WHERE place = $1 AND party = $2
+
 -- name: read_totals
 -- Sums by place, party and owner over everything (roll-up for books and audit).
 SELECT place, party, owner, sum(amount_fen)::bigint AS amount_fen FROM leg

@@ -15,7 +15,7 @@ SQL: Final = load("mingzhang.orders", "unbooked")
 
 
 async def check(conn: asyncpg.Connection, subject: str, key: str = "") -> None:
-    """Raise Problem `fact_waits` when another fact than ``key`` waits; the subject's lock is held."""
+    """Raise Problem `fact_waits` when a fact waits that was listed before ``key``; the subject's lock is held."""
     row = await conn.fetchrow(SQL.find_unbooked, bucket_of(subject), subject, key)
     if row is not None:
         raise Problem("fact_waits", Kind.CONFLICT, f"{row['key']} waits: {row['code']}")

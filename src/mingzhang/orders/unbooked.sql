@@ -8,8 +8,10 @@ ON CONFLICT (bucket, subject, key) DO NOTHING RETURNING key
 DELETE FROM unbooked WHERE bucket = $1 AND subject = $2 AND key = $3
 
 -- name: find_unbooked
--- What an order waits for, but for one.
-SELECT key, code FROM unbooked WHERE bucket = $1 AND subject = $2 AND key <> $3 LIMIT 1
+-- What an order waits for before this one: facts are booked in the order in which they came to be listed.
+SELECT u.key, u.code FROM unbooked u WHERE u.bucket = $1 AND u.subject = $2 AND u.key <> $3 AND NOT EXISTS (
+  SELECT FROM unbooked o WHERE o.bucket = $1 AND o.subject = $2 AND o.key = $3 AND (o.since, o.key) < (u.since, u.key))
+ORDER BY u.since, u.key LIMIT 1
 
 -- name: list_unbooked
 -- Every fact that waits for float: listed differences between the outside and the ledger.

@@ -7,6 +7,7 @@ from typing import Final
 
 from mingzhang.fulfilment.schedule import WATCH_MAX_S
 from mingzhang.kit.database import transaction
+from mingzhang.kit.errors import Problem
 from mingzhang.ledger import postings
 from mingzhang.ledger.moves import Posting, Refused
 from mingzhang.ledger.places import CHANNEL, CHARGEBACK, HOLD, MISSING, PAYER, UNEXPLAINED, Account, Balances
@@ -31,6 +32,9 @@ async def settle(ctx: Context, batch: Batch, member: Waiting) -> str:
         try:
             async with conn.transaction():  # all of its postings, or none
                 await _post_settled(turn, batch, member, key)
+        except Problem as problem:  # an earlier fact of the same order waits: first that one
+            await _set(turn, batch, member, "difference", problem.code)
+            return problem.code
         except Refused as refusal:
             await unbooked.put(conn, turn.now, member.subject, key, refusal.code)
             await _set(turn, batch, member, "difference", refusal.code)
@@ -107,7 +111,7 @@ def _after(balances: Balances, posting: Posting) -> dict[Account, int]:
 
 
 async def receive(ctx: Context, batch: Batch, member: Waiting) -> None:
-    """Row 6 (and 8) for one member: its stored amount goes from transit into custody."""
+    """Row 6 (and 8) for one member: its stored amount goes from transit into custody. Raises `fact_waits`."""
     async with transaction(ctx.pool) as conn:
         turn = await open_subject(conn, member.subject, ctx.now(), ctx.rng)
         fresh = await lock_member(conn, batch, member)

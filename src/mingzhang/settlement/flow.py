@@ -185,7 +185,12 @@ async def work_batch(ctx: Context, channel: str, batch_id: str) -> None:
             return
         if batch.bank_fen is None:  # refunds ate all of it: nothing will come, and the list itself says so
             await _nothing_comes(ctx, batch)
-        await _receive_all(ctx, batch)
+        try:
+            await _receive_all(ctx, batch)
+        except Problem as problem:
+            if problem.kind is not Kind.CONFLICT:
+                raise
+            await _later(ctx, batch)
     else:
         await _close(ctx, batch)
 

@@ -11,6 +11,7 @@ import msgspec
 import pytest
 
 from house import House, open_house
+from mingzhang.app.coverage_watch import measure_now
 from mingzhang.custody import instructions
 from mingzhang.custody.instructions import Wish
 from mingzhang.custody.store import open_account
@@ -72,7 +73,10 @@ async def places(house: House) -> dict[tuple[str, str], int]:
 
 
 async def sound(house: House) -> None:
-    """The books of the outside agree, and so does the audit."""
+    """The books of the outside agree, and so does the audit; the buyers' money is covered to the fen."""
+    found = await measure_now(house.desk.ctx)
+    assert found.covered_fen == found.owed_fen, found.rows
+    assert found.new_money_fen == 0
     outside = await house.outside()
     assert outside.lost_fen == 0, outside.differences
     report = await house.audit()

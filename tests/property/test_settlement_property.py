@@ -13,6 +13,7 @@ from types import SimpleNamespace
 import asyncpg
 import pytest
 
+from mingzhang.app.audit_read import SQL as AUDIT
 from mingzhang.catalogue.cache import CatalogueCache
 from mingzhang.custody.imports import import_file
 from mingzhang.custody.store import open_account
@@ -32,7 +33,7 @@ from mingzhang.orders.batch import BatchReader, OrderBatch
 from mingzhang.orders.context import Context
 from mingzhang.orders.store import open_turn
 from mingzhang.refunds.flow import start_refund
-from mingzhang.settlement import flow, lines
+from mingzhang.settlement import coverage, flow, lines
 from mingzhang.settlement.earn import work_earning
 from mingzhang.settlement.model import LineKind, SettlementLine, SettlementList
 
@@ -363,6 +364,26 @@ async def test_any_interleaving_ends_where_the_money_is(pool: asyncpg.Pool, seed
         await work_earning(world.ctx, row["order_id"])
     await world.verify(at_rest=True)
     assert await pool.fetchval("SELECT sum(amount_fen) FROM leg WHERE owner = 'M' AND place = 'custody'") >= 0
+    await _days_are_rolled_up(world)
+
+
+async def _days_are_rolled_up(world: World) -> None:
+    """Each day's sums come from the day before, and are the legs' to the fen."""
+    now, closed = world.clock.now(), []
+    async with transaction(world.pool) as conn:
+        while day := await coverage.close_next_day(conn, now):
+            closed.append(day)
+        assert len(closed) == 3
+        found = await coverage.measure(conn, now + timedelta(days=1))
+        rows = await conn.fetch(
+            "SELECT place, party, owner, sum(amount_fen) AS fen FROM leg GROUP BY 1, 2, 3"
+        )
+        legs = {(row["place"], row["party"], row["owner"]): int(row["fen"]) for row in rows if row["fen"]}
+        assert found.totals == legs
+        assert await conn.fetch(AUDIT.list_rollup_differences) == []
+        assert found.owed_fen == sum(
+            fen for (place, _, owner), fen in legs.items() if owner in "oS" and place in coverage.PLACES
+        )
 
 
 async def test_a_fact_without_float_stops_its_order_until_it_is_booked(pool: asyncpg.Pool) -> None:

@@ -44,6 +44,10 @@ APPEND_ONLY = (
     "log_checkpoint",
     "log_cosignature",
     "settlement_line",
+    "place_total",
+    "stated_total",
+    "channel_statement",
+    "coverage_day",
 )
 ORDER_OWNED = (
     "orders",
@@ -131,7 +135,17 @@ OWNERS = {
     },
     "fulfilment.manual": {"manual_task"},
     "refunds": {"refund"},
-    "settlement": {"settlement_batch", "settlement_line", "settlement_member", "earning"},
+    "settlement": {
+        "settlement_batch",
+        "settlement_line",
+        "settlement_member",
+        "earning",
+        "place_total",
+        "stated_total",
+        "channel_statement",
+        "coverage_day",
+        "coverage_now",
+    },
     "custody": {"bank_account", "bank_file", "bank_statement", "bank_line", "bank_task", "instruction"},
     "reconciliation": {
         "bill_file",

@@ -188,3 +188,47 @@ SELECT conrelid::regclass::text AS name, conname AS check FROM pg_constraint WHE
 -- name: read_replication_role
 -- Whether ordinary triggers fire at all by the server's or the role's settings.
 SELECT current_setting('session_replication_role')
+
+-- name: list_rollup_differences
+-- The newest day's roll-up against all legs dated before its end: what differs.
+SELECT coalesce(t.place, l.place) || '/' || coalesce(t.party, l.party) || '/' || coalesce(t.owner, l.owner) AS account,
+  coalesce(t.amount_fen, 0) AS stored, coalesce(l.amount_fen, 0) AS legs
+FROM (SELECT place, party, owner, amount_fen FROM place_total WHERE day = (SELECT max(day) FROM coverage_day)) t
+FULL JOIN (SELECT place, party, owner, sum(amount_fen)::bigint AS amount_fen FROM leg
+  WHERE at < (SELECT max(ends_at) FROM coverage_day) GROUP BY place, party, owner HAVING sum(amount_fen) <> 0) l
+  ON l.place = t.place AND l.party = t.party AND l.owner = t.owner
+WHERE coalesce(t.amount_fen, 0) <> coalesce(l.amount_fen, 0) LIMIT 1000
+
+-- name: list_custody_findings
+-- Custody against the bank, where nothing is under way: closing balance and ledger; statements against their lines and
+-- each other; closed payouts against their members; money at the operator against its instruction.
+SELECT * FROM (
+  SELECT 'custody_differs' AS code, s.bank AS subject,
+    'statement=' || s.closing_fen || ' ledger=' || coalesce(l.fen, 0) AS detail
+  FROM (SELECT DISTINCT ON (b.account) a.bank, b.closing_fen FROM bank_statement b
+    JOIN bank_account a ON a.account = b.account ORDER BY b.account, b.n DESC) s
+  LEFT JOIN (SELECT party, sum(amount_fen)::bigint AS fen FROM leg WHERE place = 'custody' GROUP BY party) l
+    ON l.party = s.bank
+  WHERE s.closing_fen <> coalesce(l.fen, 0)
+    AND NOT EXISTS (SELECT FROM bank_task t WHERE t.bank = s.bank AND t.state <> 'booked')
+    AND NOT EXISTS (SELECT FROM settlement_batch b WHERE b.bank = s.bank AND b.state <> 'closed' AND b.bank_fen IS NOT NULL)
+  UNION ALL
+  SELECT 'statement_differs', b.account || '/' || b.statement_id,
+    'opening=' || b.opening_fen || ' closing=' || b.closing_fen || ' lines=' || coalesce(x.fen, 0)
+  FROM bank_statement b LEFT JOIN (SELECT account, statement_id, sum(amount_fen)::bigint AS fen, count(*) AS n
+    FROM bank_line GROUP BY account, statement_id) x ON x.account = b.account AND x.statement_id = b.statement_id
+  LEFT JOIN bank_statement p ON p.account = b.account AND p.n = b.n - 1
+  WHERE b.opening_fen + coalesce(x.fen, 0) <> b.closing_fen OR coalesce(x.n, 0) <> b.lines
+    OR p.closing_fen <> b.opening_fen
+  UNION ALL
+  SELECT 'batch_differs', b.channel || ':' || b.batch_id, 'net=' || b.net_fen || ' members=' || coalesce(m.fen, 0)
+  FROM settlement_batch b LEFT JOIN (SELECT channel, batch_id, sum(net_fen)::bigint AS fen, count(*) AS n,
+      bool_and(state = 'received') AS done FROM settlement_member GROUP BY channel, batch_id) m
+    ON m.channel = b.channel AND m.batch_id = b.batch_id
+  WHERE coalesce(m.fen, 0) <> b.net_fen OR coalesce(m.n, 0) <> b.members
+    OR b.state = 'closed' AND NOT coalesce(m.done, true)
+  UNION ALL
+  SELECT 'operator_without_instruction', l.subject, 'fen=' || sum(l.amount_fen) FROM leg l
+  WHERE l.place = 'operator' AND NOT EXISTS (SELECT FROM instruction i WHERE i.instruction_id = l.subject
+    AND i.purpose = 'sweep' AND i.state = 'done' AND i.amount_fen = l.amount_fen) GROUP BY l.subject
+) found LIMIT 1000

@@ -110,6 +110,11 @@ async def whole_findings(conn: asyncpg.Connection, since: datetime) -> AsyncIter
     for row in await conn.fetch(SQL.list_unfounded_numbers, timeout=TIMEOUT_S):
         detail = f"bucket={row['bucket']} number={row['kind']}/{row['value']}"
         yield Finding(8, "number_unfounded", row["order_id"], detail)
+    for row in await conn.fetch(SQL.list_rollup_differences, timeout=TIMEOUT_S):
+        detail = f"account={row['account']} stored={row['stored']} legs={row['legs']}"
+        yield Finding(6, "day_rollup_differs", "", detail)
+    for row in await conn.fetch(SQL.list_custody_findings, timeout=TIMEOUT_S):
+        yield Finding(4, row["code"], row["subject"], row["detail"])
     for row in await conn.fetch(SQL.list_stock_findings, timeout=TIMEOUT_S):
         yield Finding(8, row["code"], row["subject"], row["detail"])
 

@@ -9,6 +9,7 @@ from typing import Final
 
 import structlog
 
+from mingzhang.app.coverage_watch import look_at_coverage
 from mingzhang.custody import instructions
 from mingzhang.custody.banks.base import Bank
 from mingzhang.custody.imports import import_file
@@ -44,6 +45,7 @@ async def look(ctx: Context, start: Start) -> int:
         await start(partial(flow.work_batch, ctx, *row), row["batch_id"])
     for row in orders:
         await start(partial(instructions.work_instruction, ctx, row["instruction_id"]), row["instruction_id"])
+    await start(partial(look_at_coverage, ctx), "coverage")
     return len(accounts) + len(tasks) + len(batches) + len(orders)
 
 

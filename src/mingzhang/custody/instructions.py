@@ -80,8 +80,8 @@ async def plan(
 ) -> str:
     """Fix an instruction and its EndToEndId, in the transaction that uses the approval up; returns the id.
 
-    Raises Problem ``float_short`` (the database refuses more than is ours there and not on its way), ``unknown_bank``,
-    ``instruction_invalid``.
+    Raises Problem ``float_short`` (the database refuses more than is ours there and not on its way), ``coverage_short``
+    (no margin is swept meanwhile), ``unknown_bank``, ``instruction_invalid``.
     """
     if wish.purpose not in PURPOSES or wish.amount_fen <= 0 or not wish.payee_name or not wish.payee_account:
         raise Problem("instruction_invalid", Kind.INVALID, "purpose, amount, payee and account are needed")
@@ -107,9 +107,10 @@ async def plan(
             now + BANK_MAX,
         )
     except asyncpg.CheckViolationError as error:
-        if "float_short" not in str(error):
+        code = str(error).partition(":")[0]
+        if code not in ("float_short", "coverage_short"):
             raise
-        raise Problem("float_short", Kind.CONFLICT, str(error)) from None
+        raise Problem(code, Kind.CONFLICT, str(error)) from None
     return number
 
 

@@ -30,6 +30,7 @@ class Template(StrEnum):
     PREFUND_STOP = "prefund_stop"
     KEY_ENDS = "key_ends"
     STOCK_LOW = "stock_low"
+    COVERAGE_SHORT = "coverage_short"
     SIGN_IN_CODE = "sign_in_code"
 
 

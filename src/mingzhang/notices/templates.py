@@ -25,6 +25,7 @@ AUDIENCES: Final[dict[Template, tuple[Audience, ...]]] = {
     Template.PREFUND_STOP: (Audience.STAFF, Audience.SHOP),
     Template.KEY_ENDS: (Audience.STAFF, Audience.SHOP),
     Template.STOCK_LOW: (Audience.STAFF, Audience.SHOP),
+    Template.COVERAGE_SHORT: (Audience.STAFF, Audience.SHOP),
     Template.SIGN_IN_CODE: (Audience.BUYER,),
 }
 
@@ -153,6 +154,15 @@ SHOP: Final[dict[tuple[Template, str], Words]] = {
     (Template.STOCK_LOW, "en"): (
         "Card stock is low: {order}",
         "{title} cards of {order} are left.\nAt none the sale stops; orders that are paid are not affected.",
+    ),
+    (Template.COVERAGE_SHORT, "zh"): (
+        "买家款项覆盖不足:差 {amount}",
+        "渠道与银行账上属于买家的钱,比应有的少 {amount}。\n毛利划转已停止。请到“覆盖率”页核对逐行依据,补足或查明差额。",
+    ),
+    (Template.COVERAGE_SHORT, "en"): (
+        "Buyers' money is not covered: {amount} short",
+        "Channels and bank hold {amount} less than is the buyers'.\nMargin is swept no more. Look at the proof on the page "
+        "Coverage, and make good or find the difference.",
     ),
 }
 

@@ -56,6 +56,7 @@ async def close_batch(ctx: Context, batch: Batch) -> None:
             raise Problem("batch_open", Kind.CONFLICT, f"sent {sums['sent']}, came {sums['came']}")
         gap = gap_of(fresh)
         await _cover(ctx, conn, fresh, gap)
+        await _charge(ctx, conn, fresh)
         if gap.excess_fen:
             await _put_aside(ctx, conn, fresh, gap.excess_fen)
         now = ctx.now()
@@ -79,6 +80,18 @@ async def _cover(ctx: Context, conn: asyncpg.Connection, batch: Batch, gap: Gap)
         await ledger.write_shared(conn, row, evidence_id=batch.line_evidence_id, now=ctx.now(), seq=seq)
     await _take(ctx, conn, batch, (CHANNEL, batch.channel), gap.netted_fen - netted)
     await _take(ctx, conn, batch, (MISSING, batch.bank), gap.short_fen - short)
+
+
+async def _charge(ctx: Context, conn: asyncpg.Connection, batch: Batch) -> None:
+    """Row 27: what the channel charges of no trade, out of what was just netted there."""
+    fen = int(await conn.fetchval(SQL.read_charges, batch.channel, batch.batch_id))
+    if fen <= 0:
+        return
+    if await ledger.read_float(conn, CHANNEL, batch.channel) < fen:
+        raise Problem("float_short", Kind.CONFLICT, f"{fen} charged by {batch.channel}")
+    posting = postings.own_charges(batch.subject, at=(CHANNEL, batch.channel), amount_fen=fen)
+    seq = await ledger.next_shared_seq(conn, batch.subject)
+    await ledger.write_shared(conn, posting, evidence_id=batch.evidence_id, now=ctx.now(), seq=seq)
 
 
 async def _take(

@@ -98,6 +98,10 @@ FROM settlement_member m JOIN leg l ON l.bucket = m.bucket AND l.subject = m.sub
   AND l.party = m.channel
 WHERE m.channel = $1 AND m.batch_id = $2 AND l.evidence_id IN ($3, $4) AND l.posting IN ('channel_settled', 'bank_received')
 
+-- name: read_charges
+-- The channel's own charges in a batch.
+SELECT coalesce(-sum(net_fen), 0)::bigint FROM settlement_line WHERE channel = $1 AND batch_id = $2 AND kind = 'charge'
+
 -- name: list_batches
 -- Batches, those under way first.
 SELECT channel, batch_id, bank, reference, day, lines, members, fee_fen, net_fen, payout_fen, bank_fen, state, next_actor,

@@ -673,6 +673,7 @@ NOTICE_TEMPLATES: Final[Mapping[str, str]] = {
     "prefund_stop": N_("预存款即将用完"),
     "key_ends": N_("密钥或证书快到期"),
     "stock_low": N_("卡密库存不足"),
+    "coverage_short": N_("买家款项覆盖不足"),
     "sign_in_code": N_("验证码"),
 }
 NOTICE_AUDIENCES: Final[Mapping[str, str]] = {

@@ -22,7 +22,8 @@ SAID = re.compile(r"\b(?:aria-label|title|placeholder|alt|data-label)\s*=\s*(?:\
 WORD = re.compile(r"[A-Za-z]{3,}|[\u4e00-\u9fff]")
 # Names that are the same in every language, and what is no word.
 NAMES = re.compile(
-    r"English|中文|SHA-256|camt\.053|MT940|JSON|UTC|Swagger|OpenAPI|CSV|XLSX|/api/schema/openapi\.json|https?://\S+|/staff/catalogue\?q= &p="
+    r"English|中文|SHA-256|camt\.053|MT940|JSON|UTC|Swagger|OpenAPI|CSV|XLSX"
+    r"|/api/schema/openapi\.json|https?://\S+|/staff/catalogue\?q= &p="
 )
 # Chinese that is the thing itself, not words about it.
 ITSELF = {"明账 Mingzhang", "明账演示店", "中文", "¥", "（", "）", "，", "。", "、"}

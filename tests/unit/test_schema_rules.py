@@ -161,6 +161,7 @@ OWNERS = {
     "app": {"audit_run", "audit_checkpoint", "audit_total"},
     "app.demo_load": {"demo_load", "demo_load_piece"},
     "app.console": {"order_key", "console_mark", "money_slot", "outcome_span"},
+    "app.setup": {"setup_note"},
 }
 WRITES = re.compile(r"\b(?:INSERT INTO|UPDATE|DELETE FROM)\s+([a-z_]+)", re.IGNORECASE)
 

@@ -23,7 +23,7 @@ from mingzhang.kit.vault import Vault
 from mingzhang.staff import accounts, totp
 from mingzhang.staff.handbook import print_tables
 from mingzhang.staff.model import Account, Office
-from mingzhang.staff.rights import NEEDS_TOTP, Role, rights_of
+from mingzhang.staff.rights import NEEDS_TOTP, Right, Role, rights_of
 
 CODE_TRIES: Final = 3
 Result = TypeVar("Result")
@@ -42,6 +42,8 @@ def staff_add(name: Name, role: Roles = [Role.SUPPORT]) -> None:  # noqa: B006 -
     _run(lambda office: accounts.add(office, name, password, role), settings)
     _say(f"done: {name} is {_roles(role)}")
     weak, every = rights_of(role, strong=False), rights_of(role, strong=True)
+    if Right.MANAGE_SHOP in every or Right.MANAGE_CATALOGUE in every:
+        _say(f"Set the shop up: {settings.base_url}/staff/setup")
     if every - weak:
         _say(f"Next: mingzhang staff totp {name}")
         _say(

@@ -160,6 +160,9 @@ PAGES: Final[tuple[ConsolePage, ...]] = (
         path="/staff/records", title=N_("操作记录"), group="shop", icon="book", right=Right.VIEW_RECORDS
     ),
     ConsolePage(
+        path="/staff/setup", title=N_("开店设置"), group="shop", icon="flag", right=Right.MANAGE_SHOP
+    ),
+    ConsolePage(
         path="/staff/settings", title=N_("店铺设置"), group="shop", icon="gear", right=Right.MANAGE_SHOP
     ),
 )

@@ -14,7 +14,7 @@ from markupsafe import Markup, escape
 
 from mingzhang.catalogue.fields import ACCOUNT, AccountField
 from mingzhang.kit.beijing import BEIJING
-from mingzhang.web import words, words_console, words_doubt, words_reconcile, words_shop
+from mingzhang.web import words, words_console, words_doubt, words_reconcile, words_setup, words_shop
 from mingzhang.web.icons import ICONS
 from mingzhang.web.model import OrderPage, Sentence, ShopInfo, TimelineItem
 from mingzhang.web.money import Drawing, Drawn
@@ -98,6 +98,14 @@ TABLES: Final[Mapping[str, tuple[Mapping[str, str], str]]] = {
     "line_field": (words_reconcile.FIELDS, words.GENERAL),
     "line_state": (words_reconcile.LINE_STATES, words.GENERAL),
     "setting": (words_shop.SETTINGS, words.GENERAL),
+    "setup_step": (words_setup.STEPS, words.GENERAL),
+    "key_place": (words_setup.KEY_PLACES, words.GENERAL),
+    "setup_call": (words_setup.CALLS, words.GENERAL),
+    "setup_template": (words_setup.TEMPLATES, words.GENERAL),
+    "setup_field": (words_setup.PRODUCT_FIELDS, words.GENERAL),
+    "setup_check": (words_setup.CHECKS, words.GENERAL),
+    "setup_check_state": (words_setup.CHECK_STATES, words.GENERAL),
+    "setup_help": (words_setup.HELP, words.GENERAL),
     "setting_hint": (words_shop.SETTING_HINTS, words.GENERAL),
     "wish": (words_shop.WISHES, words.GENERAL),
     "request_cause": (words_shop.REQUEST_CAUSES, words.GENERAL),

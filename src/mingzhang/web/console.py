@@ -61,7 +61,12 @@ PAGES: Final[tuple[ConsolePage, ...]] = (
         phone=2,
     ),
     ConsolePage(
-        path="/staff/orders", title=N_("订单"), group="orders", icon="list", right=Right.VIEW_ORDERS, phone=3
+        path="/staff/orders",
+        title=N_("全部订单"),
+        group="orders",
+        icon="list",
+        right=Right.VIEW_ORDERS,
+        phone=3,
     ),
     ConsolePage(
         path="/staff/payments", title=N_("付款单"), group="orders", icon="channel", right=Right.VIEW_ORDERS
@@ -136,10 +141,14 @@ PAGES: Final[tuple[ConsolePage, ...]] = (
         path="/staff/stock", title=N_("卡密库存"), group="goods", icon="copies", right=Right.VIEW_ORDERS
     ),
     ConsolePage(
-        path="/staff/suppliers", title=N_("供应商"), group="goods", icon="supplier", right=Right.VIEW_ORDERS
+        path="/staff/suppliers",
+        title=N_("供应商一览"),
+        group="goods",
+        icon="supplier",
+        right=Right.VIEW_ORDERS,
     ),
     ConsolePage(
-        path="/staff/channels", title=N_("支付通道"), group="goods", icon="channel", right=Right.VIEW_ORDERS
+        path="/staff/channels", title=N_("通道一览"), group="goods", icon="channel", right=Right.VIEW_ORDERS
     ),
     ConsolePage(path="/staff/team", title=N_("员工"), group="shop", icon="user", right=Right.MANAGE_STAFF),
     ConsolePage(

@@ -55,6 +55,8 @@ TABLES: Final[Mapping[str, tuple[Mapping[str, str], str]]] = {
     "bulk_result": (words_console.BULK_RESULTS, words.GENERAL),
     "outcome_kind": (words_console.OUTCOMES, words_console.OUTCOME_GENERAL),
     "age": (words_console.AGES, words.GENERAL),
+    "staff_actor": (words_console.STAFF_ACTORS, words.PARTY_GENERAL),
+    "staff_order_state": (words_console.STAFF_ORDER_STATES, words.GENERAL),
     "board": (words_console.BOARDS, words.GENERAL),
     "range": (words_console.RANGES, words.GENERAL),
     "payment_state": (words.PAYMENT_STATES, words.GENERAL),

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Final
 
+from mingzhang.web import words
 from mingzhang.web.words import N_
 
 RECORD_KINDS: Final[Mapping[str, str]] = {
@@ -101,4 +102,11 @@ RANGES: Final[Mapping[str, str]] = {
     "24h": N_("24 小时"),
     "7d": N_("7 天"),
     "30d": N_("30 天"),
+}
+# As staff read them: the buyer is somebody else.
+STAFF_ACTORS: Final[Mapping[str, str]] = {**words.ACTORS, "buyer": N_("买家")}
+STAFF_ORDER_STATES: Final[Mapping[str, str]] = {
+    **words.ORDER_STATES,
+    "needs_buyer": N_("待买家处理"),
+    "needs_person": N_("待人处理"),
 }

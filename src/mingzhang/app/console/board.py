@@ -153,48 +153,85 @@ async def arrival(read: Read) -> Panel:
     )
 
 
-async def money(read: Read) -> Panel:
-    """What lay where, over time; out of the roll-up of the journal."""
+_ENDS: Final = ("supplier.settled", "refund.arrived", "refund.chargeback", "fee")
+
+
+async def _money(read: Read, *, theirs: bool) -> tuple[list[datetime], dict[str, dict[datetime, int]]]:
+    """The moments of the range, and what lay at each place at each of them."""
     span, _, step = RANGES[read.chosen]
-    last = await read.conn.fetchval(SQL.find_last_slot)
-    moments: list[datetime] = []
-    if last is not None:
-        count = int(span / step)
-        moments = [last - step * back for back in range(count, -1, -1)]
-    found = await read.conn.fetch(SQL.list_money, moments)
+    moments = [read.as_of - step * back for back in range(int(span / step), -1, -1)] if read.as_of else []
     by_place: dict[str, dict[datetime, int]] = defaultdict(dict)
-    for row in found:
+    for row in await read.conn.fetch(SQL.list_money, moments, theirs):
         by_place[row["place"]][row["slot_at"]] = row["fen"]
+    return moments, by_place
+
+
+def _money_panel(
+    read: Read,
+    name: str,
+    title: str,
+    note: str,
+    moments: Sequence[datetime],
+    by_place: Mapping[str, Mapping[datetime, int]],
+    linked: Callable[[str], str],
+) -> Panel:
+    last, first = (moments[-1], moments[0]) if moments else (read.now, read.now)
+    ranked = sorted(by_place.items(), key=lambda pair: -max(abs(fen) for fen in pair[1].values()))
     series = [
         {
             "name": read.view.w("book_place", place),
             "values": [points.get(moment, 0) for moment in moments],
-            "href": _to("/staff/ageing", kind="order", place=place),
+            "href": linked(place),
         }
-        for place, points in sorted(by_place.items(), key=lambda pair: -max(map(abs, pair[1].values())))
+        for place, points in ranked
+        if place not in _ENDS
     ]
     rows = tuple(
         (
-            Cell(value=place, word="book_place"),
-            Cell(
-                value=points.get(last, 0) if last else 0,
-                unit="fen",
-                href=_to("/staff/ageing", kind="order", place=place)
-                if place in words_console.STUCK_PLACES
-                else "",
-            ),
-            Cell(value=points.get(moments[0], 0) if moments else 0, unit="fen"),
+            Cell(value=place, word="book_place", href=linked(place)),
+            Cell(value=points.get(last, 0), unit="fen", href=linked(place)),
+            Cell(value=points.get(first, 0), unit="fen"),
         )
-        for place, points in sorted(by_place.items(), key=lambda pair: -abs(pair[1].get(last, 0)))
+        for place, points in ranked
     )
     return Panel(
-        name="money",
-        title=N_("钱在哪里，随时间"),
-        note=N_("账本里每个地方的余额，每十分钟一个点；来自汇总表，核对时与账本逐项比对。"),
+        name=name,
+        title=title,
+        note=note,
         heads=(N_("地方"), N_("最近"), N_("区间开始时")),
         rows=rows,
         chart={"kind": "area", "at": [moment.isoformat() for moment in moments], "series": series},
-        as_of=last,
+        as_of=read.as_of,
+    )
+
+
+async def money(read: Read) -> Panel:
+    """What lay where of orders' money, over time; what has come to its end stands in the table alone."""
+    moments, by_place = await _money(read, theirs=True)
+    return _money_panel(
+        read,
+        "money",
+        N_("买家的钱在哪里，随时间"),
+        N_("账本里每个地方的余额，每十分钟一个点；到了头的只在表格里。来自汇总表，核对时与账本逐项比对。"),
+        moments,
+        by_place,
+        lambda place: (
+            _to("/staff/ageing", kind="order", place=place) if place in words_console.STUCK_PLACES else ""
+        ),
+    )
+
+
+async def own_money(read: Read) -> Panel:
+    """What lay where of the shop's own: prefunds, float, margin."""
+    moments, by_place = await _money(read, theirs=False)
+    return _money_panel(
+        read,
+        "own",
+        N_("本店自己的钱，随时间"),
+        N_("预存款、备付金、毛利；同样来自汇总表。"),
+        moments,
+        by_place,
+        lambda place: "/staff/suppliers" if place == "supplier.free" else "",
     )
 
 
@@ -373,7 +410,7 @@ async def pareto(read: Read) -> Panel:
     return Panel(
         name="pareto",
         title=N_("失败原因，多的在前"),
-        note=N_("柱是次数，线是累计占比：先治前几个。"),
+        note=N_("柱是次数，Σ 是累计占比：先治前几个。"),
         heads=(N_("原因"), N_("次数"), N_("占比"), N_("累计")),
         rows=tuple(rows),
         chart={"kind": "pareto", "rows": bars[:BARS_MAX]},
@@ -397,14 +434,14 @@ async def runway(read: Read) -> Panel:
             )
         )
         if row["runway_s"] is not None:
-            bars.append([read.view.supplier(row["supplier"]), round(row["runway_s"] / 3600, 1), here])
+            bars.append([read.view.supplier(row["supplier"]), row["runway_s"], here])
     return Panel(
         name="runway",
         title=N_("预存款还够多久"),
-        note=N_("供应商自己报的余额，按最近的花费速度折算；画成小时。"),
+        note=N_("供应商自己报的余额，按最近的花费速度折算。"),
         heads=(N_("供应商"), N_("状态"), *((N_("余额"),) if costs else ()), N_("约够"), N_("问到于")),
         rows=tuple(rows),
-        chart={"kind": "bars", "rows": bars},
+        chart={"kind": "bars", "rows": bars, "unit": "seconds"},
         as_of=read.now,
     )
 
@@ -448,7 +485,12 @@ PANELS: Final[Mapping[str, tuple[tuple[Right, Maker], ...]]] = {
         (Right.VIEW_ORDERS, promise),
         (Right.VIEW_ORDERS, pareto),
     ),
-    "money": ((Right.VIEW_ORDERS, money), (Right.VIEW_ORDERS, stuck), (Right.VIEW_ORDERS, runway)),
+    "money": (
+        (Right.VIEW_ORDERS, money),
+        (Right.VIEW_ORDERS, stuck),
+        (Right.VIEW_COSTS, own_money),
+        (Right.VIEW_ORDERS, runway),
+    ),
     "care": ((Right.VIEW_ORDERS, gaps), (Right.VIEW_ORDERS, unknown), (Right.VIEW_ORDERS, refunds)),
 }
 

@@ -4,9 +4,10 @@ SELECT supplier, channel, product_id, outcome, reason, bin, late, sum(n)::bigint
 WHERE span = $1 AND span_at >= $2 GROUP BY supplier, channel, product_id, outcome, reason, bin, late
 
 -- name: list_money
--- What lay where at some moments, by place.
+-- What lay where at some moments, by place: of orders and items put aside (with the float's claim on it), or our own.
 SELECT slot_at, place, sum(amount_fen)::bigint AS fen FROM money_slot
 WHERE slot_at = ANY ($1::timestamptz[]) AND place NOT LIKE 'source.%' AND place NOT LIKE 'spent.%'
+  AND (owner IN ('o', 'L')) = $2
 GROUP BY slot_at, place HAVING sum(amount_fen) <> 0 ORDER BY slot_at, place
 
 -- name: find_last_slot

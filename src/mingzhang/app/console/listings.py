@@ -33,7 +33,7 @@ def _typed(name: str, title: str, kind: str = "word") -> Filter:
 
 CHANNEL: Final = Filter(name="channel", title=N_("支付通道"), kind="channel")
 SUPPLIER: Final = Filter(name="supplier", title=N_("供应商"), kind="supplier")
-NEXT: Final = _col("next_actor", N_("下一步"), "word", "actor")
+NEXT: Final = _col("next_actor", N_("下一步"), "word", "staff_actor")
 DEADLINE: Final = _col("deadline_at", N_("期限"), "time")
 REASON: Final = _col("reason", N_("原因"), "word", "reason")
 
@@ -41,7 +41,7 @@ LISTINGS: Final[tuple[Listing, ...]] = (
     Listing(
         name="orders",
         path="/staff/orders",
-        title=N_("订单"),
+        title=N_("全部订单"),
         right=Right.VIEW_ORDERS,
         walk=SQL.walk_orders,
         reach=SQL.reach_orders,
@@ -51,7 +51,7 @@ LISTINGS: Final[tuple[Listing, ...]] = (
             _col("title", N_("商品"), "title"),
             _col("price_fen", N_("金额"), "yuan"),
             _col("cost_fen", N_("进价"), "yuan", right=_COSTS),
-            _col("state", N_("状态"), "word", "order_state"),
+            _col("state", N_("状态"), "word", "staff_order_state"),
             REASON,
             _col("supplier", N_("供应商"), "supplier"),
             _col("account_mask", N_("充值账号"), "person"),
@@ -63,7 +63,7 @@ LISTINGS: Final[tuple[Listing, ...]] = (
             _col("finished_at", N_("完成"), "time"),
         ),
         filters=(
-            _one_of("state", N_("状态"), "order_state", tuple(words.ORDER_STATES)),
+            _one_of("state", N_("状态"), "staff_order_state", tuple(words.ORDER_STATES)),
             _typed("product", N_("商品编号")),
             SUPPLIER,
         ),
@@ -293,14 +293,14 @@ LISTINGS: Final[tuple[Listing, ...]] = (
             _col("kind", N_("种类"), "word", "work_kind"),
             _col("number", N_("单号"), "code"),
             _col("subject", N_("订单号"), "code", link="/staff/orders/{subject}"),
-            _col("late_actor", N_("谁超时"), "word", "actor"),
+            _col("late_actor", N_("谁超时"), "word", "staff_actor"),
             NEXT,
             DEADLINE,
             _col("at", N_("记录"), "time"),
         ),
         filters=(
             _one_of("kind", N_("种类"), "work_kind", words_console.LATE_KINDS),
-            _one_of("late", N_("谁超时"), "actor", tuple(words.ACTORS)),
+            _one_of("late", N_("谁超时"), "staff_actor", tuple(words.ACTORS)),
             _typed("state", N_("状态代码")),
         ),
         note=N_("错过的期限，每一次都留下记录。"),

@@ -72,7 +72,7 @@ ORDER BY substr(x.key, 5) DESC LIMIT $4
 -- Attempts that are at no end: a bounded part of them, the soonest deadline first.
 SELECT a.attempt_no AS key, a.attempt_no, a.order_id, a.supplier, a.supplier_product, a.quantity, a.cost_fen, a.state, a.reason,
   a.code, a.supplier_order_id, a.serial, a.asked, a.next_actor, a.due_at, a.deadline_at, a.planned_at, a.sent_at, a.finished_at
-FROM (SELECT * FROM supply_attempt WHERE due_at IS NOT NULL LIMIT 5000) AS a
+FROM (SELECT * FROM supply_attempt WHERE due_at IS NOT NULL AND finished_at IS NULL LIMIT 5000) AS a
 WHERE ($2 = '' OR a.state = $2) AND ($3 = '' OR a.supplier = $3) AND ($4 = '' OR a.reason = $4)
 ORDER BY a.deadline_at LIMIT $1
 

@@ -49,7 +49,7 @@ def _order_hit(row: asyncpg.Record, label: str = "", kind: str = "order") -> Hit
         label=label or row["order_id"],
         href=f"/staff/orders/{row['order_id']}",
         state=row["state"],
-        table="order_state",
+        table="staff_order_state",
         amount_fen=row["price_fen"],
         at=row["placed_at"],
         title_zh=row["title_zh"],

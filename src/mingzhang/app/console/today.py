@@ -147,7 +147,13 @@ async def health(seen: Seen) -> Tile:
                 value=share,
                 unit="ppm",
                 href=f"/staff/attempts?supplier={row['supplier']}",
-                tone="bad" if row["standing"] == "stop" else "wait" if weak else "good",
+                tone="bad"
+                if row["standing"] == "stop"
+                else "wait"
+                if weak
+                else "good"
+                if row["n"]
+                else "quiet",
                 detail="" if row["runway_s"] is None else str(row["runway_s"]),
             )
         )

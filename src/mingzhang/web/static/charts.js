@@ -14,12 +14,12 @@
   function base(narrow) {
     return {
       animation: false, textStyle: { color: INK, fontFamily: css.fontFamily, fontSize: narrow ? 11 : 12 }, color: MANY,
-      grid: { left: 8, right: narrow ? 14 : 24, top: 28, bottom: 8, containLabel: true },
+      grid: { left: 8, right: narrow ? 18 : 38, top: 28, bottom: 8, containLabel: true },
       tooltip: { renderMode: "richText", confine: true, trigger: "axis", axisPointer: { type: "shadow" }, backgroundColor: "#fff", borderColor: LINE, textStyle: { color: INK, fontSize: 12 } },
     };
   }
   function categories(names, narrow) {
-    return { type: "category", inverse: true, data: names, axisTick: { show: false }, axisLine: { lineStyle: { color: LINE } }, axisLabel: { color: INK, formatter: function (text) { return short(text, narrow ? 14 : 30); } } };
+    return { type: "category", inverse: true, data: names, axisTick: { show: false }, axisLine: { lineStyle: { color: LINE } }, axisLabel: { color: INK, width: narrow ? 118 : 250, overflow: "break", lineHeight: 14, formatter: function (text) { return short(text, narrow ? 40 : 60); } } };
   }
   function values(format) { return { type: "value", splitLine: { lineStyle: { color: LINE } }, axisLabel: { color: SOFT, formatter: format, hideOverlap: true } }; }
 
@@ -64,37 +64,41 @@
       const option = base(narrow), most = Math.max.apply(null, chart.points.map(function (p) { return p[2]; }).concat([1]));
       option.tooltip.trigger = "item";
       option.tooltip.formatter = function (at) { const p = at.data; return chart.y[p[1]] + " · " + chart.x[p[0]] + "\n" + yuan(p[2]) + "  n=" + p[3]; };
-      option.xAxis = { type: "category", data: chart.x, splitArea: { show: true }, axisLabel: { color: INK, interval: 0, rotate: narrow ? 40 : 0 } };
+      option.xAxis = { type: "category", data: chart.x, axisLabel: { color: INK, interval: 0, rotate: narrow ? 40 : 0 } };
       option.yAxis = { type: "category", data: chart.y, inverse: true, axisLabel: { color: INK, formatter: function (text) { return short(text, narrow ? 9 : 18); } } };
-      option.visualMap = { show: false, min: 0, max: most, inRange: { color: ["#fdf3dd", "#eba94a", "#a61b2b"] } };
+      option.visualMap = { show: false, dimension: 2, min: 0, max: most, inRange: { color: ["#fdf3dd", "#eba94a", "#a61b2b"] } };
       option.series = [{ type: "heatmap", data: chart.points, label: { show: !narrow, color: INK, backgroundColor: "rgba(255,255,255,.75)", borderRadius: 4, padding: [2, 5], formatter: function (at) { return yuan(at.data[2]); } }, itemStyle: { borderColor: "#fff", borderWidth: 2 } }];
       return [option, chart.y.length + 1, function (at) { return at.data[4]; }];
     },
     bars: function (chart, narrow) {
       const rows = chart.rows, option = base(narrow);
       option.grid.top = 8;
-      option.xAxis = values("{value}"); option.xAxis.minInterval = 1;
+      const format = chart.unit === "seconds" ? lasts : String;
+      option.grid.right = 56;
+      option.xAxis = values(format); option.xAxis.minInterval = 1;
       option.yAxis = categories(rows.map(function (r) { return r[0]; }), narrow);
-      option.series = [{ type: "bar", barMaxWidth: 18, data: rows.map(function (r) { return r[1]; }), label: { show: true, position: "right", color: INK }, itemStyle: { borderRadius: [0, 4, 4, 0] } }];
+      option.tooltip.formatter = function (at) { return at[0].name + "\n" + format(at[0].value); };
+      option.series = [{ type: "bar", barMaxWidth: 18, data: rows.map(function (r) { return r[1]; }), label: { show: true, position: "right", color: INK, formatter: function (at) { return format(at.value); } }, itemStyle: { borderRadius: [0, 4, 4, 0] } }];
       return [option, rows.length, function (at) { return rows[at.dataIndex][2]; }];
     },
     pareto: function (chart, narrow) {
       const rows = chart.rows, option = base(narrow);
-      option.xAxis = { type: "category", data: rows.map(function (r) { return r[0]; }), axisLabel: { color: INK, interval: 0, rotate: 30, formatter: function (text) { return short(text.split(" · ").pop(), narrow ? 8 : 14); } } };
-      option.yAxis = [values("{value}"), Object.assign(values("{value}%"), { max: 100, splitLine: { show: false } })];
+      option.grid.top = 8; option.grid.right = narrow ? 60 : 90;
+      option.xAxis = values("{value}"); option.xAxis.minInterval = 1;
+      option.yAxis = categories(rows.map(function (r) { return r[0]; }), narrow);
       option.tooltip.formatter = function (at) { const r = rows[at[0].dataIndex]; return r[0] + "\n" + r[1] + "  Σ " + r[2] + "%"; };
-      option.series = [{ type: "bar", barMaxWidth: 40, data: rows.map(function (r) { return r[1]; }), itemStyle: { borderRadius: [4, 4, 0, 0] } }, { type: "line", yAxisIndex: 1, data: rows.map(function (r) { return r[2]; }), symbolSize: 7 }];
-      return [option, 9, function (at) { return rows[at.dataIndex][3]; }];
+      option.series = [{ type: "bar", barMaxWidth: 18, data: rows.map(function (r) { return r[1]; }), itemStyle: { borderRadius: [0, 4, 4, 0] },
+        label: { show: true, position: "right", color: INK, formatter: function (at) { return at.value + "   Σ " + rows[at.dataIndex][2] + "%"; } } }];
+      return [option, rows.length, function (at) { return rows[at.dataIndex][3]; }];
     },
   };
 
   function drawOne(box) {
-    const text = box.dataset.chart, narrow = box.clientWidth < 520;
-    const chart = JSON.parse(text), maker = draw[chart.kind];
+    const chart = JSON.parse(box.dataset.chart), maker = draw[chart.kind];
     if (!maker || !window.echarts) return;
     box.hidden = false;
-    const made = maker(chart, box.parentElement.clientWidth < 520 || narrow), lines = made[1];
-    box.classList.add(lines > 8 ? "mz-chart-tall" : lines > 4 ? "mz-chart-middle" : "mz-chart-low");
+    const made = maker(chart, box.clientWidth < 520), lines = made[1];
+    box.classList.add(lines > 8 ? "mz-c-chart-tall" : lines > 4 ? "mz-c-chart-middle" : "mz-c-chart-low");
     const drawn = window.echarts.init(box, null, { renderer: "canvas" });
     drawn.setOption(made[0]);
     drawn.on("click", function (at) { const href = made[2](at); if (href) location.assign(href); });

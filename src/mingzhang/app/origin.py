@@ -36,11 +36,12 @@ class NotesOrigin(ASGIMiddleware):
 
     def __init__(self, *, secure: bool) -> None:
         self._secure = secure
+        self._name = f"__Host-{DEVICE_COOKIE}" if secure else DEVICE_COOKIE
 
     async def handle(self, scope: Scope, receive: Receive, send: Send, next_app: ASGIApp) -> None:
         """Pass on, with the cookie added to a product page that goes out."""
         client = scope.get("client")
-        device = _device_in(scope)
+        device = _device_in(scope, self._name)
         _origin.set(Origin(device=device, address=client[0] if client else ""))
         if device or not scope["path"].startswith("/products/") or scope.get("method") != "GET":
             await next_app(scope, receive, send)
@@ -49,7 +50,9 @@ class NotesOrigin(ASGIMiddleware):
         async def marking(message: Message) -> None:
             if message["type"] == "http.response.start":
                 secure = "; Secure" if self._secure else ""
-                text = f"{DEVICE_COOKIE}={secrets.token_hex(16)}; Path=/; Max-Age={_YEAR_S}; HttpOnly; SameSite=Lax"
+                text = (
+                    f"{self._name}={secrets.token_hex(16)}; Path=/; Max-Age={_YEAR_S}; HttpOnly; SameSite=Lax"
+                )
                 headers = [*message["headers"], (b"set-cookie", f"{text}{secure}".encode())]
                 message = {**message, "headers": headers}
             await send(message)
@@ -57,11 +60,11 @@ class NotesOrigin(ASGIMiddleware):
         await next_app(scope, receive, marking)
 
 
-def _device_in(scope: Scope) -> str:
+def _device_in(scope: Scope, cookie: str) -> str:
     for name, value in scope["headers"]:
         if name == b"cookie":
             try:
-                morsel = SimpleCookie(value.decode("latin-1")).get(DEVICE_COOKIE)
+                morsel = SimpleCookie(value.decode("latin-1")).get(cookie)
             except CookieError:
                 continue
             if morsel is not None and _DEVICE.fullmatch(morsel.value):

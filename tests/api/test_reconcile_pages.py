@@ -3,21 +3,26 @@
 from __future__ import annotations
 
 import dataclasses
+import hashlib
 import io
+import json
 from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 
 import openpyxl
+import pypdf
 from test_staff import Person
 from test_staff_pages import sign_in_strong
 
 from house import House, open_house
+from mingzhang.app.closing import make_report
 from mingzhang.kit.beijing import BEIJING
 from mingzhang.kit.clock import ManualClock
 from mingzhang.orders.context import Context
 from mingzhang.reconciliation import flow, resolve
 from mingzhang.reconciliation.store import SQL, Break, read_row
 from mingzhang.staff.rights import Role
+from mingzhang.web.model import ShopInfo
 
 NOON = datetime(2026, 11, 20, 4, 0, tzinfo=UTC)
 DAY = date(2026, 11, 20)
@@ -77,9 +82,28 @@ async def test_what_the_bill_lacks_is_asked_about_after_two_more_files_and_ended
         assert (row.state, row.resolution) == ("resolved", "explained")
 
         await files(house, lin, row)
+        await report_of_the_day(house, lin)
         await lin.session.close()
         await wang.session.close()
         assert (await house.audit()).ok
+
+
+async def report_of_the_day(house: House, who: Person) -> None:
+    """The closing report: what it says can be read back from the PDF, and its data's hash is on it."""
+    await make_report(after_day(house.desk.ctx, 35), DAY, ShopInfo(name="明账演示堃喆店"))
+    async with who.session.get(f"{house.url}{HOME}/reports/{DAY}/json") as answer:
+        body = await answer.read()
+    told = json.loads(body)
+    (used,) = [it for it in told["files"] if it["used"]]
+    assert told["ended"][0]["resolution"] == "explained"
+    async with who.session.get(f"{house.url}{HOME}/reports/{DAY}/pdf") as answer:
+        assert answer.status == 200
+        pages = pypdf.PdfReader(io.BytesIO(await answer.read())).pages
+    text = "".join("".join(page.extract_text() for page in pages).split())
+    for said in ("明账演示堃喆店", "日终对账报告2026-11-20", "短款", "查明原因", "支付宝业务明细", "paid"):
+        assert said in text
+    assert used["sha256"] in text
+    assert hashlib.sha256(body).hexdigest() in text
 
 
 async def files(house: House, who: Person, row: Break) -> None:

@@ -34,6 +34,7 @@ APPEND_ONLY = (
     "bill_file",
     "bill_part",
     "recon_event",
+    "closing_report",
     "shop_setting",
     "shop_logo",
     "bank_file",
@@ -153,6 +154,7 @@ OWNERS = {
         "recon_day",
         "recon_break",
         "recon_event",
+        "closing_report",
         "odd",  # DuckDB's, for the time of one matching
     },
     "notices": {"notice", "notice_route", "untold"},

@@ -28,7 +28,7 @@ from mingzhang.app.cli_channels import add_commands
 from mingzhang.app.cli_custody import custody_app
 from mingzhang.app.cli_load import load_demo
 from mingzhang.app.cli_log import log_app, verify, witness
-from mingzhang.app.cli_reconcile import reconcile
+from mingzhang.app.cli_reconcile import closing, reconcile
 from mingzhang.app.cli_staff import staff_app
 from mingzhang.app.cli_stock import stock_app
 from mingzhang.app.cli_supply import supply_app
@@ -58,6 +58,7 @@ app.add_typer(staff_app, name="staff")
 app.add_typer(stock_app, name="stock")
 add_commands(channel_app)
 app.command()(reconcile)
+app.command()(closing)
 app.add_typer(channel_app, name="channel")
 app.add_typer(supplier_app, name="supplier")
 app.add_typer(supply_app, name="supply")

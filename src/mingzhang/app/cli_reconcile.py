@@ -15,13 +15,16 @@ from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
 from rich.table import Table
 
 from mingzhang.app import loop
+from mingzhang.app.closing import make_report
 from mingzhang.app.desk import open_desk
 from mingzhang.app.here import settings_here
+from mingzhang.app.reconcile_watch import read_shop
 from mingzhang.kit.beijing import BEIJING
 from mingzhang.kit.errors import Problem
 from mingzhang.orders.context import Context
 from mingzhang.reconciliation import flow
 from mingzhang.reconciliation.flow import Given, Judged
+from mingzhang.reconciliation.report import Report
 from mingzhang.reconciliation.sources import SOURCES, Source, source_named
 
 STEPS = {
@@ -59,6 +62,34 @@ def reconcile(
     raise typer.Exit(1 if trouble else 0)
 
 
+def closing(
+    day: Annotated[str, typer.Option(help="the Beijing day, 2026-11-22; without it: yesterday")] = "",
+    out: Annotated[Path, typer.Option(help="the folder for the two files", file_okay=False)] = Path(),
+) -> None:
+    """Make a day's closing report now, and write it as PDF and JSON."""
+    made = loop.run(_close(day))
+    out.mkdir(parents=True, exist_ok=True)
+    for form, body in (("pdf", made.body_pdf), ("json", made.body_json)):
+        path = out / f"closing-{made.day}-{made.n}.{form}"
+        path.write_bytes(body)
+        typer.echo(path)
+
+
+async def _close(day: str) -> Report:
+    desk = await open_desk(settings_here())
+    try:
+        return await make_report(desk.ctx, _day(day, desk.ctx), await read_shop(desk.ctx))
+    finally:
+        await desk.aclose()
+
+
+def _day(text: str, ctx: Context) -> date:
+    try:
+        return date.fromisoformat(text) if text else _yesterday(ctx)
+    except ValueError:
+        raise typer.BadParameter("a day looks like 2026-11-22", param_hint="--day") from None
+
+
 def _chosen(name: str, content: bytes | None) -> list[Source]:
     if content is not None:
         return [source_named(name)]
@@ -72,10 +103,7 @@ async def _run(day: str, name: str, file_name: str, content: bytes | None) -> li
     desk = await open_desk(settings_here())
     try:
         ctx = desk.ctx
-        try:
-            chosen = date.fromisoformat(day) if day else _yesterday(ctx)
-        except ValueError:
-            raise typer.BadParameter("a day looks like 2026-11-22", param_hint="--day") from None
+        chosen = _day(day, ctx)
         sources = [
             it for it in _chosen(name, content) if it.party in ctx.channels or it.party in ctx.suppliers
         ]

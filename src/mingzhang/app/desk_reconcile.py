@@ -28,6 +28,7 @@ from mingzhang.web.model_reconcile import BreakLine, BreakPage, BreaksPage, DayL
 SHOWN_MAX: Final = 100
 EXPORT_MAX: Final = 20_000
 DAYS_SHOWN: Final = 40
+REPORTS_SHOWN: Final = 14
 
 
 class Filter(msgspec.Struct, frozen=True, kw_only=True):
@@ -71,6 +72,7 @@ async def list_page(ctx: Context, chosen: Filter) -> BreaksPage:
         rows = await read_breaks(conn, chosen, SHOWN_MAX + 1, chosen.page * SHOWN_MAX)
         days = await conn.fetch(SQL.list_recent_days, DAYS_SHOWN)
         counts = await conn.fetch(SQL.count_breaks, chosen.day)
+        reports = await conn.fetch(SQL.list_reports, REPORTS_SHOWN)
     open_rows = [row for row in counts if row["state"] not in ("resolved", "withdrawn")]
     return BreaksPage(
         rows=tuple(line_of(row) for row in rows[:SHOWN_MAX]),
@@ -84,6 +86,7 @@ async def list_page(ctx: Context, chosen: Filter) -> BreaksPage:
         day=chosen.day.isoformat() if chosen.day else "",
         ended=chosen.ended,
         page=chosen.page,
+        reports=tuple(row["day"].isoformat() for row in reports),
     )
 
 

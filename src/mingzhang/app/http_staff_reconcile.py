@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import io
+from datetime import date
 from typing import Any, Final
 
 from litestar import Response, get, post
@@ -25,6 +26,7 @@ from mingzhang.app.http_kit import (
 from mingzhang.app.http_session import signed_in
 from mingzhang.app.http_staff import frame_of
 from mingzhang.kit.errors import Kind, Problem
+from mingzhang.reconciliation import report
 from mingzhang.reconciliation.model import BreakClass
 from mingzhang.reconciliation.sources import SOURCES
 from mingzhang.reconciliation.states import TRANSITIONS
@@ -86,6 +88,27 @@ async def export(request: AnyRequest, form: FromPath[str]) -> Response[Any]:
         "Cache-Control": "no-store",
     }
     return Response(body, media_type=media, headers=headers)
+
+
+@get(f"{HOME}/reports/{{day:str}}/{{form:str}}", include_in_schema=False, guards=[staff(Right.VIEW_COSTS)])
+async def closing_report(request: AnyRequest, day: FromPath[str], form: FromPath[str]) -> Response[Any]:
+    """A day's closing report: pdf or json."""
+    if await signed_in(request) is None:
+        return see_other(SIGN_IN)
+    try:
+        wanted = date.fromisoformat(day)
+    except ValueError:
+        raise Problem("not_found", Kind.NOT_FOUND) from None
+    async with desk_of(request).pool.acquire() as conn:
+        made = await report.read_last(conn, wanted)
+    if made is None or form not in ("pdf", "json"):
+        raise Problem("not_found", Kind.NOT_FOUND)
+    headers = {
+        "Content-Disposition": f'attachment; filename="closing-{wanted}-{made.n}.{form}"',
+        "Cache-Control": "no-store",
+    }
+    body = made.body_pdf if form == "pdf" else made.body_json
+    return Response(body, media_type=f"application/{form}", headers=headers)
 
 
 def _cell(value: object) -> object:
@@ -201,5 +224,5 @@ async def decide(request: AnyRequest, break_id: FromPath[str], approval_id: From
     return see_other(f"{HOME}/{break_id}?done=1")
 
 
-HANDLERS: Final = (breaks, export, one, ask, settle, decide)
+HANDLERS: Final = (breaks, export, closing_report, one, ask, settle, decide)
 """`export` stands before `one`: its address is no difference's."""

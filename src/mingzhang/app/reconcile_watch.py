@@ -2,20 +2,25 @@
 
 from __future__ import annotations
 
+import time
 from datetime import date, timedelta
 from typing import Final
 
+from mingzhang.app.closing import make_report
 from mingzhang.kit.beijing import BEIJING
 from mingzhang.kit.database import transaction
 from mingzhang.orders.context import Context
-from mingzhang.reconciliation import flow, resolve
+from mingzhang.reconciliation import flow, report, resolve
 from mingzhang.reconciliation.sources import start_of
 from mingzhang.reconciliation.store import SQL
+from mingzhang.shop.face import read_newest
+from mingzhang.web.model import ShopInfo
 
 LOOK_REAL_S: Final = 1.0
 AT_ONCE: Final = 8
 DAYS_AT_ONCE: Final = 1  # a day's matching takes two cores
 LEASE_S: Final = 900.0
+CLOSE_REAL_S: Final = 20.0
 
 
 class Planned:
@@ -45,10 +50,38 @@ async def claim(ctx: Context) -> tuple[list[str], list[str]]:
     return [f"{row['source']} {row['day']}" for row in days], [row["break_id"] for row in breaks]
 
 
+class Closing:
+    """Whether a day's report is due, looked at seldom; one at a time."""
+
+    def __init__(self) -> None:
+        self._looked = -CLOSE_REAL_S
+
+    async def due(self, ctx: Context) -> str:
+        """The day whose report is due, as text; empty when there is none, or somebody looked just now."""
+        if time.monotonic() < self._looked + CLOSE_REAL_S:
+            return ""
+        self._looked = time.monotonic()
+        async with ctx.pool.acquire() as conn:
+            day = await report.closable(conn, ctx.now().astimezone(BEIJING).date())
+        return day.isoformat() if day else ""
+
+
+async def read_shop(ctx: Context) -> ShopInfo:
+    """The shop as its papers name it."""
+    async with ctx.pool.acquire() as conn:
+        face = (await read_newest(conn)).face
+    return ShopInfo(name=face.name_zh, name_en=face.name_en) if face.name_zh else ShopInfo()
+
+
 async def visit_day(ctx: Context, key: str) -> None:
     """Fetch and judge one day of one source."""
     source, _, day = key.partition(" ")
     await flow.fetch_day(ctx, source, date.fromisoformat(day))
+
+
+async def close_day(ctx: Context, day: str) -> None:
+    """Make the closing report of a day that is due."""
+    await make_report(ctx, date.fromisoformat(day), await read_shop(ctx))
 
 
 async def visit_break(ctx: Context, break_id: str) -> None:

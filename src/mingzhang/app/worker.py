@@ -98,6 +98,7 @@ class Worker:
         self._chores_looked = -CHORES_REAL_S
         self._treasury_looked = -TREASURY_REAL_S
         self._planned = reconcile_watch.Planned()
+        self._closing = reconcile_watch.Closing()
         self._reconciled_at = -CHORES_REAL_S
 
     async def round(self) -> int:
@@ -157,6 +158,8 @@ class Worker:
             await self._start(reconcile_watch.visit_day, day)
         for break_id in breaks:
             await self._start(reconcile_watch.visit_break, break_id)
+        if day := await self._closing.due(self._ctx):
+            await self._start(reconcile_watch.close_day, day)
         return len(days) + len(breaks)
 
     async def _watch_suppliers(self) -> int:

@@ -234,3 +234,42 @@ WHERE a.supplier = $1 AND a.bucket = ANY ($2::int[]) AND a.attempt_no = ANY ($3:
 SELECT payment_no AS our_no FROM payment WHERE bucket = ANY ($1::int[]) AND payment_no = ANY ($2::text[])
 UNION SELECT refund_no FROM refund WHERE bucket = ANY ($1::int[]) AND refund_no = ANY ($2::text[])
 UNION SELECT attempt_no FROM supply_attempt WHERE bucket = ANY ($1::int[]) AND attempt_no = ANY ($2::text[])
+
+-- name: sum_postings
+-- What was posted on a day, by kind of posting.
+SELECT posting, count(DISTINCT (bucket, subject, seq)) AS n, coalesce(sum(amount_fen) FILTER (WHERE amount_fen > 0), 0)::bigint AS fen
+FROM leg WHERE at >= $1 AND at < $2 GROUP BY posting ORDER BY posting
+
+-- name: sum_open
+-- Open differences by class, with what is at stake and the oldest.
+SELECT source, class, count(*) AS n, sum(stake_fen)::bigint AS fen, min(found_at) AS oldest_at FROM recon_break
+WHERE resolved_at IS NULL AND day <= $1 GROUP BY source, class ORDER BY source, class
+
+-- name: sum_ended
+-- How the day's differences ended.
+SELECT source, class, resolution, count(*) AS n, sum(stake_fen)::bigint AS fen FROM recon_break
+WHERE resolved_at IS NOT NULL AND day = $1 GROUP BY source, class, resolution ORDER BY source, class, resolution
+
+-- name: list_open_heads
+-- Open differences for the report, the largest first.
+SELECT break_id, source, class, kind, key, stake_fen, state, next_actor, deadline_at, day FROM recon_break
+WHERE resolved_at IS NULL AND day <= $1 ORDER BY stake_fen DESC, break_id LIMIT $2
+
+-- name: last_report
+-- The newest report of a day.
+SELECT day, n, json_sha256, pdf_sha256, body_json, body_pdf, made_at FROM closing_report WHERE day = $1 ORDER BY n DESC LIMIT 1
+
+-- name: list_reports
+-- Which days have a report, newest first.
+SELECT DISTINCT ON (day) day, n, json_sha256, pdf_sha256, made_at FROM closing_report ORDER BY day DESC, n DESC LIMIT $1
+
+-- name: insert_report
+-- A report as made.
+INSERT INTO closing_report (day, n, json_sha256, pdf_sha256, body_json, body_pdf, made_at) VALUES ($1, $2, $3, $4, $5, $6, $7)
+
+-- name: closable_day
+-- The oldest judged day without a report, all of whose fetched files are in; or whose files are late beyond $1.
+SELECT d.day FROM recon_day d GROUP BY d.day
+HAVING (bool_and(d.state <> 'waiting' OR d.next_actor = 'person') OR d.day < $1) AND bool_or(d.state <> 'waiting')
+  AND NOT EXISTS (SELECT FROM closing_report c WHERE c.day = d.day)
+ORDER BY d.day LIMIT 1

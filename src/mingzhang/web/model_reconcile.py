@@ -48,7 +48,7 @@ class DayLine(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class BreaksPage(msgspec.Struct, frozen=True, kw_only=True):
-    """The list of differences with its filter, and the last days."""
+    """The list of differences with its filter, the last days, and which days have a closing report."""
 
     rows: tuple[BreakLine, ...]
     more: bool
@@ -61,6 +61,7 @@ class BreaksPage(msgspec.Struct, frozen=True, kw_only=True):
     day: str
     ended: bool
     page: int
+    reports: tuple[str, ...] = ()
 
 
 class Side(msgspec.Struct, frozen=True, kw_only=True):

@@ -117,3 +117,31 @@ PROBLEMS: Final[Mapping[str, tuple[str, str]]] = {
     "too_many_breaks": (N_("差异太多，没有入账"), N_("请确认文件是本店的、日期没有选错。")),
     "day_not_over": (N_("这一天还没有结束"), N_("次日十点后再对账。")),
 }
+
+# The closing report (日终报告).
+REPORT: Final[Mapping[str, str]] = {
+    "title": N_("日终对账报告"),
+    "made": N_("生成时间（北京）"),
+    "number": N_("第几版"),
+    "sources": N_("核对了什么"),
+    "open": N_("未了结的差异"),
+    "largest": N_("金额最大的"),
+    "ended": N_("当天差异的了结"),
+    "postings": N_("当天记账"),
+    "inputs": N_("依据的文件"),
+    "json_hash": N_("本报告数据（JSON）的 SHA-256"),
+    "none": N_("无"),
+}
+REPORT_HEADS: Final[Mapping[str, tuple[str, ...]]] = {
+    "source_head": (N_("来源"), N_("状态"), N_("账单行数"), N_("逐笔一致"), N_("账单金额")),
+    "open_head": (N_("来源"), N_("类型"), N_("笔数"), N_("涉及金额")),
+    "largest_head": (N_("来源"), N_("类型"), N_("单号"), N_("涉及金额"), N_("期限")),
+    "ended_head": (N_("来源"), N_("类型"), N_("结果"), N_("笔数"), N_("涉及金额")),
+    "postings_head": (N_("记账种类"), N_("笔数"), N_("金额")),
+    "inputs_head": (N_("来源"), N_("文件"), N_("SHA-256")),
+}
+VERDICTS: Final[Mapping[str, str]] = {
+    "clean": N_("所有来源都已逐笔核对，没有未了结的差异。"),
+    "open": N_("所有来源都已核对，还有 %(n)s 笔差异未了结，每笔都有负责人和期限。"),
+    "files_missing": N_("有 %(files)s 个来源的账单还没有到，另有 %(n)s 笔差异未了结。"),
+}

@@ -1,0 +1,139 @@
+"""The closing report on paper: words of the shop's language around the report's data, set by typst (R11).
+
+Nothing is loaded from anywhere: the template stands in the package, the font is the one that set-up put beside the
+pages' files, and fonts of the machine are not looked at. A text without glyphs would come out empty, so the font's
+absence is an error and no fallback.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import hashlib
+from datetime import date, datetime
+from importlib.resources import files
+from typing import Any, Final
+
+import msgspec
+import typst
+
+from mingzhang.kit.beijing import write_beijing
+from mingzhang.kit.database import transaction
+from mingzhang.kit.errors import Kind, Problem
+from mingzhang.orders.context import Context
+from mingzhang.reconciliation import report
+from mingzhang.reconciliation.report import Report
+from mingzhang.web import words_reconcile
+from mingzhang.web.i18n import translations
+from mingzhang.web.model import ShopInfo
+from mingzhang.web.views import View
+from mingzhang.web.views import yuan_text as yuan
+
+FONT: Final = "noto-sans-sc.ttf"
+LARGEST_MAX: Final = 40
+LANGUAGE: Final = "zh"
+
+
+async def make_report(ctx: Context, day: date, shop: ShopInfo) -> Report:
+    """Make a day's report as it stands now and store it; the next one has the next number."""
+    now = ctx.now()
+    async with ctx.pool.acquire() as conn, conn.transaction(isolation="repeatable_read", readonly=True):
+        told = await report.gather(conn, day, now)
+    body = report.encode(told)
+    pdf = await asyncio.to_thread(render, told, body, shop, LANGUAGE, now)
+    async with transaction(ctx.pool) as conn:
+        await report.keep(conn, day, int(told["n"]), body, pdf, now)
+    async with ctx.pool.acquire() as conn:
+        made = await report.read_last(conn, day)
+    assert made is not None
+    return made
+
+
+def render(told: dict[str, Any], body: bytes, shop: ShopInfo, lang: str, now: datetime) -> bytes:
+    """The PDF. Raises Problem `font_missing`."""
+    font = files("mingzhang.web").joinpath("static", "vendor", FONT)
+    template = files("mingzhang.reconciliation").joinpath("report.typ")
+    if not font.is_file():
+        raise Problem("font_missing", Kind.INTERNAL, "run the set-up again: tools/setup.sh run")
+    data = msgspec.json.encode(_sheet(told, body, View(lang, shop, translations(lang), now), shop, lang))
+    made: bytes = typst.compile(
+        template.read_bytes(),
+        font_paths=typst.Fonts(
+            include_system_fonts=False,
+            include_embedded_fonts=False,
+            font_paths=[str(font).removesuffix(FONT)],
+        ),
+        timestamp=now,
+        format="pdf",
+        sys_inputs={"data": data.decode()},
+    )
+    return made
+
+
+def _sheet(told: dict[str, Any], body: bytes, view: View, shop: ShopInfo, lang: str) -> dict[str, Any]:
+    """What the template shows: every cell as text."""
+    open_n = sum(it["n"] for it in told["open"])
+    missing = [it for it in told["sources"] if it["state"] == "waiting"]
+    word = "clean" if not open_n and not missing else "files_missing" if missing else "open"
+    names = {name: view.t(text) for name, text in words_reconcile.REPORT.items()}
+    heads = {name: [view.t(text) for text in texts] for name, texts in words_reconcile.REPORT_HEADS.items()}
+    return {
+        "lang": lang,
+        "shop": shop.called(lang),
+        "day": told["day"],
+        "n": str(told["n"]),
+        "made_at": write_beijing(datetime.fromisoformat(told["made_at"])),
+        "words": names | heads,
+        "verdict": view.t(words_reconcile.VERDICTS[word]) % {"n": open_n, "files": len(missing)},
+        "sources": [_source(it, view) for it in told["sources"]],
+        "open": [
+            [
+                view.w("recon_source", it["source"]),
+                view.w("break_class", it["class"]),
+                str(it["n"]),
+                yuan(it["fen"]),
+            ]
+            for it in told["open"]
+        ],
+        "largest": [_largest(it, view) for it in told["largest"][:LARGEST_MAX]],
+        "ended": [
+            [
+                view.w("recon_source", it["source"]),
+                view.w("break_class", it["class"]),
+                view.w("break_resolution", it["resolution"]),
+                str(it["n"]),
+                yuan(it["fen"]),
+            ]
+            for it in told["ended"]
+        ],
+        "postings": [[it["posting"], str(it["n"]), yuan(it["fen"])] for it in told["postings"]],
+        "inputs": [
+            [view.w("recon_source", it["source"]), it["name"], it["sha256"]]
+            for it in told["files"]
+            if it["used"]
+        ],
+        "json_sha256": hashlib.sha256(body).hexdigest(),
+    }
+
+
+def _source(it: dict[str, Any], view: View) -> list[str]:
+    theirs_n = sum(total["theirs_n"] for total in it["totals"])
+    theirs_fen = sum(total["theirs_fen"] for total in it["totals"])
+    state = view.w("recon_day", it["state"])
+    return [
+        view.w("recon_source", it["source"]),
+        f"{state} {it['code']}".strip(),
+        str(theirs_n),
+        str(it["agreed"]),
+        yuan(theirs_fen),
+    ]
+
+
+def _largest(it: dict[str, Any], view: View) -> list[str]:
+    deadline = it["deadline_at"]
+    return [
+        view.w("recon_source", it["source"]),
+        view.w("break_class", it["class"]),
+        str(it["key"]),
+        yuan(it["stake_fen"]),
+        write_beijing(datetime.fromisoformat(deadline)) if deadline else "",
+    ]

@@ -48,7 +48,7 @@ def test_every_asset_has_its_hash_and_comes_from_a_pinned_package() -> None:
     tested = [(*row, "devDependencies") for row in json.loads((ROOT / "tools/assets-dev.json").read_text())]
     for name, _, target, sha256, kind in served + tested:
         assert name in package[kind]
-        assert re.fullmatch(r"[a-z0-9.-]+\.min\.(css|js)", target)
+        assert re.fullmatch(r"[a-z0-9.-]+\.(min\.(css|js)|ttf)", target)
         assert re.fullmatch(r"[0-9a-f]{64}", sha256)
 
 

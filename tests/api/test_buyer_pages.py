@@ -177,6 +177,10 @@ async def test_a_request_is_answered_in_words_and_the_papers_are_there(
             assert (await support.send(f"{board}/{order_id}Q1/answer", **given))[0] == 303
             assert (await support.send(f"{board}/{order_id}Q1/answer", **given))[0] == 409
         page = await house.page(order_id)
+        found = {
+            kind for kind, number in page.numbers if await house.desk.find(f" {number} ", CONTACT) == order_id
+        }
+        assert found == {"payment", "transaction", "attempt", "supplier", "serial"}
         assert (page.requests[0].answer, page.requests[0].answer_text) == ("resupply", "已查到，今天补发")
         assert "request" in page.actions
         kinds = [item.kind for item in page.timeline]

@@ -67,18 +67,20 @@ async def enter(house: House, visitor: Visitor, order_id: str) -> None:
     await page.goto(f"{house.url}/orders/{order_id}?lang={visitor.lang}#t={token}")
     await expect(page.locator("#live")).to_be_visible(timeout=WAIT_MS)
     if await page.locator("#money-chart").count():
-        await page.locator("#money-title").scroll_into_view_if_needed()
+        await page.evaluate("document.getElementById('money-title').scrollIntoView()")
         await expect(page.locator("#money-chart[data-ready=yes] canvas")).to_be_visible(timeout=WAIT_MS)
         await page.evaluate("window.scrollTo(0, 0)")
 
 
-async def prepared(house: House) -> tuple[str, str]:
-    """An order that arrived and was complained of, and one that was refunded."""
+async def prepared(house: House) -> tuple[str, str, str]:
+    """An order that arrived, one that was refunded, and one whose account its buyer must correct."""
     arrived = await house.buy()
     refused = await house.buy(("fulu", "account_banned"))
+    wrong = await house.buy(("fulu", "wrong_account"))
     await house.until(arrived, lambda page: page.supply_badge == "arrived")
     await house.until(refused, lambda page: page.pay_badge == "refunded")
-    return arrived, refused
+    await house.until(wrong, lambda page: page.supply_badge == "needs_you")
+    return arrived, refused, wrong
 
 
 @pytest.mark.parametrize(("lang", "width"), EVERYWHERE)
@@ -90,7 +92,7 @@ async def test_every_buyer_page_is_readable_for_everybody(
         open_house(database_url, tmp_path, support="wx: mingzhang-kf", demo=True) as house,
         visiting(browser, house.url, lang, width, PHONE if width < 600 else None) as visitor,
     ):
-        arrived, refused = await prepared(house)
+        arrived, refused, wrong = await prepared(house)
         look, page = Looker(visitor), visitor.page
         await look.visits("front", "/")
         await look.visits("front-empty", "/?q=nothing-like-it")
@@ -98,13 +100,17 @@ async def test_every_buyer_page_is_readable_for_everybody(
         await page.click("form.mz-form button[type=submit]")
         await look.sees("product-errors")
         visitor.faults.clear()  # the browser tells of the refused form's status
+        await page.fill("[name=account]", "13800138000")
+        await page.fill("[name=contact]", CONTACT)
+        await page.click("form.mz-form button[type=submit]")
+        await look.sees("confirm")
         await look.visits("my", "/my")
         await page.fill("#f-contact", CONTACT)
         await page.click("form[action='/my/code'] button")
         await look.sees("my-code")
         await page.fill("#f-code", await page.inner_text(".mz-digits-small"))
         await page.click("form[action='/my/enter'] button")
-        await expect(page.locator(".mz-orders li")).to_have_count(2, timeout=WAIT_MS)
+        await expect(page.locator(".mz-orders li")).to_have_count(3, timeout=WAIT_MS)
         await look.sees("my-orders")
         await look.visits("find", "/find")
         await visitor.visit(f"/orders/{refused}")
@@ -134,6 +140,10 @@ async def test_every_buyer_page_is_readable_for_everybody(
         await house.open(unpaid)
         await enter(house, visitor, unpaid)
         await look.sees("order-pay")
+        await look.visits("claim-form", f"/orders/{unpaid}/claim")
+        await enter(house, visitor, wrong)
+        await look.sees("order-needs-you")
+        await look.visits("correction", f"/orders/{wrong}/correction")
         assert look.wrong == []
 
 

@@ -429,3 +429,30 @@ def test_a_slow_large_product_with_many_fields_says_all_of_it_before_paying() ->
 )
 def test_product_texts_know_paragraphs_and_lists_and_nothing_else(text: str, html: str) -> None:
     assert str(text_html(text)) == html
+
+
+@pytest.mark.parametrize(
+    ("device", "method", "there", "gone"),
+    [
+        ("desktop", "qr", ("mz-qr-large", "用手机上的支付宝扫一扫"), ("mz-pay-here",)),
+        ("phone", "qr", ("mz-pay-here", "用另一台手机扫码"), ("mz-qr-large",)),
+        ("phone", "wap", ("打开支付宝付款",), ("mz-qr",)),
+        ("wechat", "qr", ("在浏览器打开",), ("mz-qr", "打开支付宝付款")),
+    ],
+)
+def test_paying_fits_what_the_buyer_holds(
+    device: str, method: str, there: tuple[str, ...], gone: tuple[str, ...]
+) -> None:
+    panel = PaymentPanel(
+        payment_no="P1",
+        channel="alipay",
+        method=method,
+        state="open",
+        url="https://qr.example/1",
+        expires_at=NOON + timedelta(minutes=5),
+    )
+    page = replace(REFUNDING, pay_badge="awaiting", payment=panel, refund=None, actions=("check_payment",))
+    html = pages.order_page(page, replace(SHOP, device=device), "zh")
+    card = html.split('aria-labelledby="pay-title"')[1].split("</section>")[0].split('id="other-ways"')[0]
+    assert all(text in card for text in there)
+    assert not any(text in card for text in gone)

@@ -45,18 +45,21 @@
           a: { fontSize: 14, lineHeight: 22, fontWeight: 700, color: "#ffffff", backgroundColor: done ? c.good : coming ? c.wait : c.accent, borderRadius: 7, padding: [1, 7] } } },
     };
   }
-  function lineOf(line, stops, c) {
+  function lineOf(line, stops, c, unit) {
     const from = stops[line.from], to = stops[line.to], far = Math.abs(to.x - from.x) > 1;
     const home = line.kind === "home", back = line.kind === "back";
+    /* How far a line bends away, in pixels: over the shop's account, or between its icon and its name. */
+    const bend = home ? 26 : back ? (far ? 26 : 18) : far ? 40 : 0;
+    const across = Math.hypot((to.x - from.x) * unit, (to.row - from.row) * ROW) || 1;
     return {
       source: line.from, target: line.to, hop: line.hop, symbol: ["none", "arrow"], symbolSize: [0, 11],
       lineStyle: { width: home || back ? 3 : 4, type: back || (home && !line.done) ? "dashed" : "solid", opacity: 1,
         color: home ? (line.done ? c.good : c.wait) : back ? "#8fa2ab" : c.accent,
-        curveness: home ? 0.62 : back ? 0.34 : far ? 0.34 : 0 },
+        curveness: 2 * bend / across },
       label: { show: false },
     };
   }
-  function option(data) {
+  function option(data, width) {
     const c = paint(), rows = Math.max.apply(null, data.stops.map(function (one) { return one.row; }));
     return {
       animation: !still, animationDuration: 500, animationDurationUpdate: 500,
@@ -65,7 +68,7 @@
       series: [{ type: "graph", coordinateSystem: "cartesian2d", layout: "none", roam: false, draggable: false, silent: false,
         cursor: "pointer", edgeSymbol: ["none", "arrow"], emphasis: { disabled: true },
         data: data.stops.map(function (one) { return stopOf(one, c); }),
-        links: data.lines.map(function (line) { return lineOf(line, data.stops, c); }) }],
+        links: data.lines.map(function (line) { return lineOf(line, data.stops, c, (width - 84) / 3); }) }],
     };
   }
   function arched(data) {
@@ -92,7 +95,7 @@
     box.hidden = false;
     box.style.height = height(data) + "px";
     chart = window.echarts.init(box, null, { renderer: "canvas" });
-    const wanted = option(data);
+    const wanted = option(data, box.clientWidth);
     if (!made) wanted.animation = false;
     paint.last = box.dataset.drawing;
     chart.on("finished", function () { box.dataset.ready = "yes"; });
@@ -119,7 +122,7 @@
   let waiting = 0;
   window.addEventListener("resize", function () {
     clearTimeout(waiting);
-    waiting = setTimeout(function () { if (chart) chart.resize(); }, 120);
+    waiting = setTimeout(function () { if (!chart || !drawn) return; chart.resize(); chart.setOption(option(JSON.parse(drawn.dataset.drawing), drawn.clientWidth)); }, 120);
   });
   /* The live part is put anew when the order changes. */
   new MutationObserver(look).observe(document.getElementById("main"), { childList: true, subtree: true });

@@ -26,6 +26,7 @@ from rich.text import Text
 
 from mingzhang.app.audit import run_audit
 from mingzhang.app.audit_whole import read_checkpoint
+from mingzhang.app.console.fill import fill_anew
 from mingzhang.app.demo import ENV_FILE, ensure_keys, keep_private
 from mingzhang.app.demo_load.loader import ORDERS_MAX, ORDERS_MIN, Say, Wanted, load_history
 from mingzhang.app.desk import Desk, open_desk
@@ -34,6 +35,7 @@ from mingzhang.app.here import settings_here
 from mingzhang.app.settings import Settings
 from mingzhang.catalogue.store import list_products
 from mingzhang.kit.clock import clock_from_spec
+from mingzhang.kit.database import transaction
 from mingzhang.kit.errors import Kind, Problem
 from mingzhang.kit.migrations import migrate
 
@@ -81,7 +83,8 @@ def refuse_production(settings: Settings) -> None:
 async def load_into(settings: Settings, wanted: Wanted, say: Say) -> None:
     """Where nothing is on sale yet, the sample shop's products are sold. Raises what `load_history` raises.
 
-    Audits start from checkpoints, and a history is older than those: where there is one, all is audited once.
+    Audits start from checkpoints, and a history is older than those: where there is one, all is audited once. What the
+    console has summed up is forgotten; the worker sums it up anew.
     """
     desk = await open_desk(settings)
     try:
@@ -92,6 +95,8 @@ async def load_into(settings: Settings, wanted: Wanted, say: Say) -> None:
             audited = await read_checkpoint(conn)
         if audited is not None:
             await run_audit(desk.ctx, full=True)
+        async with transaction(desk.pool) as conn:
+            await fill_anew(conn, desk.clock.now())
     finally:
         await desk.aclose()
 

@@ -29,6 +29,7 @@ from mingzhang.app.bench.paint import first_paints
 from mingzhang.app.bench.plain_http import Line
 from mingzhang.app.bench.rounds import Say
 from mingzhang.app.cli_load import LOAD_SETTINGS, load_into
+from mingzhang.app.console.fill import fill_all
 from mingzhang.app.demo import ENV_FILE, ensure_keys
 from mingzhang.app.demo_load.loader import Wanted
 from mingzhang.app.desk import Desk, open_desk
@@ -110,6 +111,8 @@ async def _open(
             await load_into(settings, wanted, loaded)
         desk = await open_desk(settings)
         try:
+            say("the console's tables", 0.5)
+            await fill_all(desk.ctx)
             yield desk, database
         finally:
             await desk.aclose()
@@ -210,7 +213,7 @@ async def _search(asker: _Asker, desk: Desk, pages: Sequence[str], say: Say) -> 
     say("search", 0.85)
     took: dict[str, list[float]] = {}
     where = SEARCH if SEARCH in pages else SEARCH_BEFORE
-    for kind, values in (await _numbers(desk)).items():
+    for kind, values in (await _numbers(desk, by_contact=where == SEARCH)).items():
         laps = []
         for value in values:
             status, seconds = await asker.ask(_quoted(f"{where}?q={value}"))
@@ -222,11 +225,13 @@ async def _search(asker: _Asker, desk: Desk, pages: Sequence[str], say: Say) -> 
     return took
 
 
-async def _numbers(desk: Desk) -> dict[str, list[str]]:
+async def _numbers(desk: Desk, *, by_contact: bool) -> dict[str, list[str]]:
     found: dict[str, list[str]] = defaultdict(list)
     async with desk.pool.acquire() as conn:
         for row in await conn.fetch(SQL.sample_orders, "search", SEARCHES, timeout=120):
             found["order"].append(row["order_id"])
+            if by_contact:
+                found["contact"].append(desk.ctx.vault.open(row["contact_enc"]))
         for kind in ("transaction", "supplier", "serial"):
             rows = await conn.fetch(SQL.sample_numbers, kind, "search", SEARCHES, timeout=120)
             found[kind] = [row["value"] for row in rows]

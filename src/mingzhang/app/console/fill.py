@@ -68,6 +68,24 @@ async def fill(ctx: Context, margin_real_s: float = MARGIN_REAL_S) -> int:
     return 0
 
 
+async def fill_all(ctx: Context, margin_real_s: float = MARGIN_REAL_S) -> None:
+    """Everything that is due, without a pause: after a large history was loaded. Minutes for a million orders."""
+    await fill(ctx, margin_real_s)
+    marks = await _marks(ctx)
+    for mark in [name for name in marks if name.startswith("keys:")]:
+        done_to = None
+        while done_to != marks[mark]:
+            done_to = marks[mark]
+            await _follow(ctx, mark, int(mark.partition(":")[2]), done_to, margin_real_s)
+            marks = await _marks(ctx)
+    await _fill_slots(ctx, marks[SLOTS], float("inf"), margin_real_s)
+
+
+async def _marks(ctx: Context) -> dict[str, str]:
+    async with ctx.pool.acquire() as conn:
+        return {row["mark"]: row["done_to"] for row in await conn.fetch(SQL.list_marks)}
+
+
 def _later(ctx: Context, real_s: float) -> datetime:
     return ctx.now() + timedelta(seconds=real_s * ctx.clock.speed)
 

@@ -11,18 +11,25 @@ from pathlib import Path
 from typing import Annotated, Final, NamedTuple, TypeVar
 
 import asyncpg
+import msgspec
 import typer
 from rich.console import Console
 from rich.table import Table
 
 from mingzhang.app.here import settings_here
-from mingzhang.custody import store
+from mingzhang.custody import instructions, store
 from mingzhang.custody.csv_statement import TEMPLATES
 from mingzhang.custody.imports import import_file
+from mingzhang.custody.pain import write_pain001
+from mingzhang.evidence import store as evidence
+from mingzhang.evidence.messages import Direction, Message, Standing
 from mingzhang.kit.clock import clock_from_spec
 from mingzhang.kit.database import open_pool, transaction
 from mingzhang.kit.errors import Kind, Problem
 from mingzhang.kit.money import signed_yuan
+from mingzhang.settlement.flow import list_batch
+from mingzhang.settlement.model import read_settlement
+from mingzhang.staff import record
 
 LISTED_MAX: Final = 50
 Result = TypeVar("Result")
@@ -119,6 +126,91 @@ def custody_statements(
         return _lines(rows)
 
     out.print(run(read))
+
+
+@custody_app.command("settle")
+def custody_settle(
+    file: Annotated[
+        Path, typer.Argument(help="a settlement list of our template", exists=True, dir_okay=False)
+    ],
+    bank: Annotated[str, typer.Option(help="where its payout comes in")],
+) -> None:
+    """List a channel's payout: it is booked trade by trade, and closed by the bank's own line."""
+    listed = read_settlement(file.read_bytes())
+
+    async def work(here: Store) -> bool:
+        async with transaction(here.pool) as conn:
+            return await list_batch(conn, here.rng, here.now, listed, bank)
+
+    said = "listed" if run(work) else "known already"
+    out.print(f"{listed.channel} {listed.batch_id}: {len(listed.lines)} lines, {said}", markup=False)
+
+
+@custody_app.command("instruct")
+def custody_instruct(
+    number: Annotated[str, typer.Argument(help="its id: print its pain.001", show_default=False)] = "",
+) -> None:
+    """The instructions to banks and what became of each; or the file of one, for a bank without an adapter.
+
+    They are proposed and decided by two people on the page /staff/custody.
+    """
+
+    async def read(here: Store) -> Table | str:
+        async with here.pool.acquire() as conn:
+            if not number:
+                return _instructions(await conn.fetch(instructions.SQL.list_instructions, LISTED_MAX))
+            row = await conn.fetchrow(instructions.SQL.read_instruction, number)
+        if row is None:
+            raise Problem("unknown_instruction", Kind.NOT_FOUND, number[:60])
+        order = instructions.file_of(instructions.Instruction(**dict(row)))
+        return write_pain001(order, here.now).decode()
+
+    found = run(read)
+    out.print(found, markup=False) if isinstance(found, str) else out.print(found)
+
+
+@custody_app.command("arrived")
+def custody_arrived(
+    number: Annotated[str, typer.Argument(help="the instruction's id")],
+    reference: Annotated[str, typer.Option(help="the channel's or supplier's own number for the money")],
+) -> None:
+    """Say that a reserve or prefund which the bank paid out stands where it was sent (row 2), by a number of theirs."""
+
+    async def work(here: Store) -> bool:
+        async with transaction(here.pool) as conn:
+            told = {"instruction": number, "reference": reference[:100], "by": who()}
+            message = Message(
+                party="staff",
+                kind="topup.arrived",
+                direction=Direction.OUT,
+                standing=Standing.OWN,
+                body=msgspec.json.encode(told),
+                content_type="application/json",
+            )
+            cited = await evidence.keep(conn, here.rng, here.now, message)
+            done = await instructions.arrive(conn, here.now, number, cited)
+            await record.write(conn, here.rng, here.now, who(), "topup_arrived", number, reason=reference)
+            return done
+
+    if not run(work):
+        raise Problem("unknown_instruction", Kind.NOT_FOUND, "it is not on its way")
+    out.print("done", markup=False)
+
+
+def _instructions(rows: list[asyncpg.Record]) -> Table:
+    table = Table("id", "purpose", "from", "to", "amount", "state", "next", "decided by")
+    for row in rows:
+        table.add_row(
+            row["instruction_id"],
+            row["purpose"],
+            row["bank"],
+            row["payee_name"],
+            signed_yuan(row["amount_fen"]),
+            f"{row['state']} {row['code']}".strip(),
+            row["next_actor"],
+            f"{row['proposed_by']}, {row['decided_by']}",
+        )
+    return table
 
 
 def _statements(rows: list[asyncpg.Record]) -> Table:

@@ -252,6 +252,8 @@ def _address(it: Approval, may: frozenset[Right]) -> str:
         return ""
     if it.action == approvals.MoneyAction.CONFIRM_BY_HAND:
         return "/staff/manual"
+    if it.action == approvals.MoneyAction.MOVE_FLOAT:
+        return "/staff/custody#instructions" if Right.VIEW_COSTS in may else ""
     if is_order_id(it.subject):
         return f"/staff/orders/{it.subject}#money"
     return f"/staff/suspense/{it.subject}#money" if is_suspense_id(it.subject) else ""

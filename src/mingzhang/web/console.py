@@ -105,6 +105,12 @@ PAGES: Final[tuple[ConsolePage, ...]] = (
         badge="suspense",
     ),
     ConsolePage(
+        path="/staff/custody", title=N_("存管与结算"), group="orders", icon="vault", right=Right.VIEW_COSTS
+    ),
+    ConsolePage(
+        path="/staff/coverage", title=N_("覆盖率"), group="figures", icon="shield", right=Right.VIEW_COSTS
+    ),
+    ConsolePage(
         path="/staff/manual",
         title=N_("人工充值"),
         group="orders",

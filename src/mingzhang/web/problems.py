@@ -8,7 +8,14 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Final, NamedTuple
 
-from mingzhang.web import words_doubt, words_people, words_reconcile, words_refusals, words_shop
+from mingzhang.web import (
+    words_custody,
+    words_doubt,
+    words_people,
+    words_reconcile,
+    words_refusals,
+    words_shop,
+)
 from mingzhang.web.words import N_
 
 
@@ -26,6 +33,7 @@ OTHER: Final = Advice(
 PROBLEMS: Final[Mapping[str, Advice]] = {
     **{code: Advice(*told) for code, told in words_reconcile.PROBLEMS.items()},
     **{code: Advice(*said) for code, said in words_refusals.REFUSALS.items()},
+    **{code: Advice(*told) for code, told in words_custody.PROBLEMS.items()},
     "not_found": Advice(N_("没有找到这个页面"), N_("请检查网址，或用任意一个单号查找您的订单。")),
     "not_logged": Advice(
         N_("这一步还没有写入公开记录"), N_("新的变动几秒后写入。请稍后再取；一直没有，请联系客服。")
@@ -116,6 +124,7 @@ FIELD_ERRORS: Final[Mapping[str, str]] = {
     **words_people.FIELD_ERRORS,
     **words_shop.FIELD_ERRORS,
     **words_reconcile.FIELD_ERRORS,
+    **words_custody.FIELD_ERRORS,
     "required": N_("请填写"),
     "limit_order_units": N_("一张订单的数量超过上限，请减少数量"),
     "limit_order_fen": N_("一张订单的金额超过上限；大额请走官方直充渠道，或减少数量"),

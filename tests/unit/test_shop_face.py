@@ -12,7 +12,15 @@ from PIL import Image
 from mingzhang.kit.errors import Problem
 from mingzhang.kit.pictures import LOGO_BYTES_MAX, redraw_logo
 from mingzhang.shop.colours import contrast, nearest_readable, readable, shades_css
-from mingzhang.shop.face import FaceCache, clean_face, keep_logo, list_versions, read_logo, write_version
+from mingzhang.shop.face import (
+    FaceCache,
+    clean_face,
+    draw_logo,
+    keep_logo,
+    list_versions,
+    read_logo,
+    write_version,
+)
 from mingzhang.shop.model import ShopFace, changed
 
 NOW = datetime(2026, 3, 1, 4, tzinfo=UTC)
@@ -82,7 +90,7 @@ async def test_versions_follow_each_other_and_the_cache_keeps_what_it_knew(pool:
     await cache.refresh()
     assert cache.now.version == 0
     async with pool.acquire() as conn:
-        logo = await keep_logo(conn, picture(), NOW)
+        logo = await keep_logo(conn, await draw_logo(picture()), NOW)
         assert await keep_logo(
             conn, picture(), NOW
         )  # another noise, another picture; never the same row changed

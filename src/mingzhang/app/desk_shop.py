@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from mingzhang.kit.database import transaction
 from mingzhang.kit.errors import Kind, Problem
 from mingzhang.orders.context import Context
-from mingzhang.shop.face import FaceCache, clean_face, keep_logo, list_versions, write_version
+from mingzhang.shop.face import FaceCache, clean_face, draw_logo, keep_logo, list_versions, write_version
 from mingzhang.shop.model import Version, changed
 from mingzhang.staff import record
 from mingzhang.staff.model import Member
@@ -31,16 +31,19 @@ async def set_face(
     """A new version after the one its author saw (`seen`); returns its number. The right is checked by the caller.
 
     `logo`: an uploaded picture; empty keeps the one there is, None takes it away. Raises what `clean_face` and
-    `keep_logo` raise, `settings_changed`, `nothing_changed`.
+    `draw_logo` raise, `settings_changed`, `nothing_changed`.
     """
-    face = clean_face(texts, "")
+    clean_face(texts, "")  # refused before anything is drawn or locked
+    drawn = await draw_logo(logo) if logo else b""
     async with transaction(ctx.pool) as conn:
         now = ctx.now()
         versions = await list_versions(conn, 1)
         before = versions[0] if versions else Version()
         if before.version != seen:
             raise Problem("settings_changed", Kind.CONFLICT)
-        logo_id = "" if logo is None else await keep_logo(conn, logo, now) if logo else before.face.logo
+        logo_id = "" if logo is None else before.face.logo
+        if drawn:
+            logo_id = await keep_logo(conn, drawn, now)
         face = clean_face(texts, logo_id)
         differs = changed(before.face, face)
         if not differs:

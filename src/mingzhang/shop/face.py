@@ -83,9 +83,13 @@ def _bad(field: str, reason: str) -> Problem:
     return Problem("setting_invalid", Kind.INVALID, params={"field": field, "reason": reason})
 
 
-async def keep_logo(conn: asyncpg.Connection, data: bytes, now: datetime) -> str:
-    """Draw it anew and keep it; returns its id. Raises `picture_too_large`, `picture_invalid`."""
-    drawn = await asyncio.to_thread(redraw_logo, data)
+async def draw_logo(data: bytes) -> bytes:
+    """An upload as it will be served. Raises `picture_too_large`, `picture_invalid`."""
+    return await asyncio.to_thread(redraw_logo, data)
+
+
+async def keep_logo(conn: asyncpg.Connection, drawn: bytes, now: datetime) -> str:
+    """Keep what `draw_logo` made; returns its id."""
     logo_id = hashlib.sha256(drawn).hexdigest()
     await conn.execute(SQL.insert_logo, logo_id, drawn, now)
     return logo_id

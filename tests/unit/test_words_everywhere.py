@@ -22,7 +22,7 @@ SAID = re.compile(r"\b(?:aria-label|title|placeholder|alt|data-label)\s*=\s*(?:\
 WORD = re.compile(r"[A-Za-z]{3,}|[\u4e00-\u9fff]")
 # Names that are the same in every language, and what is no word.
 NAMES = re.compile(
-    r"English|中文|SHA-256|camt\.053|MT940|JSON|UTC|Swagger|OpenAPI|CSV|XLSX"
+    r"English|中文|SHA-256|camt\.053|MT940|PDF|ZIP|JSON|UTC|Swagger|OpenAPI|CSV|XLSX"
     r"|/api/schema/openapi\.json|https?://\S+|/staff/catalogue\?q= &p="
 )
 # Chinese that is the thing itself, not words about it.
@@ -56,7 +56,7 @@ def spoken(path: Path) -> Iterator[str]:
     text = JINJA.sub(" ", path.read_text(encoding="utf-8"))
     for match in SAID.finditer(text):
         yield match.group(1) or match.group(2) or ""
-    yield from re.split(r"<[^>]*>", re.sub(r"<script.*?</script>", "", text, flags=re.DOTALL))
+    yield from re.split(r"<[^>]*>", re.sub(r"<(script|code|kbd|pre)\b.*?</\1>", "", text, flags=re.DOTALL))
 
 
 @pytest.mark.parametrize("path", TEMPLATES, ids=lambda path: path.name)

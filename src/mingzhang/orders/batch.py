@@ -24,11 +24,10 @@ from mingzhang.orders.store import SQL, Order, order_of_row
 from mingzhang.payments import store as payments
 from mingzhang.payments.store import Payment
 
-KINDS: Final = ("place", "open", "opened", "paid", "send", "heard", "delivered")
-# Whose payment, whose attempt and whose journal the database looks at.
-_OF_PAYMENT: Final = frozenset({"open", "opened", "paid"})
+KINDS: Final = ("place", "open", "opened", "offered", "paid", "send", "heard", "delivered")
+# Whose payment and whose attempt the database changes.
+_OF_PAYMENT: Final = frozenset({"opened", "paid"})
 _OF_ATTEMPT: Final = frozenset({"send", "heard", "delivered"})
-_OF_JOURNAL: Final = frozenset({"send", "delivered"})
 DONE: Final = "done"
 NOT_PLAIN: Final = "not_plain"
 COMPLETIONS_MAX: Final = 1024
@@ -207,14 +206,16 @@ class OrderBatch:
         placed = [step.row for step in steps if step.kind == "place"]
         moving = [step for step in steps if step.kind != "place"]
         found = {step.key: _DONE for step in steps if step.kind == "place"} if placed else {}
+        noted, noted_at = _noted(steps)
         rows = await conn.fetch(
             SQL.apply_batch,
             bucket,
             list({step.kind for step in moving}),
-            [step.order_id for step in moving],
+            sorted(step.order_id for step in moving),
             [step.row[0] for step in moving if step.kind in _OF_PAYMENT],
             [step.row[1] for step in moving if step.kind in _OF_ATTEMPT],
-            [step.order_id for step in moving if step.kind in _OF_JOURNAL],
+            noted,
+            noted_at,
             placed,
             [(step.kind, step.key, step.request_hash, step.order_id, *step.row) for step in moving],
         )
@@ -238,6 +239,17 @@ class OrderBatch:
             await self._pool.execute(SQL.tell_change, "")
         except (*DATABASE_AWAY, asyncpg.PostgresError):
             return  # pages poll, too
+
+
+def _noted(steps: Sequence[Step]) -> tuple[list[str], datetime | None]:
+    """Whose rows change, for the public record, and when at the latest; a step without a time changes nothing it tells."""
+    noted, latest = [], None
+    for step in steps:
+        at = step.row[-2] if step.kind == "place" else step.row[3]
+        if at is not None:
+            noted.append(step.order_id)
+            latest = at if latest is None or at > latest else latest
+    return noted, latest
 
 
 _NO: Final = Done(NOT_PLAIN)

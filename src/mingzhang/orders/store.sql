@@ -1,7 +1,7 @@
 -- name: apply_batch
 -- The plain steps of many orders of one bucket, in one transaction: the keys it could do, by
 -- result. What they leave to be told is noted in the same transaction.
-SELECT step_result, step_keys FROM apply_batch($1, $2, $3, $4, $5, $6, $7::place_step[], $8::order_step[])
+SELECT step_result, step_keys FROM apply_batch($1, $2, $3, $4, $5, $6, $7, $8::place_step[], $9::order_step[])
 
 -- name: ensure_bucket
 -- Have workers look into a bucket in which no order was placed yet.

@@ -30,7 +30,7 @@ from mingzhang.orders.batch import OrderBatch, Step, step_row
 from mingzhang.orders.context import Context
 from mingzhang.orders.place import PlaceRequest, place_order
 from mingzhang.orders.store import Order
-from mingzhang.payments.channels.base import Notify, OpenAnswer, Outcome, TradeState
+from mingzhang.payments.channels.base import Notify, OpenAnswer, Outcome, PaymentRequest, TradeState
 from mingzhang.payments.store import Payment
 
 REQUEST = PlaceRequest(product_id="phone-100", account="13800138000", contact="buyer@example.com")
@@ -266,3 +266,41 @@ async def test_a_cold_start_with_a_bulk_load_keeps_to_the_keys(pool: asyncpg.Poo
             "EXPLAIN SELECT * FROM payment WHERE bucket = 0 AND payment_no = ANY ($1::text[])", numbers
         )
         assert any("payment_pk" in row[0] for row in plan), plan
+
+
+class _Signing:
+    """A channel that signs addresses and asks nobody."""
+
+    methods = frozenset({"page"})
+    payer_methods: frozenset[str] = frozenset()
+    signed_methods = frozenset({"page"})
+
+    def __init__(self) -> None:
+        self.signed = 0
+
+    async def open(self, request: PaymentRequest) -> OpenAnswer:
+        self.signed += 1
+        url = f"https://pay.example.com/{request.payment_no}"
+        asked = message("alipay", "page", Standing.OWN, 900)
+        return OpenAnswer(outcome=Outcome.OK, url=url, messages=(asked,))
+
+
+@pytest.mark.parametrize("kind", [OrderBatch, GeneralOnly])
+async def test_a_signed_address_is_open_at_once_and_once(pool: asyncpg.Pool, kind: type[OrderBatch]) -> None:
+    """R2: the same rows by either way, also when the buyer asks again and for another way to pay."""
+    channel = _Signing()
+    async with context(pool, kind) as made:
+        ctx = dataclasses.replace(made, channels={"alipay": channel})
+        placed = await place_order(ctx, "test", "key-00000001", REQUEST, buckets=1)
+        first = (await pay.open_payment(ctx, placed.order_id, "alipay", "page")).payment
+        again = (await pay.open_payment(ctx, placed.order_id, "alipay", "page")).payment
+        assert (first.payment_no, first.state, first.url) == (again.payment_no, "open", again.url)
+        await pay.learn_paid(ctx, first, notify(first))
+        await look(ctx, placed.order_id)
+        found = await rows_of(pool, placed.order_id)
+    [payment] = found["payment"]
+    stands = (payment["state"], payment["n"], payment["method"], payment["url"].count("https://"))
+    assert stands == ("paid", 1, "page", 1)
+    assert [row["kind"] for row in found["event"]].count("payment_opened") == 2
+    assert found["orders"][0]["state"] == "paid"
+    assert channel.signed == (1 if kind is OrderBatch else 2)

@@ -358,6 +358,10 @@ class BatchReader:
         """This process opened it: its notify is likely to come here, too."""
         self._opened.put(payment.payment_no, payment)
 
+    def is_opened(self, payment_no: str) -> bool:
+        """Whether this process remembers that it was opened. False: not known."""
+        return self._opened.get(payment_no) is not None
+
     async def payment(self, order_id: str, payment_no: str) -> Payment | None:
         """One payment of an order by our number, or None."""
         self._n += 1

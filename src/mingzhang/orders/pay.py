@@ -18,8 +18,9 @@ from mingzhang.ledger.places import MISSING, O
 from mingzhang.orders.batch import DONE, NOT_PLAIN, Snapshot, Step, fact_parts, message_rows, step_row
 from mingzhang.orders.context import Context
 from mingzhang.orders.freeze import freeze
+from mingzhang.orders.offer import intent_of, offer
 from mingzhang.orders.states import DISPATCH_MAX_S
-from mingzhang.orders.store import Order, Turn, open_turn
+from mingzhang.orders.store import Turn, open_turn
 from mingzhang.orders.suspense import suspend, suspend_unknown
 from mingzhang.payments import store as payments
 from mingzhang.payments.channels.base import FROZEN, Notify, OpenAnswer, Outcome, PaymentRequest, TradeAnswer
@@ -76,23 +77,29 @@ async def open_payment(
     taken = ctx.health.taken(channel, ctx.now())
     if limit := limit_of(ctx.health.terms.get(channel), order.price_fen, taken):
         raise Problem("channel_limit", Kind.CONFLICT, limit.value, {"limit": limit.value})
-    intent = await intend_payment(ctx, order, channel, method)
-    if intent.state == "open":
-        return Opened(payment=intent)
-    ctx.crash_point("intent_to_call")
-    answer = await ctx.channels[channel].open(
-        PaymentRequest(
-            payment_no=intent.payment_no,
-            amount_fen=intent.amount_fen,
+
+    def request(payment_no: str) -> PaymentRequest:
+        return PaymentRequest(
+            payment_no=payment_no,
+            amount_fen=order.price_fen,
             subject=order.title_zh,
             method=method,
-            expires_at=intent.expires_at,
+            expires_at=order.expires_at,
             notify_url=f"{ctx.base_url}/hooks/channels/{channel}",
             return_url=return_url,
             client_ip=buyer.client_ip,
             payer_id=buyer.payer_id,
         )
-    )
+
+    if method in getattr(ctx.channels[channel], "signed_methods", ()):
+        offered = await offer(ctx, order, channel, request(payment_number(order_id, 1)))
+        if offered is not None:
+            return Opened(payment=offered)
+    intent = await intend_payment(ctx, order, channel, method)
+    if intent.state == "open":
+        return Opened(payment=intent)
+    ctx.crash_point("intent_to_call")
+    answer = await ctx.channels[channel].open(request(intent.payment_no))
     ctx.crash_point("call_to_outcome")
     await ctx.health.heard(ctx.pool, channel, answer.outcome, answer.code, ctx.now())
     return Opened(payment=await record_opening(ctx, intent, answer), invoke=answer.invoke)
@@ -112,40 +119,7 @@ async def intend_payment(ctx: Context, order: Snapshot, channel: str, method: st
     )
     if (await ctx.batch.submit(step)).result != DONE:
         return await _intend_again(ctx, order_id, channel, method)
-    return _intent(order, payment_no, 1, channel, method, due=due, now=now)
-
-
-def _intent(
-    order: Order | Snapshot,
-    payment_no: str,
-    n: int,
-    channel: str,
-    method: str,
-    *,
-    due: datetime | None,
-    now: datetime,
-) -> Payment:
-    return Payment(
-        bucket=order.bucket,
-        payment_no=payment_no,
-        order_id=order.order_id,
-        n=n,
-        channel=channel,
-        method=method,
-        amount_fen=order.price_fen,
-        state="intent",
-        url="",
-        transaction_id="",
-        paid_fen=0,
-        buyer_mask="",
-        asked=0,
-        asked_at=None,
-        due_at=due,
-        deadline_at=order.expires_at,
-        opened_at=now,
-        expires_at=order.expires_at,
-        paid_at=None,
-    )
+    return intent_of(order, payment_no, 1, channel, method, due=due, now=now)
 
 
 async def _intend_again(ctx: Context, order_id: str, channel: str, method: str) -> Payment:
@@ -185,7 +159,7 @@ async def _intend_again(ctx: Context, order_id: str, channel: str, method: str) 
         )
         turn.event("payment_opened", channel=channel)
         await turn.finish()
-    return _intent(order, payment_no, n, channel, method, due=due, now=now)
+    return intent_of(order, payment_no, n, channel, method, due=due, now=now)
 
 
 async def record_opening(ctx: Context, intent: Payment, answer: OpenAnswer) -> Payment:

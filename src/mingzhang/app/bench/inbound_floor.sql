@@ -12,27 +12,23 @@ BEGIN;
 INSERT INTO orders (bucket, order_id, state, seq, product_id, kind, title_zh, title_en, quantity, face_value_fen, price_fen, cost_fen, supplier, supplier_product, rule_version, promise_s, account_mask, account_enc, account_hash, contact_mask, contact_enc, contact_hash, token_hash, language, holder, next_actor, due_at, deadline_at, placed_at, expires_at) VALUES (0, 'M00' || lpad(:order::text, 16, '0'), 'awaiting_payment', 1, 'phone-100', 'mobile', '话费直充 100元', 'Phone credit ¥100', 1, 10000, 10000, 9850, 'fulu', '20000100', 1, 900, '138****8000', decode(repeat('ab', 39), 'hex'), sha256(:order::text::bytea), 'b***@example.com', decode(repeat('cd', 45), 'hex'), sha256('x' || :order::text::bytea), sha256('y' || :order::text::bytea), 'zh', 'payer', 'buyer', now() + interval '15 min', now() + interval '15 min', now(), now() + interval '15 min');
 INSERT INTO event (bucket, order_id, seq, kind, at) VALUES (0, 'M00' || lpad(:order::text, 16, '0'), 1, 'placed', now());
 END;
--- 3 The intent to pay.
+-- 3 The signed address: nobody is called, so intent and opening are one.
 BEGIN;
 SELECT state, expires_at FROM orders WHERE bucket = 0 AND order_id = 'M00' || lpad(:order::text, 16, '0') FOR UPDATE;
-INSERT INTO payment (bucket, payment_no, order_id, n, channel, method, amount_fen, state, holder, next_actor, due_at, deadline_at, opened_at, expires_at) VALUES (0, 'M00' || lpad(:order::text, 16, '0') || 'P1', 'M00' || lpad(:order::text, 16, '0'), 1, 'alipay', 'page', 10000, 'intent', 'payer', 'channel', now() + interval '5 s', now() + interval '15 min', now(), now() + interval '15 min');
+INSERT INTO evidence (evidence_id, party, kind, direction, standing, content_type, body, sha256, note, occurred_at, known_at) VALUES ('A' || lpad(:order::text, 19, '0'), 'alipay', 'precreate', 'out', 'own', 'application/x-www-form-urlencoded', repeat('q', 900)::bytea, sha256(:order::text::bytea), '', NULL, now());
+INSERT INTO payment (bucket, payment_no, order_id, n, channel, method, amount_fen, state, url, holder, next_actor, due_at, deadline_at, opened_at, expires_at) VALUES (0, 'M00' || lpad(:order::text, 16, '0') || 'P1', 'M00' || lpad(:order::text, 16, '0'), 1, 'alipay', 'page', 10000, 'open', repeat('u', 900), 'payer', 'buyer', now() + interval '5 s', now() + interval '15 min', now(), now() + interval '15 min');
 INSERT INTO event (bucket, order_id, seq, kind, at, data) VALUES (0, 'M00' || lpad(:order::text, 16, '0'), 2, 'payment_opened', now(), '{"channel": "alipay"}');
 UPDATE orders SET seq = 2, lease_until = NULL WHERE bucket = 0 AND order_id = 'M00' || lpad(:order::text, 16, '0');
 INSERT INTO applied (bucket, key, request_hash, result, applied_at) VALUES (0, 'open/' || lpad(:order::text, 40, '0'), sha256(:order::text::bytea), 'done', now());
 END;
--- 4 The signed address.
-BEGIN;
-INSERT INTO evidence (evidence_id, party, kind, direction, standing, content_type, body, sha256, note, occurred_at, known_at) VALUES ('A' || lpad(:order::text, 19, '0'), 'alipay', 'precreate', 'out', 'own', 'application/x-www-form-urlencoded', repeat('q', 900)::bytea, sha256(:order::text::bytea), '', NULL, now());
-UPDATE payment SET state = 'open', url = repeat('u', 900), code = '10000', next_actor = 'buyer', lease_until = NULL WHERE bucket = 0 AND payment_no = 'M00' || lpad(:order::text, 16, '0') || 'P1' AND state = 'intent';
-END;
--- 5 The notify and its fact.
+-- 4 The notify and its fact.
 BEGIN;
 INSERT INTO evidence (evidence_id, party, kind, direction, standing, content_type, body, sha256, note, occurred_at, known_at) VALUES ('C' || lpad(:order::text, 19, '0'), 'alipay', 'notify', 'in', 'verified', 'application/x-www-form-urlencoded', repeat('n', 1200)::bytea, sha256(:order::text::bytea), '', now(), now());
 INSERT INTO number (value, kind, bucket, order_id) VALUES ('20261122' || lpad(:order::text, 20, '0'), 'transaction', 0, 'M00' || lpad(:order::text, 16, '0')) ON CONFLICT DO NOTHING;
 INSERT INTO fact (party, kind, external_id, bucket, subject, content, content_hash, evidence_id, known_at) VALUES ('alipay', 'paid', '20261122' || lpad(:order::text, 20, '0'), 0, 'M00' || lpad(:order::text, 16, '0'), jsonb_build_object('payment_no', 'M00' || lpad(:order::text, 16, '0') || 'P1', 'amount_fen', 10000, 'buyer_mask', '138****8000'), sha256(:order::text::bytea), 'C' || lpad(:order::text, 19, '0'), now()) ON CONFLICT DO NOTHING;
 INSERT INTO inbox (party, kind, external_id, bucket, subject, content, evidence_id, known_at, due_at) VALUES ('alipay', 'paid', '20261122' || lpad(:order::text, 20, '0'), 0, 'M00' || lpad(:order::text, 16, '0'), jsonb_build_object('payment_no', 'M00' || lpad(:order::text, 16, '0') || 'P1', 'amount_fen', 10000, 'buyer_mask', '138****8000'), 'C' || lpad(:order::text, 19, '0'), now(), now());
 END;
--- 6 Row 3 of the ledger.
+-- 5 Row 3 of the ledger.
 BEGIN;
 SELECT state, paid_at, price_fen FROM orders WHERE bucket = 0 AND order_id = 'M00' || lpad(:order::text, 16, '0') FOR UPDATE;
 INSERT INTO event (bucket, order_id, seq, kind, at, evidence_id, data) VALUES (0, 'M00' || lpad(:order::text, 16, '0'), 3, 'paid', now(), 'C' || lpad(:order::text, 19, '0'), '{"channel": "alipay"}');
@@ -43,7 +39,7 @@ UPDATE orders SET state = 'paid', seq = 4, holder = 'channel', next_actor = 'sho
 INSERT INTO applied (bucket, key, request_hash, result, applied_at) VALUES (0, 'paid/alipay/' || lpad(:order::text, 28, '0'), sha256(:order::text::bytea), 'done', now());
 DELETE FROM inbox WHERE party = 'alipay' AND kind = 'paid' AND external_id = '20261122' || lpad(:order::text, 20, '0');
 END;
--- 7 One in ten is told twice, one in a hundred is forged: kept as evidence, nothing else moves.
+-- 6 One in ten is told twice, one in a hundred is forged: kept as evidence, nothing else moves.
 \set told random(1, 100)
 \if :told <= 11
 BEGIN;

@@ -14,7 +14,8 @@ BEGIN;
 INSERT INTO orders (bucket, order_id, state, seq, product_id, kind, title_zh, title_en, quantity, face_value_fen, price_fen, cost_fen, supplier, supplier_product, rule_version, promise_s, account_mask, account_enc, account_hash, contact_mask, contact_enc, contact_hash, token_hash, language, holder, next_actor, due_at, deadline_at, placed_at, expires_at) VALUES (0, 'M00' || lpad(:order::text, 16, '0'), 'awaiting_payment', 1, 'phone-100', 'mobile', '话费直充 100元', 'Phone credit ¥100', 1, 10000, 10000, 9850, 'fulu', '20000100', 1, 900, '138****8000', decode(repeat('ab', 39), 'hex'), sha256(:order::text::bytea), 'b***@example.com', decode(repeat('cd', 45), 'hex'), sha256('x' || :order::text::bytea), sha256('y' || :order::text::bytea), 'zh', 'payer', 'buyer', now() + interval '15 min', now() + interval '15 min', now(), now() + interval '15 min');
 INSERT INTO event (bucket, order_id, seq, kind, at) VALUES (0, 'M00' || lpad(:order::text, 16, '0'), 1, 'placed', now());
 END;
--- 3 The intent to pay.
+\if :channel = 1
+-- 3 The intent to pay, and what WeChat answered.
 BEGIN;
 SELECT state, expires_at FROM orders WHERE bucket = 0 AND order_id = 'M00' || lpad(:order::text, 16, '0') FOR UPDATE;
 INSERT INTO payment (bucket, payment_no, order_id, n, channel, method, amount_fen, state, holder, next_actor, due_at, deadline_at, opened_at, expires_at) VALUES (0, 'M00' || lpad(:order::text, 16, '0') || 'P1', 'M00' || lpad(:order::text, 16, '0'), 1, (ARRAY['alipay', 'wechat', 'epay'])[:channel + 1], 'page', 10000, 'intent', 'payer', 'channel', now() + interval '5 s', now() + interval '15 min', now(), now() + interval '15 min');
@@ -22,14 +23,22 @@ INSERT INTO event (bucket, order_id, seq, kind, at, data) VALUES (0, 'M00' || lp
 UPDATE orders SET seq = 2, lease_until = NULL WHERE bucket = 0 AND order_id = 'M00' || lpad(:order::text, 16, '0');
 INSERT INTO applied (bucket, key, request_hash, result, applied_at) VALUES (0, 'open/' || lpad(:order::text, 40, '0'), sha256(:order::text::bytea), 'done', now());
 END;
--- 4 The signed address, or what WeChat answered.
 BEGIN;
 INSERT INTO evidence (evidence_id, party, kind, direction, standing, content_type, body, sha256, note, occurred_at, known_at) VALUES ('A' || lpad(:order::text, 19, '0'), (ARRAY['alipay', 'wechat', 'epay'])[:channel + 1], 'precreate', 'out', 'own', 'application/x-www-form-urlencoded', repeat('q', 900)::bytea, sha256(:order::text::bytea), '', NULL, now());
-\if :channel = 1
 INSERT INTO evidence (evidence_id, party, kind, direction, standing, content_type, body, sha256, note, occurred_at, known_at) VALUES ('E' || lpad(:order::text, 19, '0'), (ARRAY['alipay', 'wechat', 'epay'])[:channel + 1], 'wechat.native', 'in', 'answer', 'message/http', repeat('a', 560)::bytea, sha256(:order::text::bytea), '', NULL, now());
-\endif
 UPDATE payment SET state = 'open', url = repeat('u', 900), code = '10000', next_actor = 'buyer', lease_until = NULL WHERE bucket = 0 AND payment_no = 'M00' || lpad(:order::text, 16, '0') || 'P1' AND state = 'intent';
 END;
+\else
+-- 3 The signed address: nobody is called, so intent and opening are one.
+BEGIN;
+SELECT state, expires_at FROM orders WHERE bucket = 0 AND order_id = 'M00' || lpad(:order::text, 16, '0') FOR UPDATE;
+INSERT INTO evidence (evidence_id, party, kind, direction, standing, content_type, body, sha256, note, occurred_at, known_at) VALUES ('A' || lpad(:order::text, 19, '0'), (ARRAY['alipay', 'wechat', 'epay'])[:channel + 1], 'precreate', 'out', 'own', 'application/x-www-form-urlencoded', repeat('q', 900)::bytea, sha256(:order::text::bytea), '', NULL, now());
+INSERT INTO payment (bucket, payment_no, order_id, n, channel, method, amount_fen, state, url, holder, next_actor, due_at, deadline_at, opened_at, expires_at) VALUES (0, 'M00' || lpad(:order::text, 16, '0') || 'P1', 'M00' || lpad(:order::text, 16, '0'), 1, (ARRAY['alipay', 'wechat', 'epay'])[:channel + 1], 'page', 10000, 'open', repeat('u', 900), 'payer', 'buyer', now() + interval '5 s', now() + interval '15 min', now(), now() + interval '15 min');
+INSERT INTO event (bucket, order_id, seq, kind, at, data) VALUES (0, 'M00' || lpad(:order::text, 16, '0'), 2, 'payment_opened', now(), '{"channel": "alipay"}');
+UPDATE orders SET seq = 2, lease_until = NULL WHERE bucket = 0 AND order_id = 'M00' || lpad(:order::text, 16, '0');
+INSERT INTO applied (bucket, key, request_hash, result, applied_at) VALUES (0, 'open/' || lpad(:order::text, 40, '0'), sha256(:order::text::bytea), 'done', now());
+END;
+\endif
 \if :channel = 2
 -- The notify is a hint; the aggregator is asked.
 BEGIN;

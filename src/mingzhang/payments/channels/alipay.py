@@ -113,6 +113,7 @@ class Alipay:
     name = _PARTY
     methods = frozenset(_METHODS)
     payer_methods: frozenset[str] = frozenset()
+    signed_methods = frozenset({"page", "wap"})
 
     def __init__(self, settings: AlipaySettings, http: Outbound, clock: Clock) -> None:
         self._settings = settings

@@ -179,7 +179,9 @@ class Notify(msgspec.Struct, frozen=True, kw_only=True):
 class Channel(Protocol):
     """One payment channel. ``name`` is the party in ledger and evidence (for example ``alipay``).
 
-    ``methods``: the ways to pay that it can open; ``payer_methods``: those that need ``payer_id``.
+    ``methods``: the ways to pay that it can open; ``payer_methods``: those that need ``payer_id``. An adapter may name
+    ``signed_methods``, too: those for which `open` only signs an address and asks nobody, so that there is no outcome
+    to wait for between intent and opening.
     """
 
     name: str

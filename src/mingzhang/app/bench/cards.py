@@ -16,7 +16,7 @@ from mingzhang.app.audit import run_audit
 from mingzhang.app.bench.cards_steps import STEPS, Sold, add_stock, sell_slice
 from mingzhang.app.bench.core import open_bench
 from mingzhang.app.bench.floor import CLIENTS, Floor, make_schema
-from mingzhang.app.bench.rounds import ROUNDS, Round, Say, processes, run_round, sum_up, tell
+from mingzhang.app.bench.rounds import ROUNDS, Round, Say, every_second_core, run_round, sum_up, tell
 from mingzhang.app.bench.workers import Workers
 from mingzhang.app.desk import Desk
 from mingzhang.kit.database import connect
@@ -59,7 +59,7 @@ class Shelf:
 async def run_cards(folder: Path, seconds: int, say: Say) -> dict[str, Any]:
     """The whole benchmark: each round's stock is made to last about ``seconds``, and is sold to the last card."""
     rounds: dict[int, list[Round]] = defaultdict(list)
-    counts = sorted({1, processes()})
+    counts = sorted({1, every_second_core()})
     async with open_bench(folder) as (desk, server):
         floor, shelf = Floor(desk.settings.database_url, "cards_floor.sql"), Shelf(desk.settings.database_url)
         if floor.possible:

@@ -10,7 +10,7 @@ from typing import Any, Final
 
 from mingzhang.app.bench.core import open_bench
 from mingzhang.app.bench.machine import percentile_ms
-from mingzhang.app.bench.rounds import Say, processes
+from mingzhang.app.bench.rounds import Say, every_second_core
 from mingzhang.app.bench.workers import Workers
 from mingzhang.app.desk import Desk
 from mingzhang.app.transparency import PAUSE_REAL_S, POLL_REAL_S, signer_of
@@ -26,7 +26,7 @@ async def run_log(folder: Path, seconds: int, say: Say) -> dict[str, Any]:
     """Orders with the sequencer beside them, then as many without it, then what it takes to catch up."""
     async with open_bench(folder) as (desk, _):
         sequencer = Sequencer(desk.pool, signer_of(desk.settings), desk.ctx.now)
-        with Workers(desk.settings, processes()) as workers:
+        with Workers(desk.settings, every_second_core()) as workers:
             await asyncio.to_thread(workers.run, CALLERS, WARM_S, "warm")
             await _drain(sequencer)
             say("orders, the record beside them", 0.1)

@@ -35,7 +35,12 @@ class Round(msgspec.Struct, frozen=True, kw_only=True):
 
 
 def processes() -> int:
-    """How many share the load: every second core, the others are the database's."""
+    """How many share an order's steps: three for four cores. More split the batches, fewer leave cores idle."""
+    return max(1, (os.cpu_count() or 1) * 3 // 4)
+
+
+def every_second_core() -> int:
+    """How many share what costs the database as much as us: the other cores are the database's."""
     return max(1, (os.cpu_count() or 1) // 2)
 
 

@@ -13,7 +13,7 @@ import openpyxl
 from test_staff_pages import sign_in_strong
 
 from house import House, open_house
-from mingzhang.app.console.fill import MARGIN_REAL_S, SQL, fill, fill_anew
+from mingzhang.app.console.fill import MARGIN_REAL_S, SQL, check_rollup, fill, fill_anew
 from mingzhang.staff.rights import Role
 
 PATHS = (
@@ -158,10 +158,16 @@ async def test_staff_find_list_export_and_act_on_many(database_url: str, tmp_pat
                 await _filled(house)
             last = await desk.pool.fetchval("SELECT max(slot_at) FROM money_slot")
             assert await desk.pool.fetch(SQL.compare_money, last) == []
+            assert await check_rollup(desk.ctx)
         outcomes = await desk.pool.fetch(
             "SELECT outcome, sum(n)::int AS n FROM outcome_span WHERE span = 'd' GROUP BY outcome"
         )
         assert {each["outcome"]: each["n"] for each in outcomes}["delivered"] == 1
+        await desk.pool.execute(
+            "UPDATE money_slot SET amount_fen = amount_fen + 1 WHERE place = 'supplier.settled'"
+        )
+        assert not await check_rollup(desk.ctx)
+        assert await check_rollup(desk.ctx)
 
 
 def test_every_address_that_a_figure_leads_to_is_a_page() -> None:

@@ -18,6 +18,7 @@ from mingzhang.app.audit_read import BEGINNING, SQL, Reader
 from mingzhang.app.audit_rows import Dossier
 from mingzhang.app.audit_state import dossier_findings
 from mingzhang.app.audit_whole import Sums, read_checkpoint, read_sums, replay_findings, whole_findings
+from mingzhang.app.console.fill import check_rollup
 from mingzhang.kit.database import COMMAND_TIMEOUT_SECONDS, transaction
 from mingzhang.kit.ids import new_id
 from mingzhang.ledger.model import Finding, Replay, subject_findings
@@ -98,6 +99,8 @@ async def run_audit(ctx: Context, full: bool, *, ask: bool = False) -> AuditRepo
     async with ctx.pool.acquire() as conn, conn.transaction(isolation="repeatable_read", readonly=True):
         outcome = await _examine(conn, found, started - overlap, full)
     await _remember(ctx, found, outcome, started, overlap)
+    if full:
+        await check_rollup(ctx)
     wrong = {item.subject for item in found.kept if item.invariant == 8}
     asked = await ask_again(ctx, sorted(wrong)) if ask else []
     whole = outcome.since == BEGINNING

@@ -13,6 +13,7 @@ from datetime import UTC, datetime, timedelta
 from typing import Final
 
 import asyncpg
+import structlog
 
 from mingzhang.kit.beijing import BEIJING
 from mingzhang.kit.database import transaction
@@ -22,7 +23,8 @@ from mingzhang.orders.context import Context
 from mingzhang.orders.store import SQL as ORDERS
 
 SQL: Final = load("mingzhang.app.console", "fill")
-KEYS_AT_ONCE_MAX: Final = 4_000
+log = structlog.get_logger()
+KEYS_AT_ONCE_MAX: Final = 10_000
 SWEEP_AT_ONCE_MAX: Final = 1_000
 MARGIN_REAL_S: Final = (
     30.0  # later than any statement may last (kit.database), so that what is dated before is committed
@@ -151,3 +153,20 @@ async def fill_anew(conn: asyncpg.Connection, now: datetime) -> None:
     await conn.execute(SQL.forget_money)
     await conn.execute(SQL.forget_outcomes)
     await conn.execute(SQL.reset_marks, now)
+
+
+async def check_rollup(ctx: Context) -> bool:
+    """Hold the newest slot against the whole journal; where they differ, everything is made anew. True: they agree.
+
+    A roll-up is derived: what is dated back after its slot was closed is no finding about money, only about it.
+    """
+    async with ctx.pool.acquire() as conn:
+        marks = {row["mark"]: row["done_to"] for row in await conn.fetch(SQL.list_marks)}
+        done_to = marks.get(SLOTS, "")
+        differing = await conn.fetch(SQL.compare_money, datetime.fromisoformat(done_to)) if done_to else []
+    if not differing:
+        return True
+    log.warning("rollup_made_anew", slot=done_to, differing=len(differing))
+    async with transaction(ctx.pool) as conn:
+        await fill_anew(conn, ctx.now())
+    return False

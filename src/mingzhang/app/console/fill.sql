@@ -28,11 +28,11 @@ SELECT max(order_id) AS last, count(*) AS n FROM (
   SELECT order_id FROM orders WHERE bucket = $1 AND order_id > $2 ORDER BY order_id LIMIT $3) AS next
 
 -- name: fill_keys
--- The keys of the orders of one bucket after one number, up to another. Known ones stay as they are.
+-- The keys of the accounts of one bucket's orders after one number, up to another. Known ones stay as they are.
 INSERT INTO order_key (key, order_id, bucket)
-SELECT DISTINCT ('x' || encode(substring(k.hash FROM 1 FOR 8), 'hex'))::bit(64)::bigint AS key, o.order_id, o.bucket
-FROM orders o CROSS JOIN LATERAL (VALUES (o.contact_hash, o.contact_mask), (o.account_hash, o.account_mask)) AS k (hash, shown)
-WHERE o.bucket = $1 AND o.order_id > $2 AND o.order_id <= $3 AND k.shown <> '' AND length(k.hash) >= 8
+SELECT ('x' || encode(substring(o.account_hash FROM 1 FOR 8), 'hex'))::bit(64)::bigint AS key, o.order_id, o.bucket
+FROM orders o
+WHERE o.bucket = $1 AND o.order_id > $2 AND o.order_id <= $3 AND o.account_mask <> '' AND length(o.account_hash) >= 8
 ORDER BY 1, 2
 ON CONFLICT (key, order_id) DO NOTHING
 

@@ -23,7 +23,7 @@ from mingzhang.web.model_console import Column, Filter
 
 REACH: Final = 20_000
 PAGE_ROWS: Final = 50
-OPEN_MAX: Final = 500
+OPEN_MAX: Final = 300
 _EPOCH: Final = datetime(2020, 1, 1, tzinfo=UTC)
 _BASE36: Final = "0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZ"
 _BASE32: Final = "0123456789ABCDEFGHJKMNPQRSTVWXYZ"

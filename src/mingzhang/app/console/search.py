@@ -147,14 +147,15 @@ def _spellings(text: str) -> list[str]:
 
 
 async def find_people(asked: Asked) -> list[Hit]:
-    """Orders of a contact or an account, by keyed hash; masked."""
+    """Orders of a contact or for an account, by keyed hash; masked."""
     marks = {row["mark"]: row["done_to"] for row in await asked.conn.fetch(FILL.list_marks)}
     buckets = [row["bucket"] for row in await asked.conn.fetch(ORDERS.list_buckets)]
     found: dict[str, Hit] = {}
     for spelling in _spellings(asked.text):
         whole = asked.vault.fingerprint(spelling)
         key = int.from_bytes(whole[:8], "big", signed=True)
-        rows = await asked.conn.fetch(SQL.find_by_key, key, whole, HITS_MAX + 1)
+        rows = await asked.conn.fetch(SQL.find_by_contact, whole, HITS_MAX + 1)
+        rows += await asked.conn.fetch(SQL.find_by_account, key, whole, HITS_MAX + 1)
         for bucket in buckets:
             newest = marks.get(f"keys:{bucket}", "")
             rows += await asked.conn.fetch(SQL.find_in_newest, bucket, newest, whole, HITS_MAX + 1)

@@ -7,18 +7,23 @@ SELECT kind, value, order_id FROM number WHERE value = $1 ORDER BY kind, order_i
 SELECT o.order_id, o.state, o.price_fen, o.title_zh, o.title_en, o.placed_at, o.contact_mask, o.account_mask
 FROM orders o WHERE o.bucket = ANY ($1::int[]) AND o.order_id = ANY ($2::text[]) ORDER BY substr(o.order_id, 5) DESC LIMIT $3
 
--- name: find_by_key
--- Orders whose contact or account has this keyed hash: by its key, then by the whole of it.
+-- name: find_by_contact
+-- Orders of a contact, the newest first.
+SELECT o.order_id, o.state, o.price_fen, o.title_zh, o.title_en, o.placed_at, o.contact_mask, o.account_mask
+FROM orders o WHERE o.contact_hash = $1 ORDER BY o.placed_at DESC LIMIT $2
+
+-- name: find_by_account
+-- Orders for an account, the newest of each bucket first: by the key of its hash, then by the whole of it.
 SELECT o.order_id, o.state, o.price_fen, o.title_zh, o.title_en, o.placed_at, o.contact_mask, o.account_mask
 FROM (SELECT k.bucket, k.order_id FROM order_key k WHERE k.key = $1 ORDER BY k.order_id DESC LIMIT $3) AS k
 JOIN orders o ON o.bucket = k.bucket AND o.order_id = k.order_id
-WHERE o.contact_hash = $2 OR o.account_hash = $2 ORDER BY substr(o.order_id, 5) DESC LIMIT $3
+WHERE o.account_hash = $2 ORDER BY substr(o.order_id, 5) DESC LIMIT $3
 
 -- name: find_in_newest
 -- The same among the orders of one bucket whose keys are not filled yet: those after a number, bounded.
-SELECT x.order_id, x.state, x.price_fen, x.title_zh, x.title_en, x.placed_at, x.contact_mask, x.account_mask
-FROM (SELECT * FROM orders WHERE bucket = $1 AND order_id > $2 ORDER BY order_id DESC LIMIT 5000) AS x
-WHERE x.contact_hash = $3 OR x.account_hash = $3 ORDER BY x.order_id DESC LIMIT $4
+SELECT o.order_id, o.state, o.price_fen, o.title_zh, o.title_en, o.placed_at, o.contact_mask, o.account_mask
+FROM (SELECT * FROM orders WHERE bucket = $1 AND order_id > $2 ORDER BY order_id DESC LIMIT 5000) AS o
+WHERE o.account_hash = $3 ORDER BY o.order_id DESC LIMIT $4
 
 -- name: find_payment
 -- A payment by our number.

@@ -25,6 +25,7 @@ from rich.console import Console
 from mingzhang.app.audit import run_audit
 from mingzhang.app.check_buyers import Buyers
 from mingzhang.app.check_kills import Intent, Kill, Killer, heard_numbers, plan_kills
+from mingzhang.app.check_settle import settle_all
 from mingzhang.app.clocks import exported
 from mingzhang.app.demo import SPEED, Demo
 from mingzhang.app.desk import open_desk
@@ -74,7 +75,8 @@ CHANNELS: Final = ("alipay", "wechat", "epay")
 
 
 class Check(msgspec.Struct, frozen=True, kw_only=True):
-    """What to run. ``kills``: how often a process of the product or PostgreSQL is killed under way."""
+    """What to run. ``kills``: how often a process of the product or PostgreSQL is killed under way. ``settle``: at the end
+    every channel pays out, into custody at the simulated bank."""
 
     orders: int
     seed: int = 1
@@ -83,6 +85,7 @@ class Check(msgspec.Struct, frozen=True, kw_only=True):
     buckets: int = 1
     kills: int = 0
     channels: tuple[str, ...] = ("alipay",)
+    settle: bool = False
 
 
 class Found(msgspec.Struct, frozen=True, kw_only=True):
@@ -180,6 +183,8 @@ async def drive_and_audit(demo: Demo, check: Check, at_end: Callable[[], None] =
         buyers.channels = {row["channel"] for row in plan["orders"]}
         killer = Killer(demo, clock, plan_kills(check.seed, check.kills, KILLS_WITHIN_S))
         ends, findings = await _drive(demo, check, plan["orders"], buyers, killer)
+        if check.settle:
+            findings += await settle_all(settings, http, check.channels)
         at_end()
         looked_at = clock.now()
         await demo.stop_product()

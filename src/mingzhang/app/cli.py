@@ -178,6 +178,9 @@ def simulate(
     channels: Annotated[
         str, typer.Option(help="who is paid through: all, or names with commas between")
     ] = "alipay",
+    settle: Annotated[
+        bool, typer.Option(help="at the end the channels pay out, into custody at the simulated bank")
+    ] = True,
     as_json: Annotated[bool, typer.Option("--json", help="one JSON object")] = False,
 ) -> None:
     """Drive a seeded plan through a platform of its own and audit it; exit 1 when the books do not agree."""
@@ -192,6 +195,7 @@ def simulate(
         buckets=buckets,
         kills=kills,
         channels=named,
+        settle=settle,
     )
     raise typer.Exit(run_check(check, as_json))
 

@@ -261,6 +261,7 @@ class Demo:
             "fulu",
             "kasushou",
             "dtone",
+            "bank",
             "control",
         ):  # the same ports when it is started again
             command += [f"--{name}-port", str(free_port())]
@@ -302,6 +303,7 @@ class Demo:
             "fulu_app_secret": fulu["app_secret"],
             **{f"kasushou_{name}": kasushou[name] for name in ("url", "user_id", "api_key")},
             **{f"dtone_{name}": text for name, text in dtone.items()},
+            **{f"bank_{name}": text for name, text in ready["bank"].items()},
             "control_url": ready["control"],
             "worker_pid_file": str(self.folder / WORKER_PID),
             "call_timeout_s": "3",

@@ -63,9 +63,9 @@ def first_step(found: Found, party: str, day: date, now: datetime) -> Next:
         return Next(state="resolved", holder="", next_actor="", due_at=None, deadline_at=None)
     lone = found.theirs is None or found.ours is None
     if found.cls is BreakClass.TIMING and found.theirs is None:
-        return _wait(party, day, now)
+        return _wait(found.kind, party, day, now)
     if found.cls is BreakClass.MISSING_THEIRS and found.kind == Kind.PAID:
-        return _wait(party, day, now)
+        return _wait(found.kind, party, day, now)
     askable = found.kind in (Kind.PAID, Kind.REFUND, Kind.SUPPLY)
     if askable and (found.cls in _ASKED or (lone and found.cls is not BreakClass.DUPLICATE)):
         return ask_now(party, now)
@@ -93,7 +93,8 @@ def to_person(party: str, now: datetime) -> Next:
     return Next(state="person", holder=party, next_actor="person", due_at=None, deadline_at=latest)
 
 
-def _wait(party: str, day: date, now: datetime) -> Next:
+def _wait(kind: str, party: str, day: date, now: datetime) -> Next:
+    actor = "supplier" if kind == Kind.SUPPLY else "channel"
     due = max(now, ready_at(day + timedelta(days=NEXT_FILES)))
     latest = due + timedelta(seconds=PERSON_S)
-    return Next(state="waiting", holder=party, next_actor="channel", due_at=due, deadline_at=latest)
+    return Next(state="waiting", holder=party, next_actor=actor, due_at=due, deadline_at=latest)

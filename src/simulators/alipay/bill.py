@@ -22,16 +22,21 @@ COLUMNS = (
     "券核销金额（元）,券名称,商家红包消费金额（元）,卡消费金额（元）,退款批次号/请求号,服务费（元）,分润（元）,备注"
 )
 
+FUND_COLUMNS = (
+    "账务流水号,业务流水号,商户订单号,商品名称,发生时间,对方账号,收入金额（+元）,支出金额（-元）,账户余额（元）,"
+    "交易渠道,业务类型,备注"
+)
+
 
 class Bills:
     """Bills by Beijing day. Today's is there too, as far as it goes (the real one comes the next morning)."""
 
     def __init__(self, party: AlipayParty) -> None:
         self.party = party
-        self._open: dict[str, tuple[float, date]] = {}
+        self._open: dict[str, tuple[float, date, str]] = {}
 
-    def offer(self, day_text: str) -> str | None:
-        """Path of the download, or None when the day is malformed or has no rows."""
+    def offer(self, day_text: str, kind: str = "trade") -> str | None:
+        """Path of the download (`signcustomer`: 账务明细), or None when the day is malformed or has no rows."""
         try:
             day = date.fromisoformat(day_text)
         except ValueError:
@@ -43,15 +48,16 @@ class Bills:
         if len(self._open) >= MAX_OPEN_URLS:
             return None
         token = self.party.world.digest("bill", self.party.world.next_number())[:32]
-        self._open[token] = (now + URL_LIFE_S, day)
+        self._open[token] = (now + URL_LIFE_S, day, kind)
         return f"/bill/{token}.zip"
 
     async def download(self, request: web.Request) -> web.Response:
         """The zip, or 403 once the address has expired."""
-        until, day = self._open.get(request.match_info["token"], (0.0, date.min))
+        until, day, kind = self._open.get(request.match_info["token"], (0.0, date.min, ""))
         if until <= time.monotonic():
             raise web.HTTPForbidden(text="链接已失效")
-        return web.Response(body=self.archive(day), content_type="application/zip")
+        body = self.archive(day) if kind == "trade" else self.funds(day)
+        return web.Response(body=body, content_type="application/zip")
 
     def archive(self, day: date) -> bytes:
         """The zip of the two CSVs of a day."""
@@ -65,6 +71,39 @@ class Bills:
             summary = self._summary(day, rows).encode("gbk", "replace")
             bundle.writestr(f"{seller}_{stamp}_业务明细(汇总).csv", summary)
         return out.getvalue()
+
+    def funds(self, day: date) -> bytes:
+        """The zip of 账务明细: every movement of the merchant's account on a day."""
+        moves: list[str] = []
+        income: list[int] = []
+        outgo: list[int] = []
+        for trade, refund in self._rows(day):
+            for it in self._shown(trade, refund):
+                kind = "交易退款" if refund else "在线支付"
+                moves.append(self._move(len(moves), it, trade, kind, it.amount_fen))
+                (outgo if refund else income).append(it.amount_fen)
+                if it.fee_fen:
+                    moves.append(self._move(len(moves), it, trade, "收费", -it.fee_fen))
+                    outgo.append(-it.fee_fen)
+        lines = self._preamble("账务明细", day)
+        lines += [f"#{'-' * 41}账务明细列表{'-' * 40}", FUND_COLUMNS, *moves]
+        lines += [
+            f"#{'-' * 41}账务明细列表结束{'-' * 36}",
+            f"#支出合计：{len(outgo)}笔，共{yuan(sum(outgo))}元",
+            f"#收入合计：{len(income)}笔，共{yuan(sum(income))}元",
+            f"#导出时间：[{beijing(self.party.world.now())}]",
+        ]
+        out = io.BytesIO()
+        with zipfile.ZipFile(out, "w", zipfile.ZIP_DEFLATED) as bundle:
+            name = f"{self.party.seller_id}_{day:%Y%m%d}_账务明细.csv"
+            bundle.writestr(name, ("\r\n".join(lines) + "\r\n").encode("gbk", "replace"))
+        return out.getvalue()
+
+    def _move(self, n: int, it: Shown, trade: Trade, kind: str, fen: int) -> str:
+        flow = self.party.world.digest("flow", it.their_no, kind, n)[:24]
+        plus, minus = (yuan(fen), "") if fen > 0 else ("", yuan(fen))
+        cells = (f"{flow}\t", f"{it.their_no}\t", f"{it.number}\t", _cell(trade.subject), beijing(it.at))
+        return ",".join((*cells, "*模拟(sim***@example.com)", plus, minus, "0.00", "支付宝", kind, ""))
 
     def _rows(self, day: date) -> list[tuple[Trade, Refund | None]]:
         rows: list[tuple[datetime, Trade, Refund | None]] = []

@@ -258,7 +258,7 @@ class Methods:
         """A short-lived address of a day's bill; a day without trades is a business error."""
         if biz.get("bill_type") not in ("trade", "signcustomer"):
             raise _business("isp.invalid-bill-type", "账单类型不支持")
-        path = self.bills.offer(biz.get("bill_date", ""))
+        path = self.bills.offer(biz.get("bill_date", ""), biz["bill_type"])
         if path is None:
             raise _business("isp.bill_not_exist", "账单不存在")
         return ok(bill_download_url=self.party.base_url + path)

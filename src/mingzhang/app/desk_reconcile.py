@@ -19,7 +19,7 @@ from mingzhang.reconciliation import decide as decisions
 from mingzhang.reconciliation.bills.text import raw_line
 from mingzhang.reconciliation.sources import source_named
 from mingzhang.reconciliation.store import SQL, Break, read_break, read_file, read_row
-from mingzhang.staff import approvals
+from mingzhang.staff import approvals, record
 from mingzhang.staff.approvals import MoneyAction
 from mingzhang.staff.model import Member
 from mingzhang.staff.rights import Right
@@ -137,6 +137,8 @@ async def break_page(ctx: Context, member: Member, break_id: str) -> BreakPage:
         decided = await approvals.list_of_subject(conn, break_id)
         theirs = await _their_side(conn, row)
         ours = await _our_side(conn, row)
+        # A raw line may name its payer, masked as the party masks it: who looks is on record.
+        await record.write(conn, ctx.rng, ctx.now(), member, "view_difference", break_id)
     waiting = any(it.state == "proposed" and it.expires_at > ctx.now() for it in decided)
     may_propose = member.may(Right.PROPOSE_MONEY) and not waiting
     return BreakPage(

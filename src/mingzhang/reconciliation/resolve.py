@@ -10,8 +10,6 @@ from __future__ import annotations
 from datetime import timedelta
 from typing import Final
 
-import msgspec
-
 from mingzhang.kit.database import transaction
 from mingzhang.kit.errors import Problem
 from mingzhang.kit.ids import is_suspense_id, new_id, order_of_number
@@ -29,6 +27,8 @@ from mingzhang.reconciliation.states import ask_again, ask_now, to_person
 from mingzhang.reconciliation.store import Break, lock_breaks, note, read_break, save
 from mingzhang.refunds.flow import work_refund
 
+CONFIRMS: Final = "outside_confirms"
+UNASKABLE: Final = "not_asked"
 CONFIRMED_TIMES: Final = 2
 """So often the channel must confirm by query what its bill lacks, before a person is next."""
 
@@ -42,8 +42,9 @@ async def visit(ctx: Context, break_id: str) -> None:
     if row.state == "waiting":
         await _start_asking(ctx, break_id)
         return
+    said = "not_booked"
     if row.theirs is None or row.asked == 0 or row.class_ == "state_conflict":
-        await _ask(ctx, row)
+        said = await _ask(ctx, row)
     entry = await _entry(ctx, row)
     async with transaction(ctx.pool) as conn:
         fresh = (await lock_breaks(conn, [break_id]))[break_id]
@@ -55,9 +56,9 @@ async def visit(ctx: Context, break_id: str) -> None:
             await merge.close(conn, fresh, "resolved", verdict, now, evidence_id=evidence_id)
             return
         since = fresh.since
-        said = "outside_confirms" if fresh.theirs is None else "not_booked"
         to = ask_again(fresh.party, since, fresh.asked, now)
-        if fresh.theirs is None and fresh.asked + 1 >= CONFIRMED_TIMES:
+        confirmed = said == CONFIRMS and fresh.asked + 1 >= CONFIRMED_TIMES
+        if fresh.theirs is None and (confirmed or said == UNASKABLE):
             to = to_person(fresh.party, now)
         asked = fresh.asked + 1
         fresh.said = said
@@ -99,21 +100,33 @@ async def _entry(ctx: Context, row: Break) -> OurLine | None:
     return found[0] if found else None
 
 
-async def _ask(ctx: Context, row: Break) -> None:
-    """Ask the party that knows, by the exact number; what it says becomes a fact on the usual way."""
+async def _ask(ctx: Context, row: Break) -> str:
+    """Ask the party that knows, by the exact number; what it says becomes a fact on the usual way. What it came to."""
     found = row.found()
     side = found.theirs or found.ours
     if side is None:
-        return
+        return UNASKABLE
     if row.kind == Kind.PAID and row.party in ctx.channels:
         if found.theirs is not None and found.ours is None:
             await _hint(ctx, row, side.their_no, side.our_no)
-        elif await payment_named(ctx, row.party, side.our_no) is not None:
+            return "not_booked"
+        if await payment_named(ctx, row.party, side.our_no) is not None:
             await ask_channel(ctx, side.our_no)
+            return CONFIRMS if await _is_confirmed(ctx, side.our_no) else "not_answered"
     elif row.kind == Kind.REFUND and row.party in ctx.channels and _is_ours(row.key):
         await work_refund(ctx, row.key)
+        return "not_booked"
     elif row.kind == Kind.SUPPLY and row.party in ctx.suppliers and _is_ours(row.key):
         await work_attempt(ctx, row.key)
+        return "not_booked"
+    return UNASKABLE
+
+
+async def _is_confirmed(ctx: Context, payment_no: str) -> bool:
+    """Whether the channel answered just now that it was paid: then nothing more is due."""
+    async with ctx.pool.acquire() as conn:
+        payment = await payments.read_payment(conn, payment_no)
+    return payment is not None and payment.state == "paid" and payment.due_at is None
 
 
 def _is_ours(number: str) -> bool:
@@ -145,9 +158,3 @@ async def _hint(ctx: Context, row: Break, transaction_id: str, our_no: str) -> N
             now + timedelta(seconds=HINT_MAX_S),
             row.file_id or row.break_id,
         )
-
-
-def shown(row: Break) -> dict[str, object]:
-    """A difference as data, for exports and `--json`."""
-    told: dict[str, object] = msgspec.to_builtins(row)
-    return told

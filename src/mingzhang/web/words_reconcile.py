@@ -86,6 +86,8 @@ EVENTS: Final[Mapping[str, str]] = {
 SAID: Final[Mapping[str, str]] = {
     "outside_confirms": N_("对方查询说有这笔，账单却没有"),
     "not_booked": N_("还没有查实"),
+    "not_answered": N_("对方没有答复"),
+    "not_asked": N_("没有单号可以去问"),
 }
 FIELDS: Final[Mapping[str, str]] = {
     "their_no": N_("对方单号"),

@@ -52,7 +52,12 @@ def run_reconcile(folder: Path, rows: int, seed: int, growth: bool, say: Say) ->
         for path in sorted(place.iterdir()):
             path.unlink()
     growth_rows = [
-        {"rows": size, "seconds": found["seconds"], "us_per_row": round(found["seconds"] / size * 1e6, 3)}
+        {
+            "rows": size,
+            "seconds": found["seconds"],
+            "us_per_row": round(found["seconds"] / size * 1e6, 3),
+            "cpu_us_per_row": round(found["cpu_seconds"] / size * 1e6, 3),
+        }
         for size, found in results.items()
     ]
     whole = results[rows]

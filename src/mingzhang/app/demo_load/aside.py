@@ -8,6 +8,7 @@ from mingzhang.app.demo_load.life import Payment, write_fact, write_legs
 from mingzhang.app.demo_load.story import Story, teller_soon
 from mingzhang.evidence.store import Fact
 from mingzhang.kit.ids import new_suspense_id, refund_number
+from mingzhang.kit.money import format_yuan
 from mingzhang.ledger import postings
 from mingzhang.ledger.moves import Posting
 from mingzhang.ledger.places import CHANNEL, Account
@@ -198,7 +199,7 @@ def put_aside_unknown(story: Story, fen: int) -> Aside:
     transaction, number = f"{day}9{rng.randrange(10**18):018d}", f"OTHER{rng.randrange(10**9):09d}"
     item = Aside(story, Case.UNKNOWN_ORDER, "alipay", fen, transaction, number)
     item.order_id = ""
-    body = f"trade_status=TRADE_SUCCESS&out_trade_no={number}&trade_no={transaction}&total_amount={fen / 100:.2f}"
+    body = f"trade_status=TRADE_SUCCESS&out_trade_no={number}&trade_no={transaction}&total_amount={format_yuan(fen)}"
     evidence_id = story.keep(
         "alipay", "alipay.notify", body.encode(), "verified", "application/x-www-form-urlencoded"
     )

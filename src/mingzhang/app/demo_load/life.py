@@ -27,6 +27,7 @@ from mingzhang.app.demo_load.goods import (
 from mingzhang.app.demo_load.sheets import Sheets, escaped
 from mingzhang.evidence.store import Fact, fact_row, number_rows
 from mingzhang.kit.ids import attempt_number, new_id, new_order_id, payment_number
+from mingzhang.kit.money import format_yuan
 from mingzhang.kit.vault import Vault
 from mingzhang.ledger import postings
 from mingzhang.ledger.moves import Posting
@@ -266,7 +267,7 @@ class Life:
         self, payment: Payment, fen: int, transaction: str, *, by_asking: bool
     ) -> tuple[str, bytes, str, str]:
         """Kind, body, standing and content type of the message that proves it."""
-        no, yuan = payment.number, f"{fen // 100}.{fen % 100:02d}"
+        no, yuan = payment.number, format_yuan(fen)
         if payment.channel == "epay":
             hint = f"pid=1001&trade_no={transaction}&out_trade_no={no}&type=alipay&money={yuan}&trade_status=TRADE_SUCCESS"
             self.keep("epay", "epay.notify", hint.encode(), "hint", "text/plain")

@@ -14,6 +14,7 @@ from mingzhang.app.demo_load.sheets import escaped
 from mingzhang.catalogue.accounts import mask
 from mingzhang.evidence.store import Fact
 from mingzhang.kit.ids import new_id, refund_number
+from mingzhang.kit.money import format_yuan
 from mingzhang.ledger import postings
 from mingzhang.ledger.places import CHANNEL, RESERVED, attempt_party
 from mingzhang.orders.states import CHOICE_MAX_S, PERSON_MAX_S, REFUND_MAX_S
@@ -193,7 +194,7 @@ class Story(Life):
         self.event("refund_sent", f'{{"channel":"{channel}"}}')
         self.post(posting, self.last_evidence or self.money_evidence)
         self.holder, self.actor = "refunding", "channel"
-        body = f'{{"out_request_no":"{refund.number}","refund_amount":"{refund.amount_fen / 100:.2f}"}}'
+        body = f'{{"out_request_no":"{refund.number}","refund_amount":"{format_yuan(refund.amount_fen)}"}}'
         self.keep(channel, f"{channel}.refund", body.encode(), "own")
 
     def accept_refund(self, refund: Refund) -> None:

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import base64
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from datetime import datetime
+from typing import Final
 
 from mingzhang.kit.vocabulary import Mend, mended_by
 from mingzhang.web import words
@@ -132,6 +134,20 @@ def stock_page(shown: StockShown, shop: ShopInfo, lang: str, frame: Frame, notic
     return render_console("staff_stock.html", lang, shop, frame, view=view, shown=shown, notice=notice)
 
 
+EACH_KIND_MAX: Final = 40
+
+
+def _soonest(items: Sequence[WorkItem]) -> list[WorkItem]:
+    """The first of each kind, in the order in which they came: the soonest deadline first."""
+    seen: Counter[str] = Counter()
+    kept = []
+    for item in items:
+        seen[item.kind] += 1
+        if seen[item.kind] <= EACH_KIND_MAX:
+            kept.append(item)
+    return kept
+
+
 def work_list_page(
     items: Sequence[WorkItem],
     lang: str,
@@ -147,16 +163,20 @@ def work_list_page(
     """Whatever waits for a person, with the safe actions only: no "mark as paid", no "mark as delivered".
 
     `notice`: an error code of the last action, or "done". `kind`, `late`: the filter in force; `counts`: how many
-    rows each kind has, `late` among them.
+    rows each kind has, `late` among them. Of every kind together, only the soonest of each are drawn: hundreds of
+    rows nobody reads cost a fifth of a second.
     """
     view = View(lang, shop, translations(lang), now)
+    shown = list(items) if kind else _soonest(items)
     return render_console(
         "work.html",
         lang,
         shop,
         frame,
         view=view,
-        items=items,
+        items=shown,
+        cut=len(items) - len(shown),
+        each_max=EACH_KIND_MAX,
         notice=notice,
         kind=kind,
         late=late,

@@ -6,7 +6,8 @@ from typing import Any, Final
 
 from litestar import Response, get
 
-from mingzhang.app.console.board import PANELS, RANGES, read_panels
+from mingzhang.app.console.board import PANELS, read_panels
+from mingzhang.app.console.board_read import RANGES
 from mingzhang.app.console.search import QUERY_MAX, search
 from mingzhang.app.console.today import read_tiles
 from mingzhang.app.http_guard import SIGNED_IN, staff

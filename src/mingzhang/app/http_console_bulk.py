@@ -23,6 +23,7 @@ from mingzhang.app.http_kit import (
 from mingzhang.app.http_session import signed_in
 from mingzhang.app.http_staff import frame_of
 from mingzhang.kit.errors import Kind, Problem
+from mingzhang.kit.ids import is_id
 from mingzhang.orders.store import SQL as ORDERS
 from mingzhang.staff.model import Member
 from mingzhang.web.console import render_console
@@ -107,15 +108,19 @@ async def start(request: AnyRequest, listing: FromPath[str]) -> Response[Any]:
 
 @get("/staff/runs/{run_id:str}", include_in_schema=False, guards=[SIGNED_IN])
 async def progress(request: AnyRequest, run_id: FromPath[str]) -> Response[Any]:
-    """How far a run of one's own is."""
+    """How far a run of one's own is; one that another process does, or that is long over, is on record only."""
     member = await signed_in(request)
     if member is None:
         return see_other(SIGN_IN)
     runs: Runs = request.app.state.runs
     run = runs.find(run_id, member)
-    if run is None:
+    if run is not None:
+        return await _page(request, member, run.action, run.lines, run)
+    if not is_id(run_id):
         raise Problem("not_found", Kind.NOT_FOUND)
-    return await _page(request, member, run.action, run.lines, run)
+    desk, frame = desk_of(request), await frame_of(request, member)
+    html = render_console("staff_run_elsewhere.html", language(request), shop_of(desk), frame)
+    return page(request, html)
 
 
 HANDLERS: Final = (preview, start, progress)

@@ -1,8 +1,8 @@
 """Safe actions on many rows: asking the outside again, sending failed notices again. Previewed, bounded, each on record.
 
-A run is a task of this process: whoever started it sees how far it is. Each row is done in a transaction of its own
-by the same code as one row by hand, and written to the record there; when the process ends in between, the rows
-done are done and on record, and the rest was not begun.
+A run is a task of one web process: whoever started it sees how far it is when that process answers. Each row is done
+in a transaction of its own by the same code as one row by hand, and written to the record there; when the process ends
+in between, the rows done are done and on record, and the rest was not begun.
 """
 
 from __future__ import annotations

@@ -16,13 +16,15 @@ LOOK_S: Final = 60.0
 REAL_S_MIN: Final = 2.0
 
 
-async def look_at_coverage(ctx: Context) -> None:
-    """One look, when it is due; else nothing."""
-    now = ctx.now()
+async def ensure_coverage(ctx: Context) -> None:
+    """Have it looked at, the first time at once."""
     async with transaction(ctx.pool) as conn:
-        if await conn.fetchval(SQL.claim_now, now, ctx.lease_end()) is None:
-            await conn.execute(SQL.ensure_now, now)
-            return
+        await conn.execute(SQL.ensure_now, ctx.now())
+
+
+async def look_at_coverage(ctx: Context) -> None:
+    """One look; the caller has claimed it."""
+    now = ctx.now()
     for _ in range(coverage.DAYS_MAX):
         async with ctx.pool.acquire() as conn, conn.transaction(isolation="repeatable_read"):
             if await coverage.close_next_day(conn, now) is None:

@@ -19,6 +19,7 @@ from mingzhang.kit.database import transaction
 from mingzhang.kit.errors import Problem
 from mingzhang.orders.context import Context
 from mingzhang.settlement import flow, lines
+from mingzhang.settlement.coverage import SQL as COVERAGE
 from mingzhang.settlement.store import SQL as SETTLEMENT
 
 log = structlog.get_logger()
@@ -36,6 +37,7 @@ async def look(ctx: Context, start: Start) -> int:
         accounts = await conn.fetch(SQL.claim_accounts, now, list(ctx.banks), until)
         tasks = await conn.fetch(SQL.claim_tasks, now, AT_ONCE, ctx.worker_name, until)
         batches = await conn.fetch(SETTLEMENT.claim_batches, now, AT_ONCE, ctx.worker_name, until)
+        coverage = await conn.fetchval(COVERAGE.claim_now, now, until)
         orders = await conn.fetch(SQL.claim_instructions, now, AT_ONCE, ctx.worker_name, until)
     for row in accounts:
         await start(partial(fetch_statements, ctx, *row), row["account"])
@@ -45,7 +47,8 @@ async def look(ctx: Context, start: Start) -> int:
         await start(partial(flow.work_batch, ctx, *row), row["batch_id"])
     for row in orders:
         await start(partial(instructions.work_instruction, ctx, row["instruction_id"]), row["instruction_id"])
-    await start(partial(look_at_coverage, ctx), "coverage")
+    if coverage is not None:
+        await start(partial(look_at_coverage, ctx), "coverage")
     return len(accounts) + len(tasks) + len(batches) + len(orders)
 
 

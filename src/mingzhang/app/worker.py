@@ -10,6 +10,7 @@ import structlog
 
 from mingzhang.app import metrics, reconcile_watch
 from mingzhang.app.console.fill import fill
+from mingzhang.app.coverage_watch import ensure_coverage
 from mingzhang.app.keys import watch_terms
 from mingzhang.app.stock_watch import watch_stock
 from mingzhang.app.treasury import look as look_at_treasury
@@ -97,6 +98,7 @@ class Worker:
         self._watched_at: float | None = None
         self._chores_looked = -CHORES_REAL_S
         self._treasury_looked = -TREASURY_REAL_S
+        self._coverage_known = False
         self._planned = reconcile_watch.Planned()
         self._closing = reconcile_watch.Closing()
         self._reconciled_at = -CHORES_REAL_S
@@ -138,6 +140,9 @@ class Worker:
 
     async def _look_at_treasury(self) -> int:
         """Visit what is due of statements, bank lines, batches and instructions."""
+        if not self._coverage_known:
+            await ensure_coverage(self._ctx)
+            self._coverage_known = True
         if time.monotonic() < self._treasury_looked + TREASURY_REAL_S:
             return 0
         self._treasury_looked = time.monotonic()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import hashlib
 from datetime import datetime, timedelta
 from random import Random
@@ -54,7 +55,7 @@ async def import_file(
     ``standing``: how far the file may be believed: an answer of the bank's own address, or handed in by staff.
     Raises Problem ``statement_refused`` with line and field.
     """
-    form, statements = read_statements(body, template)
+    form, statements = await asyncio.to_thread(read_statements, body, template)
     async with transaction(pool) as conn:
         cited = await _keep(conn, rng, now, body, name=name, form=form, who=who, standing=standing)
         return [await _take(conn, now, statement, body, cited) for statement in statements]

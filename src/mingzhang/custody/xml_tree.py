@@ -15,7 +15,7 @@ import msgspec
 from mingzhang.custody.model import FILE_BYTES_MAX, refused
 
 DEPTH_MAX: Final = 40
-ELEMENTS_MAX: Final = 3_000_000
+ELEMENTS_MAX: Final = 700_000
 TEXT_MAX: Final = 4096
 
 

@@ -100,7 +100,7 @@ async def measure(conn: asyncpg.Connection, until: datetime, day: date | None = 
         for row in await conn.fetch(SQL.list_channel_statements, day):
             stated[row["channel"]] = (row["balance_fen"], row["evidence_id"])
     totals = {account: fen for account, fen in totals.items() if fen}
-    rows = [*_stated_rows(stated), *await _bank_rows(conn, until), *await _differences(conn, totals)]
+    rows = [*_stated_rows(stated), *await _bank_rows(conn, until), *await _differences(conn, totals, stated)]
     return _weigh(rows, totals, stated)
 
 
@@ -136,7 +136,9 @@ async def _bank_rows(conn: asyncpg.Connection, until: datetime) -> list[Row]:
     ]
 
 
-async def _differences(conn: asyncpg.Connection, totals: Mapping[Account, int]) -> list[Row]:
+async def _differences(
+    conn: asyncpg.Connection, totals: Mapping[Account, int], stated: Mapping[str, tuple[int, str]]
+) -> list[Row]:
     """What is known to differ, and why: lines not booked, payouts under way, payments that were denied since."""
     found = [
         Row(kind="line", party=row["party"], what=row["what"], fen=-row["amount_fen"])
@@ -151,7 +153,8 @@ async def _differences(conn: asyncpg.Connection, totals: Mapping[Account, int]) 
         found += [Row(kind=kind, party=party, what=row["what"], fen=fen) for kind, party, fen in told if fen]
     denied: dict[str, int] = {}
     for account, fen in totals.items():
-        if account.place == MISSING and account.owner in (O, S, L):
+        # What a channel lacks; what a bank lacks is in no statement of it to begin with.
+        if account.place == MISSING and account.party in stated:
             denied[account.party] = denied.get(account.party, 0) + fen
     found += [
         Row(kind="denied", party=party, what="", fen=-fen) for party, fen in sorted(denied.items()) if fen

@@ -20,7 +20,8 @@ GROUP BY place, party, owner HAVING sum(amount_fen) <> 0
 SELECT channel, amount_fen FROM stated_total WHERE day = $1
 
 -- name: list_stated
--- What channels said from $1 on and before $2: payments in; refunds, settlements, chargebacks out; reserves in.
+-- What channels said from $1 on and before $2: payments in; refunds, settlements, chargebacks out; reserves in; less
+-- what they denied and will never have (row 24: proved unpaid, written off, found elsewhere).
 SELECT channel, sum(fen)::bigint AS amount_fen FROM (
   SELECT party AS channel, (content ->> 'amount_fen')::bigint AS fen FROM fact
   WHERE kind = 'paid' AND known_at >= $1 AND known_at < $2 AND party <> ALL (SELECT bank FROM bank_account)
@@ -35,6 +36,10 @@ SELECT channel, sum(fen)::bigint AS amount_fen FROM (
   UNION ALL
   SELECT party, amount_fen FROM instruction WHERE purpose = 'reserve' AND state = 'done' AND code <> 'returned'
     AND arrived_at >= $1 AND arrived_at < $2
+  UNION ALL
+  SELECT party, amount_fen FROM leg WHERE place = 'missing' AND at >= $1 AND at < $2
+    AND posting IN ('proved_unpaid', 'written_off', 'found_at_bank', 'float_found')
+    AND party <> ALL (SELECT bank FROM bank_account)
 ) said GROUP BY channel
 
 -- name: list_channel_statements

@@ -14,11 +14,12 @@ from typing import Final
 import msgspec
 
 from mingzhang.custody.banks.base import Bank, FileHead, OrderAnswer, OrderState, PaymentOrder
+from mingzhang.custody.model import FILE_BYTES_MAX
 from mingzhang.custody.pain import read_pain002, write_pain001
 from mingzhang.evidence.messages import Direction, Message, Standing
 from mingzhang.kit.adapter import Given
 from mingzhang.kit.clock import Clock
-from mingzhang.kit.outbound import Answer, Outbound, Silence
+from mingzhang.kit.outbound import ANSWER_BYTES_MAX, Answer, Outbound, Silence
 
 XML: Final = "application/xml"
 _NAME: Final = re.compile(r"[0-9A-Za-z._-]{1,80}")
@@ -78,7 +79,7 @@ class FileBank:
 
     async def read_file(self, name: str) -> bytes | None:
         """GET /statements/{name}."""
-        answer = await self._get(f"/statements/{name}")
+        answer = await self._get(f"/statements/{name}", FILE_BYTES_MAX)
         return None if isinstance(answer, Silence) or answer.status != 200 else answer.body
 
     async def aclose(self) -> None:
@@ -87,9 +88,12 @@ class FileBank:
     def _template(self, name: str) -> str:
         return self._settings.template if name.endswith(".csv") else ""
 
-    async def _get(self, target: str) -> Answer | Silence:
+    async def _get(self, target: str, bytes_max: int = ANSWER_BYTES_MAX) -> Answer | Silence:
         return await self._http.get(
-            f"{self._settings.url}{target}", self._settings.timeout_s, self._sealed("GET", target, b"")
+            f"{self._settings.url}{target}",
+            self._settings.timeout_s,
+            self._sealed("GET", target, b""),
+            bytes_max=bytes_max,
         )
 
     def _sealed(self, method: str, target: str, body: bytes) -> dict[str, str]:

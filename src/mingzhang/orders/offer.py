@@ -20,8 +20,8 @@ async def offer(ctx: Context, order: Snapshot, channel: str, request: PaymentReq
     """The order's first payment by an address that is signed and asked of nobody: intent and opening in one step, since
     no call stands between them. None when it is not the first: then intent, call, outcome as ever.
     """
-    if ctx.reader.is_opened(request.payment_no):
-        return None
+    if ctx.reader.is_opened(request.payment_no) or ctx.now() >= order.expires_at:
+        return None  # nothing is signed for nothing
     answer = await ctx.channels[channel].open(request)
     if answer.outcome is not Outcome.OK or answer.invoke:
         return None

@@ -26,9 +26,10 @@ from mingzhang.payments import claim_states as claims
 from mingzhang.payments import offer, policy
 from mingzhang.payments import schedule as pay_schedule
 from mingzhang.payments import states as payments
+from mingzhang.reconciliation import states as recon
 from mingzhang.refunds import flow as refund_flow
 from mingzhang.refunds import states as refunds
-from mingzhang.web import words
+from mingzhang.web import words, words_reconcile
 from mingzhang.web.i18n import translations
 
 FILE = Path(__file__).resolve().parent.parent / "docs" / "states.md"
@@ -299,6 +300,16 @@ def described() -> str:
         f"The channel is asked after {spans(refund_flow.ASK_S)}, then at that pace. `waiting_float` is tried again every",
         f"{span(refund_flow.FLOAT_RETRY_S)}. Promised within {span(orders.REFUND_MAX_S)}; a late one is on the staff's",
         "work list.",
+        "",
+        "## Difference – `reconciliation/states.py`",
+        "",
+        *states(recon.TRANSITIONS, recon.MEANING, words_reconcile.STATES),
+        "",
+        *diagram(recon.TRANSITIONS, "waiting"),
+        "",
+        f"What is asked outside is asked after {spans(recon.ASK_S)}, for {span(recon.ASK_MAX_S)} at most; then two people",
+        f"decide, within {span(recon.PERSON_S)}. A bill that does not come is asked for after {spans(recon.FILE_RETRY_S)}, and",
+        f"handed to people after {span(recon.FILE_MAX_S)} ([reconciliation](reconciliation.md)).",
         "",
         "## Notice – `notices/states.py`",
         "",

@@ -10,10 +10,11 @@ from typing import Any
 import asyncpg
 import msgspec
 
+from mingzhang.kit.errors import Kind, Problem
 from mingzhang.orders.context import Context
 from mingzhang.reconciliation.model import BreakClass, Found
 from mingzhang.reconciliation.sources import Source
-from mingzhang.reconciliation.states import Next, first_step
+from mingzhang.reconciliation.states import TRANSITIONS, Next, first_step
 from mingzhang.reconciliation.store import SQL, Break, break_id_of, lock_breaks, note, save
 
 
@@ -181,7 +182,9 @@ def _matter(side: dict[str, Any] | None) -> dict[str, Any] | None:
 
 
 def step(row: Break, to: Next, now: datetime, resolution: str = "") -> None:
-    """Move a row; into an end only with how it ended."""
+    """Move a row by the table; into an end only with how it ended. Raises Problem `state_refused`."""
+    if row.state and to.state != row.state and to.state not in TRANSITIONS[row.state]:
+        raise Problem("state_refused", Kind.CONFLICT, f"{row.state} -> {to.state}")
     if (row.state, row.next_actor) != (to.state, to.next_actor):
         row.since = now
         row.asked = 0

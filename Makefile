@@ -1,7 +1,7 @@
 # make run    the whole platform with simulated outside parties, on http://127.0.0.1
 # make test   everything that must hold: format, lint, types, import contracts, tests
 # make test-long     what takes minutes: whole platforms with seeded plans, every crash point, full sizes
-# make test-screens  every browser journey in both languages and widths; writes docs/screens/
+# make test-screens  every browser journey in both languages and widths; UPDATE_SCREENS=1 draws docs/screens/ anew
 # make setup  only what `make run` needs: .venv, locked packages, files for the pages
 # make docs   docs/states.md and docs/rights.md anew from the tables in the code
 # make lock   compile the locks anew from pyproject.toml and package.json (needs uv and the registries)
@@ -41,7 +41,7 @@ check: setup-test
 	$(BIN)/lint-imports
 
 test-screens: setup-test
-	REQUIRE_BROWSER=1 UPDATE_SCREENS=1 $(BIN)/python -m pytest -m browser
+	REQUIRE_BROWSER=1 $(BIN)/python -m pytest -n $(WORKERS) --dist worksteal -m browser
 
 format: setup-test
 	$(BIN)/ruff check --fix $(SOURCES)

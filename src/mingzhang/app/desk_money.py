@@ -33,6 +33,8 @@ class Action(NamedTuple):
 
 
 async def _check_resupply(ctx: Context, turn: Turn, _: Terms) -> tuple[int, Terms]:
+    if await refunds.is_under_way(turn):  # goods and money back is not what they agree to
+        raise Problem("refund_open", Kind.CONFLICT)
     n, order = await resupply.check(ctx, turn), turn.order
     terms = {"supplier": order.supplier, "supplier_product": order.supplier_product, "attempt": n}
     return order.cost_fen, terms
@@ -84,6 +86,25 @@ async def _refund(ctx: Context, turn: Turn, decided: Decided, _: Terms) -> None:
     await give_back.give_back(ctx, turn, await decision.keep(turn, decided))
 
 
+async def _check_part(ctx: Context, turn: Turn, terms: Terms) -> tuple[int, Terms]:
+    """Without an amount: all that is left. The bound is looked at again as it is carried out, under the lock (F13)."""
+    await give_back.check_part(turn)
+    left = await refunds.left_fen(turn)
+    wanted = terms.get("amount_fen", left)
+    if left <= 0:
+        raise Problem("refund_not_open", Kind.CONFLICT)
+    if not isinstance(wanted, int) or wanted <= 0:
+        raise Problem("amount_invalid", Kind.INVALID)
+    if wanted > left:
+        raise Problem("over_refund", Kind.CONFLICT, f"{wanted} of {left}")
+    await refunds.check_parts(ctx, turn, wanted)
+    return wanted, {"amount_fen": wanted}
+
+
+async def _refund_part(ctx: Context, turn: Turn, decided: Decided, terms: Terms) -> None:
+    await give_back.give_back(ctx, turn, await decision.keep(turn, decided), int(terms["amount_fen"]))
+
+
 def _trade(turn: ItemTurn) -> Terms:
     """What exactly two people agree to: this trade's money, and no other."""
     return {"channel": turn.item.channel, "transaction_id": turn.item.transaction_id}
@@ -113,6 +134,7 @@ ORDER_ACTIONS: Final[Mapping[MoneyAction, Action]] = {
     MoneyAction.PROVE_UNPAID: Action(_check_unpaid, _prove_unpaid),
     MoneyAction.REFUND_ORDER: Action(_check_refund(at_risk=False), _refund),
     MoneyAction.REFUND_AT_RISK: Action(_check_refund(at_risk=True), _refund),
+    MoneyAction.REFUND_PART: Action(_check_part, _refund_part),
 }
 ITEM_ACTIONS: Final[Mapping[MoneyAction, Action]] = {
     MoneyAction.REFUND_SUSPENSE: Action(_check_send_back, _send_back),

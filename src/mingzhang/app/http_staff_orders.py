@@ -8,7 +8,7 @@ from typing import Any, Final
 from litestar import Response, get, post
 from litestar.params import FromPath
 
-from mingzhang.app import desk_money, desk_staff
+from mingzhang.app import desk_money, desk_refunds, desk_staff
 from mingzhang.app.http_guard import DECISIONS, staff, staff_by_form
 from mingzhang.app.http_kit import (
     AnyRequest,
@@ -25,6 +25,7 @@ from mingzhang.app.http_kit import (
 from mingzhang.app.http_staff import frame_of, office_of, signed_in, staff_csrf
 from mingzhang.kit.errors import Kind, Problem
 from mingzhang.kit.ids import is_id
+from mingzhang.kit.money import parse_yuan
 from mingzhang.payments.claim_store import order_of_claim
 from mingzhang.staff import record
 from mingzhang.staff.model import Member
@@ -40,8 +41,11 @@ async def _order_page(
 ) -> HtmlResponse:
     desk = desk_of(request)
     shown = await desk_staff.read_staff_order(desk.ctx, member, await desk.order_page(order_id))
+    part = request.query_params.get("part", "")[:20]
+    offered = part and "refund_part" in shown.money
+    preview = await desk_refunds.preview_part(desk.ctx, order_id, part) if offered else None
     html = pages_staff.staff_order_page(
-        shown, shop_of(desk), language(request), await frame_of(request, member), notice
+        shown, shop_of(desk), language(request), await frame_of(request, member), notice, preview
     )
     return page(request, html, status)
 
@@ -180,9 +184,13 @@ async def propose_money(request: AnyRequest, order_id: FromPath[str]) -> Respons
         return see_other(SIGN_IN)
     known_order_id(order_id)
     await record.require(office_of(request), member, Right.PROPOSE_MONEY, order_id)
+    action = form.get("action", "")
     try:
+        terms = (
+            {"amount_fen": parse_yuan(form.get("amount", "").strip())} if action == "refund_part" else None
+        )
         await desk_money.propose(
-            desk_of(request).ctx, member, order_id, form.get("action", ""), form.get("reason", "")
+            desk_of(request).ctx, member, order_id, action, form.get("reason", ""), terms
         )
     except Problem as problem:
         return await _refused(request, member, order_id, problem)

@@ -7,6 +7,7 @@ import msgspec
 
 from mingzhang.app.reading_buyer import estimate_changes, request_panel, support_actions
 from mingzhang.app.reading_money import evidence_heads, read_money
+from mingzhang.app.reading_refund import refund_panel
 from mingzhang.fulfilment.routing import CORRECTED
 from mingzhang.fulfilment.store import SQL as FULFILMENT
 from mingzhang.fulfilment.store import Attempt, list_attempts
@@ -29,7 +30,6 @@ from mingzhang.web.model import (
     CorrectionPanel,
     OrderPage,
     PaymentPanel,
-    RefundPanel,
     Sentence,
     Step,
     TimelineItem,
@@ -58,6 +58,8 @@ async def read_page(
     aside = await list_items(conn, order_id)
     attempt = _telling(order, attempts)
     refund = refunds[0] if refunds else None
+    returned = sum(it.amount_fen for it in refunds if it.state == "arrived")
+    back = sum(it.amount_fen for it in refunds if it.state != "refused")
     typical = await times.of(conn, order.product_id)
     requests = await list_requests(conn, order_id)
     changes = await estimate_changes(conn, times, order, timeline, typical)
@@ -77,20 +79,21 @@ async def read_page(
         contact_mask=order.contact_mask,
         placed_at=order.placed_at,
         expires_at=order.expires_at,
-        pay_badge=_pay_badge(order, payment, refund, now),
+        pay_badge=_pay_badge(order, payment, refund, returned, now),
         supply_badge=_supply_badge(order, attempt),
         reason=reason,
         reason_party=_cause(reason),
         reason_then=_then(order, reason),
         reason_text=str(attempt.feedback.get("recharge_description", "")) if attempt else "",
-        sentence=_sentence(order, payment, attempt, refund, now),
+        sentence=_sentence(order, payment, attempt, refund, back, now),
         bar=_bar(order, attempt, refund),
         money=money,
         timeline=timeline,
         numbers=_numbers(paid, attempts, refunds),
         payment=_payment_panel(order, payment, now),
         uncertainty=unsure,
-        refund=_refund_panel(refund),
+        refund=refund_panel(refund) if refund is not None else None,
+        earlier_refunds=tuple(refund_panel(each) for each in refunds[1:]),
         serial=attempt.serial if attempt else "",
         cards=await read_codes(conn, vault, order) if vault is not None else (),
         claims=tuple(claim_panel(claim) for claim in claims),
@@ -167,10 +170,11 @@ def _aside(items: list[Item]) -> tuple[AsidePanel, ...]:
     )
 
 
-def _pay_badge(order: Order, payment: Payment | None, refund: Refund | None, now: datetime) -> str:
+def _pay_badge(
+    order: Order, payment: Payment | None, refund: Refund | None, returned_fen: int, now: datetime
+) -> str:
     if order.state == "refunded":
-        in_part = refund is not None and _in_part(order, refund)
-        return "partly_refunded" if in_part else "refunded"
+        return "refunded" if returned_fen >= order.price_fen else "partly_refunded"
     if refund is not None and refund.state not in {"arrived", "refused"}:
         return "refunding"
     if order.paid_at is not None:
@@ -180,10 +184,6 @@ def _pay_badge(order: Order, payment: Payment | None, refund: Refund | None, now
     if payment is not None and (payment.state == "intent" or now >= order.expires_at):
         return "confirming"
     return "awaiting"
-
-
-def _in_part(order: Order, refund: Refund) -> bool:
-    return refund.n == 1 and refund.amount_fen < order.price_fen
 
 
 def _telling(order: Order, attempts: list[Attempt]) -> Attempt | None:
@@ -269,8 +269,14 @@ def _sentence_code(order: Order, attempt: Attempt | None, refund: Refund | None)
 
 
 def _sentence(
-    order: Order, payment: Payment | None, attempt: Attempt | None, refund: Refund | None, now: datetime
+    order: Order,
+    payment: Payment | None,
+    attempt: Attempt | None,
+    refund: Refund | None,
+    back_fen: int,
+    now: datetime,
 ) -> Sentence:
+    """``back_fen``: what of the price is given back, or on its way."""
     due = None
     if order.state == "awaiting_payment" and payment is not None:
         due = payment.due_at
@@ -281,10 +287,12 @@ def _sentence(
     supplier = attempt.supplier if attempt is not None else order.supplier
     party = supplier if order.holder.startswith("supplier") else (payment.channel if payment else "")
     code = _sentence_code(order, attempt, refund)
-    in_part = refund is not None and _in_part(order, refund) and order.state in {"refunding", "refunded"}
+    in_part = refund is not None and back_fen < order.price_fen and order.state in {"refunding", "refunded"}
+    if refund is not None and in_part and code in PARTLY:
+        code = f"partly_{code}" if refund.cause == "partly_delivered" else f"part_{code}"
     return Sentence(
-        code=f"partly_{code}" if in_part and code in PARTLY else code,
-        amount_fen=refund.amount_fen if refund is not None and in_part else order.price_fen,
+        code=code,
+        amount_fen=back_fen if in_part else order.price_fen,
         place="" if order.holder == "payer" else order.holder,  # the buyer's own hands are no place of ours
         party=party,
         next_actor=order.next_actor,
@@ -382,32 +390,6 @@ def _payment_panel(order: Order, payment: Payment | None, now: datetime) -> Paym
         url=payment.url if now < order.expires_at else "",
         expires_at=order.expires_at,
         transaction_id=payment.transaction_id,
-    )
-
-
-def _refund_panel(refund: Refund | None) -> RefundPanel | None:
-    if refund is None:
-        return None
-    accepted = refund.accepted_at is not None
-    arrived = refund.arrived_at is not None
-    return RefundPanel(
-        refund_no=refund.refund_no,
-        channel=refund.channel,
-        amount_fen=refund.amount_fen,
-        state=refund.state,
-        cause=refund.cause,
-        steps=(
-            Step(code="asked", state="done", at=refund.planned_at),
-            Step(code="accepted", state="done" if accepted else "now", at=refund.accepted_at),
-            Step(
-                code="arrived",
-                state="done" if arrived else ("now" if accepted else "todo"),
-                at=refund.arrived_at,
-            ),
-        ),
-        destination=refund.destination,
-        reference=refund.reference,
-        promised_at=refund.promised_at,
     )
 
 

@@ -16,6 +16,7 @@ from mingzhang.orders.context import Context
 from mingzhang.orders.store import Order, Turn
 
 FROM: Final = frozenset({"needs_person"})
+PART_FROM: Final = frozenset({"needs_person", "delivered", "refunding", "refunded"})
 CAUSE: Final = "staff_refund"
 
 
@@ -34,18 +35,28 @@ async def check(turn: Turn, *, at_risk: bool) -> None:
         raise Problem("supply_not_open" if at_risk else "supply_open", Kind.CONFLICT)
 
 
+async def check_part(turn: Turn) -> None:
+    """Whether part of it may go back. Raises `refund_not_open`, `money_held`, `supply_open`."""
+    if turn.order.state not in PART_FROM or turn.order.paid_at is None:
+        raise Problem("refund_not_open", Kind.CONFLICT)
+    if any(account.place in (HOLD, MISSING) and account.owner == O for account in await turn.balances()):
+        raise Problem("money_held", Kind.CONFLICT)
+    if await is_unknown(turn):
+        raise Problem("supply_open", Kind.CONFLICT)
+
+
 async def is_unknown(turn: Turn) -> bool:
     """Whether a supplier was sent something whose result is not known (row 20 then)."""
     attempts = await list_attempts(turn.conn, turn.order.order_id)
     return any(attempt.state in OPEN and attempt.state != "ready" for attempt in attempts)
 
 
-async def give_back(ctx: Context, turn: Turn, evidence_id: str) -> None:
-    """What was ready never goes out; all that was not given back before goes back now."""
+async def give_back(ctx: Context, turn: Turn, evidence_id: str, amount_fen: int | None = None) -> None:
+    """What was ready never goes out; what was not given back before goes back now, or ``amount_fen`` of it."""
     for attempt in await list_attempts(turn.conn, turn.order.order_id):
         if attempt.state == "ready":
             await route.cancel(turn, attempt, CAUSE)
     turn.event("refund_decided", evidence_id)
-    await ctx.start_refund(turn, CAUSE, evidence_id)
+    await ctx.start_refund(turn, CAUSE, evidence_id, amount_fen)
     if turn.order.state != "refunding":
         raise Problem("refund_not_open", Kind.CONFLICT, "nothing is left to give back")

@@ -6,10 +6,12 @@ from datetime import datetime, timedelta
 from mingzhang.evidence import store as evidence
 from mingzhang.evidence.messages import Direction, Message, Standing
 from mingzhang.evidence.store import Fact, Waiting
+from mingzhang.fulfilment.store import list_attempts
 from mingzhang.kit import lease
 from mingzhang.kit.database import transaction
 from mingzhang.kit.errors import Kind, Problem
 from mingzhang.kit.ids import order_of_number, refund_number
+from mingzhang.kit.workdays import promised_by
 from mingzhang.ledger import postings
 from mingzhang.ledger.moves import Posting, Refused
 from mingzhang.ledger.places import CHANNEL, RESERVED
@@ -25,6 +27,7 @@ from mingzhang.payments.channels.base import (
     RefundAnswer,
     RefundRequest,
     RefundState,
+    RefundsWhole,
 )
 from mingzhang.payments.policy import Case
 from mingzhang.payments.store import Payment, list_payments
@@ -33,6 +36,7 @@ from mingzhang.refunds.store import Refund, find_refund, list_refunds
 
 ASK_S = (2, 5, 10, 30, 60, 300, 1800)
 FLOAT_RETRY_S = 300
+PROMISE_WORKDAYS = 3  # R26: 1-3 个工作日 at the payer's bank
 FINAL = frozenset({"arrived", "refused", "dropped"})
 UNSENT = frozenset({"ready", "waiting_float"})
 NOTHING_GOES = frozenset({"refused", "dropped"})
@@ -67,6 +71,7 @@ async def start_refund(turn: Turn, cause: str, evidence_id: str, amount_fen: int
         cause,
         now,
         deadline,
+        promised_by(now, PROMISE_WORKDAYS),
     )
     part = {"amount_fen": amount} if amount < order.price_fen else {}
     cited = "" if "#" in evidence_id else evidence_id
@@ -81,13 +86,49 @@ def _booked(payments: Sequence[Payment], price_fen: int) -> Payment:
         for payment in payments
         if payment.state == "paid" and payment.paid_fen >= price_fen
     ]
+    if not paid:
+        raise Problem("refund_not_open", Kind.CONFLICT, "no payment whose channel could give it back")
     return min(paid)[2]
 
 
 async def left_fen(turn: Turn) -> int:
-    """What of the order's price was not given back, nor is on its way back."""
-    before = await list_refunds(turn.conn, turn.order.order_id)
-    return turn.order.price_fen - sum(it.amount_fen for it in before if it.state not in NOTHING_GOES)
+    """What of the order's price was not given back or charged back, nor is on its way back (row 13, F13).
+
+    Under the order's lock: what is gathered stands in the ledger, what was only planned in its row.
+    """
+    order = turn.order
+    planned = [it for it in await list_refunds(turn.conn, order.order_id) if it.state in UNSENT]
+    held = postings.refundable_fen(order.order_id, await turn.balances(), order.price_fen)
+    return held - sum(it.amount_fen for it in planned)
+
+
+async def check_parts(ctx: Context, turn: Turn, amount_fen: int) -> None:
+    """Raises `refund_whole_only` when the payment's channel cannot give back just that."""
+    paid = _booked(await list_payments(turn.conn, turn.order.order_id), turn.order.price_fen)
+    channel = ctx.channels[paid.channel]
+    whole = isinstance(channel, RefundsWhole) and channel.refunds_whole_only
+    if whole and amount_fen != paid.paid_fen:
+        raise Problem("refund_whole_only", Kind.CONFLICT, paid.channel)
+
+
+async def preview(turn: Turn, amount_fen: int) -> tuple[str, Posting]:
+    """The channel it would go by, and what row 13 would move now. Raises `Refused`, `refund_not_open`."""
+    order = turn.order
+    paid = _booked(await list_payments(turn.conn, order.order_id), order.price_fen)
+    posting = postings.refund_asked(
+        order.order_id,
+        await turn.balances(),
+        price_fen=order.price_fen,
+        amount_fen=amount_fen,
+        at=(CHANNEL, paid.channel),
+        float_at_fen=await read_float(turn.conn, CHANNEL, paid.channel),
+    )
+    return paid.channel, posting
+
+
+async def is_under_way(turn: Turn) -> bool:
+    """Whether a refund of the order is at no end yet."""
+    return any(it.state not in FINAL for it in await list_refunds(turn.conn, turn.order.order_id))
 
 
 async def check_unsent(turn: Turn) -> None:
@@ -171,7 +212,8 @@ async def _gather(ctx: Context, refund: Refund) -> bool:
 def _stands(turn: Turn | ItemTurn, holder: str, actor: str = "channel") -> None:
     """Where the money is now, and that the channel is next."""
     subject = turn.item if isinstance(turn, ItemTurn) else turn.order
-    subject.holder, subject.next_actor = holder, actor
+    if subject.state == "refunding":  # of several refunds one was refused: a person has the order by now
+        subject.holder, subject.next_actor = holder, actor
 
 
 async def _posting(turn: Turn | ItemTurn, refund: Refund) -> Posting:
@@ -320,9 +362,29 @@ async def _arrived(turn: Turn | ItemTurn, refund: Refund, evidence_id: str) -> N
     await _set(turn, refund, "arrived", None, refund.code)
     if isinstance(turn, ItemTurn):
         turn.tell_buyer("excess_refunded", evidence_id)
+        turn.move("refunded", holder="refund.arrived", next_actor="")
+    elif turn.order.state == "refunding":
+        await _stand_after(turn, evidence_id)
+
+
+async def _stand_after(turn: Turn, evidence_id: str) -> None:
+    """One of an order's refunds arrived: others may be under way, and what was never delivered may be left."""
+    order = turn.order
+    under_way = [it.state for it in await list_refunds(turn.conn, order.order_id) if it.state not in FINAL]
+    if under_way:
+        gathered = "refund.transit" if "accepted" in under_way else "refunding"
+        order.holder = "channel" if set(under_way) <= UNSENT else gathered
+    elif await left_fen(turn) > 0 and not await _is_delivered(turn):
+        turn.event("needs_person", evidence_id, reason=order.reason)
+        turn.move("needs_person", holder="channel", next_actor="person")
     else:
-        turn.order.finished_at = turn.now
-    turn.move("refunded", holder="refund.arrived", next_actor="")
+        order.finished_at = turn.now
+        turn.move("refunded", holder="refund.arrived", next_actor="")
+
+
+async def _is_delivered(turn: Turn) -> bool:
+    attempts = await list_attempts(turn.conn, turn.order.order_id)
+    return any(attempt.state == "succeeded" for attempt in attempts)
 
 
 async def _refused(turn: Turn | ItemTurn, refund: Refund, evidence_id: str) -> None:

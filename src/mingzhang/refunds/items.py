@@ -7,6 +7,7 @@ from mingzhang.evidence import store as evidence
 from mingzhang.kit import lease
 from mingzhang.kit.database import transaction
 from mingzhang.kit.ids import refund_number
+from mingzhang.kit.workdays import promised_by
 from mingzhang.ledger.places import HOLD, MISSING
 from mingzhang.orders import match
 from mingzhang.orders.context import Context
@@ -20,7 +21,7 @@ from mingzhang.payments.channels.base import FROZEN, AsksByTransaction, Channel,
 from mingzhang.payments.policy import Case
 from mingzhang.payments.store import SQL, Item, read_item
 from mingzhang.refunds import store
-from mingzhang.refunds.flow import ASK_S
+from mingzhang.refunds.flow import ASK_S, PROMISE_WORKDAYS
 from mingzhang.refunds.store import list_refunds
 
 HELD_UP: Final = frozenset({MISSING, HOLD})  # what the channel denies, or keeps: it is asked on
@@ -121,6 +122,7 @@ async def _plan_item_refund(turn: ItemTurn, evidence_id: str) -> None:
         item.cause,
         now,
         deadline,
+        promised_by(now, PROMISE_WORKDAYS),
     )
     turn.event(
         "refund_asked", evidence_id, channel=item.channel, amount_fen=item.amount_fen, reason=item.cause

@@ -2,7 +2,7 @@
 -- Fix the refund's number before the first call (F14).
 INSERT INTO refund (bucket, refund_no, order_id, n, payment_no, transaction_id, channel, amount_fen, total_fen, cause,
   state, holder, next_actor, due_at, deadline_at, promised_at, planned_at)
-VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, 'ready', $7, 'shop', $11, $12, $12, $11)
+VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, 'ready', $7, 'shop', $11, $12, $13, $11)
 
 -- name: list_refunds
 -- An order's refunds, newest first.
@@ -54,3 +54,8 @@ SELECT lease_generation FROM refund WHERE bucket = $1 AND refund_no = $2 FOR UPD
 SELECT refund_no, order_id, state, CASE code WHEN 'ABNORMAL' THEN 'refund_abnormal' ELSE cause END AS cause, amount_fen,
   holder, next_actor, due_at, deadline_at FROM refund
 WHERE due_at IS NOT NULL AND (state = 'waiting_float' OR promised_at < $1 OR next_actor = 'person') ORDER BY planned_at LIMIT 200
+
+-- name: list_under_way
+-- Refunds at no end, for their ages: few, and read whole.
+SELECT refund_no, order_id, channel, amount_fen, state, code, next_actor, planned_at, promised_at, deadline_at
+FROM refund WHERE due_at IS NOT NULL AND arrived_at IS NULL ORDER BY planned_at LIMIT $1

@@ -41,6 +41,7 @@ class MoneyAction(StrEnum):
     """What takes two people; numbers are rows of the ledger's table."""
 
     REFUND_ORDER = "refund_order"  # 13: give an order's money back that no rule moves
+    REFUND_PART = "refund_part"  # 13: give part of it back, or of a delivered order
     MAKE_GOOD = "make_good"  # 24: the shop stands in for what its channel denies
     PROVE_UNPAID = "prove_unpaid"  # 24: no money ever came
     REFUND_AT_RISK = "refund_at_risk"  # 20: refund while the supplier is unknown

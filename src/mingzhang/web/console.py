@@ -78,6 +78,13 @@ PAGES: Final[tuple[ConsolePage, ...]] = (
         path="/staff/refunds", title=N_("退款单"), group="orders", icon="back", right=Right.VIEW_ORDERS
     ),
     ConsolePage(
+        path="/staff/refund-ageing",
+        title=N_("退款账龄"),
+        group="orders",
+        icon="clock",
+        right=Right.VIEW_ORDERS,
+    ),
+    ConsolePage(
         path="/staff/decisions",
         title=N_("双人复核"),
         group="today",

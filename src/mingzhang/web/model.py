@@ -17,7 +17,8 @@ class Sentence(msgspec.Struct, frozen=True, kw_only=True):
 
     ``code`` (closed): awaiting_payment, confirming_payment, paid_waiting_dispatch, sent_to_supplier,
     supplier_processing, confirming_result, choose_refund_or_wait, delivered, refund_asked, refund_processing,
-    refund_arrived, partly_refund_asked, partly_refund_processing, partly_refund_arrived, waiting_prefund,
+    refund_arrived, partly_refund_asked, partly_refund_processing, partly_refund_arrived, part_refund_asked,
+    part_refund_processing, part_refund_arrived, waiting_prefund,
     waiting_supplier, closed_unpaid, needs_person, needs_buyer, money_in_doubt.
     ``place`` is a ledger place (``channel``, ``supplier.reserved`` …), ``party`` the channel's or supplier's
     name.
@@ -142,7 +143,7 @@ class PaymentPanel(msgspec.Struct, frozen=True, kw_only=True):
 
 class RefundPanel(msgspec.Struct, frozen=True, kw_only=True):
     """A refund followed to arrival. ``steps``: asked, accepted, arrived. ``reference`` is quoted to the
-    bank."""
+    bank. ``arranged``: whether the holidays until ``promised_at`` are known."""
 
     refund_no: str
     channel: str
@@ -153,6 +154,7 @@ class RefundPanel(msgspec.Struct, frozen=True, kw_only=True):
     destination: str
     reference: str
     promised_at: datetime
+    arranged: bool = True
 
 
 class OrderStatus(msgspec.Struct, frozen=True, kw_only=True):
@@ -261,6 +263,7 @@ class OrderPage(msgspec.Struct, frozen=True, kw_only=True):
     requests: tuple[RequestPanel, ...] = ()  # newest first
     changes: tuple[EstimateChange, ...] = ()
     supplied_by: str = ""
+    earlier_refunds: tuple[RefundPanel, ...] = ()  # those before `refund`, newest first
     ahead: str = ""  # R27: open (the buyer may prove the contact), done (it goes ahead of new orders)
 
 

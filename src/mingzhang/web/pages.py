@@ -40,6 +40,7 @@ TONES: Final[Mapping[str, str]] = {
     "delivered": "good",
     "refund_arrived": "good",
     "partly_refund_arrived": "good",
+    "part_refund_arrived": "good",
     "waiting_prefund": "wait",
     "waiting_supplier": "wait",
     "closed_unpaid": "quiet",

@@ -14,13 +14,21 @@ from mingzhang.web import words
 from mingzhang.web.console import Frame, render_console
 from mingzhang.web.i18n import translations
 from mingzhang.web.model import ShopInfo, WorkItem
+from mingzhang.web.model_refunds import RefundPreview
 from mingzhang.web.model_staff import ClaimRow, ManualRow, StaffOrder, StockShown, SuspensePage, SuspenseRow
 from mingzhang.web.pages import BADGE_TONES
 from mingzhang.web.views import View, order_names
 
 
-def staff_order_page(shown: StaffOrder, shop: ShopInfo, lang: str, frame: Frame, notice: str = "") -> str:
-    """One order. `notice`: an error code of the last action, or "done"."""
+def staff_order_page(
+    shown: StaffOrder,
+    shop: ShopInfo,
+    lang: str,
+    frame: Frame,
+    notice: str = "",
+    preview: RefundPreview | None = None,
+) -> str:
+    """One order. `notice`: an error code of the last action, or "done". `preview`: a partial refund not proposed yet."""
     view = View(lang, shop, translations(lang), shown.page.now)
     view = replace(view, defaults=order_names(shown.page, view))
     return render_console(
@@ -32,6 +40,7 @@ def staff_order_page(shown: StaffOrder, shop: ShopInfo, lang: str, frame: Frame,
         order=shown,
         page=shown.page,
         notice=notice,
+        preview=preview,
         answers=tuple(words.CLAIM_ANSWERS),
         correctable=sorted(mended_by(Mend.CORRECTION)),
         badge_tones=BADGE_TONES,

@@ -13,6 +13,7 @@ from mingzhang.web import (
     words_doubt,
     words_people,
     words_reconcile,
+    words_refunds,
     words_refusals,
     words_shop,
 )
@@ -165,6 +166,7 @@ FIELD_ERRORS: Final[Mapping[str, str]] = {
     "too_many": N_("操作太频繁，请稍后再试"),
     "suspense_not_open": N_("这笔款项现在不能退回：它已在退回途中、已退回，或渠道否认收到过"),
     **words_doubt.PROBLEMS,
+    **words_refunds.PROBLEMS,
     "resupply_refused": N_("现在不能补发：订单要已到账或在等人处理，而且没有还在等结果的供应商指令"),
     "reason_missing": N_("请写明原因（至少 4 个字）"),
     "file_too_large": N_("文件太大，请分成几个"),

@@ -14,7 +14,15 @@ from markupsafe import Markup, escape
 
 from mingzhang.catalogue.fields import ACCOUNT, AccountField
 from mingzhang.kit.beijing import BEIJING
-from mingzhang.web import words, words_console, words_doubt, words_reconcile, words_setup, words_shop
+from mingzhang.web import (
+    words,
+    words_console,
+    words_doubt,
+    words_reconcile,
+    words_refunds,
+    words_setup,
+    words_shop,
+)
 from mingzhang.web.icons import ICONS
 from mingzhang.web.model import OrderPage, Sentence, ShopInfo, TimelineItem
 from mingzhang.web.money import Drawing, Drawn
@@ -74,7 +82,8 @@ TABLES: Final[Mapping[str, tuple[Mapping[str, str], str]]] = {
     "notice_channel": (words.NOTICE_CHANNELS, words.GENERAL),
     "notice_state": (words.NOTICE_STATES, words.GENERAL),
     "money_action": (words.MONEY_ACTIONS, words.WORK_GENERAL),
-    "money_note": (words_doubt.MONEY_NOTES, words.GENERAL),
+    "money_note": ({**words_doubt.MONEY_NOTES, **words_refunds.MONEY_NOTES}, words.GENERAL),
+    "refund_age": (words_refunds.AGES, words.GENERAL),
     "support": (words_doubt.SUPPORTS, words.GENERAL),
     "approval_state": (words.APPROVAL_STATES, words.WORK_GENERAL),
     "claim_state": (words.CLAIM_STATES, words.GENERAL),

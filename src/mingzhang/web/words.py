@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Final
 
-from mingzhang.web import words_doubt, words_people
+from mingzhang.web import words_doubt, words_people, words_refunds
 
 
 def N_(text: str) -> str:  # noqa: N802 - the name gettext tools look for
@@ -68,6 +68,7 @@ SENTENCES: Final[Mapping[str, str]] = {
     "partly_refund_asked": N_("%(supplier)s只到账一部分；未到账的部分【%(shop)s】已为您申请原路退款。"),
     "partly_refund_processing": N_("%(supplier)s只到账一部分；未到账的部分%(channel)s正在原路退款。"),
     "partly_refund_arrived": N_("%(supplier)s只到账一部分；未到账的部分%(channel)s已退款。"),
+    **words_refunds.SENTENCES,
     "closed_unpaid": N_("订单已关闭，没有收取任何款项。"),
     "needs_person": N_("需要人工核实，【%(shop)s】的客服正在处理。"),
     "needs_buyer": N_("请您修改充值账号，或选择退款。"),
@@ -724,6 +725,7 @@ MONEY_ACTIONS: Final[Mapping[str, str]] = {
     "confirm_by_hand": N_("确认人工充值已办好"),
     **words_doubt.MONEY_ACTIONS,
     **words_people.MONEY_ACTIONS,
+    **words_refunds.MONEY_ACTIONS,
 }
 APPROVAL_STATES: Final[Mapping[str, str]] = {
     "proposed": N_("等第二个人决定"),

@@ -239,6 +239,13 @@ class ListsTrades(Protocol):
         ...
 
 
+@runtime_checkable
+class RefundsWhole(Protocol):
+    """A channel that says whether it gives back whole amounts only (epay: no refund number on the wire, F14)."""
+
+    refunds_whole_only: bool
+
+
 class BillAnswer(msgspec.Struct, frozen=True, kw_only=True):
     """A day's bill (账单) as the channel gave it, raw. ``ok`` with no content: the channel says that it has none.
 

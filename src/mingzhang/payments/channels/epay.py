@@ -105,6 +105,7 @@ class Epay:
     methods = _PAGES | frozenset(_CALLS)
     payer_methods: frozenset[str] = frozenset()
     signed_methods = _PAGES
+    refunds_whole_only = True
 
     def __init__(self, settings: EpaySettings, http: Outbound) -> None:
         address = urlsplit(settings.base_url)

@@ -1,0 +1,17 @@
+"""Pages of refunds for staff."""
+
+from __future__ import annotations
+
+from datetime import datetime
+
+from mingzhang.web.console import Frame, render_console
+from mingzhang.web.i18n import translations
+from mingzhang.web.model import ShopInfo
+from mingzhang.web.model_refunds import Ageing
+from mingzhang.web.views import View
+
+
+def ageing_page(shown: Ageing, shop: ShopInfo, lang: str, frame: Frame, now: datetime) -> str:
+    """Refunds under way by age."""
+    view = View(lang, shop, translations(lang), now)
+    return render_console("staff_refund_ageing.html", lang, shop, frame, view=view, shown=shown)

@@ -11,15 +11,18 @@ from pathlib import Path
 
 import openpyxl
 import pypdf
+from rich.console import Console
 from test_staff import Person
 from test_staff_pages import sign_in_strong
 
 from house import House, open_house
+from mingzhang.app.cli_reconcile import reconcile_one, table_of
 from mingzhang.app.closing import make_report
 from mingzhang.kit.beijing import BEIJING
 from mingzhang.kit.clock import ManualClock
 from mingzhang.orders.context import Context
 from mingzhang.reconciliation import flow, resolve
+from mingzhang.reconciliation.sources import SOURCES
 from mingzhang.reconciliation.store import SQL, Break, read_row
 from mingzhang.staff.rights import Role
 from mingzhang.web.model import ShopInfo
@@ -50,6 +53,7 @@ async def test_what_the_bill_lacks_is_asked_about_after_two_more_files_and_ended
             await house.until(each, lambda page: page.supply_badge == "arrived")
         await flow.fetch_day(after_day(house.desk.ctx, 11), "alipay.trade", DAY)
         row = await only_break(house)
+        await command_says(house)
         assert (row.class_, row.state, row.subject) == ("missing_theirs", "waiting", order_id)
         assert row.due_at == datetime(2026, 11, 23, 10, tzinfo=BEIJING)
 
@@ -86,6 +90,22 @@ async def test_what_the_bill_lacks_is_asked_about_after_two_more_files_and_ended
         await lin.session.close()
         await wang.session.close()
         assert (await house.audit()).ok
+
+
+async def command_says(house: House) -> None:
+    """What `mingzhang reconcile` prints: the same day again, a bill that is not there, a file that is none."""
+    ctx, sources = after_day(house.desk.ctx, 11), SOURCES
+    told = [
+        await reconcile_one(ctx, sources["alipay.trade"], DAY, "", None, flow.silent),
+        await reconcile_one(ctx, sources["wechat.trade"], DAY, "", None, flow.silent),
+        await reconcile_one(ctx, sources["fulu.orders"], DAY, "x.csv", b"x", flow.silent),
+    ]
+    assert [it["result"] for it in told] == ["same", "waiting", "refused"]
+    out = Console(file=io.StringIO(), width=200)
+    out.print(table_of(told))
+    text = out.file.getvalue()  # type: ignore[attr-defined]
+    for said in ("missing_theirs 1", "STATEMENT_CREATING", "unknown_form"):
+        assert said in text
 
 
 async def report_of_the_day(house: House, who: Person) -> None:

@@ -57,7 +57,7 @@ def reconcile(
     if as_json:
         sys.stdout.write(msgspec.json.encode({"days": results}).decode() + "\n")
     else:
-        Console().print(_table(results))
+        Console().print(table_of(results))
     trouble = any(it["result"] in ("waiting", "refused") or it["opened"] for it in results)
     raise typer.Exit(1 if trouble else 0)
 
@@ -116,7 +116,7 @@ async def _run(day: str, name: str, file_name: str, content: bytes | None) -> li
                 def say(step: str, done: float, task: Any = task, name: str = source.name) -> None:
                     progress.update(task, description=f"{name}: {STEPS.get(step, step)}", completed=done)
 
-                results.append(await _one(ctx, source, chosen, file_name, content, say))
+                results.append(await reconcile_one(ctx, source, chosen, file_name, content, say))
         return results
     finally:
         await desk.aclose()
@@ -126,9 +126,10 @@ def _yesterday(ctx: Context) -> date:
     return ctx.now().astimezone(BEIJING).date() - timedelta(days=1)
 
 
-async def _one(
+async def reconcile_one(
     ctx: Context, source: Source, day: date, file_name: str, content: bytes | None, say: Say
 ) -> dict[str, Any]:
+    """One source's day as data; a refusal is a result, too."""
     try:
         if content is None:
             judged = await flow.fetch_day(ctx, source.name, day, say)
@@ -146,7 +147,8 @@ def _told(judged: Judged) -> dict[str, Any]:
     return told
 
 
-def _table(results: list[dict[str, Any]]) -> Table:
+def table_of(results: list[dict[str, Any]]) -> Table:
+    """The summary on a terminal."""
     table = Table(title=f"对账 {results[0]['day']}" if results else "对账", expand=False)
     for name in ("source", "result", "lines", "agreed", "differences", "opened", "closed"):
         table.add_column(name, justify="right" if name in ("lines", "agreed", "opened", "closed") else "left")

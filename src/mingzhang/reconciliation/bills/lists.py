@@ -128,6 +128,7 @@ def _rows(raw: bytes, form: Form) -> Iterator[Line]:
         cells = [cell.strip().removeprefix("`") for cell in next(csv.reader([text]))]
         if not names:
             names = cells
+            _check_head(form, names, number)
             continue
         if told is not None or len(cells) != len(names):
             raise refused("truncated", number, "row", f"{len(cells)} cells under {len(names)} column names")
@@ -137,6 +138,13 @@ def _rows(raw: bytes, form: Form) -> Iterator[Line]:
         raise refused("unknown_form", 0, form.our_no, "no header")
     if told is not None and told != count:
         raise refused("truncated", number, COUNT, f"{told} rows told, {count} found")
+
+
+def _check_head(form: Form, names: list[str], number: int) -> None:
+    """Every column that is read must be there, also in a list without a row."""
+    for name in (form.our_no, form.their_no, form.amount, form.state, form.at):
+        if name not in names:
+            raise refused("unknown_form", number, name, "no such column")
 
 
 def _row(form: Form, cells: Mapping[str, str], number: int) -> Line:

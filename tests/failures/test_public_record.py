@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import json
 import random
-import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -14,6 +13,7 @@ import pytest
 
 from house import House, open_house
 from mingzhang.app.demo import free_port
+from mingzhang.app.http_log import read_receipts
 from mingzhang.app.http_server import plain_config, serve_http
 from mingzhang.app.http_witness import create_witness_app
 from mingzhang.app.transparency import run_log, signer_of
@@ -102,12 +102,15 @@ async def test_a_receipt_holds_without_the_shop_and_no_changed_byte_passes(
         assert kinds[:2] == ["placed", "payment_opened"]
         assert {"paid", "sent", "delivered"} <= set(kinds)
         (tmp_path / "alone").mkdir()
-        script = shutil.copy(str(verify_offline.__file__), tmp_path / "alone" / "verify.py")
+        script = tmp_path / "alone" / "verify.py"
+        script.write_bytes(await _get(house, "/log/verify.py"))
+        links = await read_receipts(house.desk, order_id)
+        assert [link.events for link in links] == [tuple(entry["events"]) for entry in listed]
         paid = next(entry for entry in listed if "paid" in entry["events"])
         receipt = await _get(house, paid["url"], token)
         assert json.loads(receipt)["statement"]["money"] == [["channel", "alipay", 10000]]
         (tmp_path / "alone" / "receipt.json").write_bytes(receipt)
-        command = [sys.executable, "-I", script, "receipt.json"]
+        command = [sys.executable, "-I", str(script), "receipt.json"]
         told = subprocess.run(command, cwd=tmp_path / "alone", capture_output=True, text=True, check=False)
         assert told.returncode == 0, told.stdout + told.stderr
         assert "¥100.00  at the payment channel (alipay)" in told.stdout

@@ -20,6 +20,7 @@ from mingzhang.app.http_kit import (
     shop_of,
     take_guess,
 )
+from mingzhang.app.http_log import read_receipts
 from mingzhang.kit.errors import Problem
 from mingzhang.orders.requests import WORDS_MAX, make_request
 from mingzhang.web import pages_buyer
@@ -83,7 +84,12 @@ async def complaint(request: AnyRequest, order_id: FromPath[str]) -> Response[An
 async def proof(request: AnyRequest, order_id: FromPath[str]) -> Response[Any]:
     """Everything on record for the buyer, on one page to print or keep; no card codes."""
     desk = desk_of(request)
-    html = pages_buyer.proof_page(await desk.order_page(order_id), shop_of(desk, request), language(request))
+    html = pages_buyer.proof_page(
+        await desk.order_page(order_id),
+        shop_of(desk, request),
+        language(request),
+        await read_receipts(desk, order_id),
+    )
     return page(request, html)
 
 

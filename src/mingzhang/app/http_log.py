@@ -5,14 +5,17 @@
 
 from __future__ import annotations
 
+from datetime import datetime
+from importlib.resources import files
 from typing import Any, Final
 
 import msgspec
 from litestar import Response, Router, get
 from litestar.params import FromPath
 
+from mingzhang.app.desk import Desk
 from mingzhang.app.http_docs import BY_TOKEN, problems
-from mingzhang.app.http_guard import ANYBODY, TOKEN
+from mingzhang.app.http_guard import ANYBODY, OPENED, TOKEN
 from mingzhang.app.http_kit import AnyRequest, desk_of
 from mingzhang.app.transparency import signer_of, witnesses_of
 from mingzhang.kit.errors import Kind, Problem
@@ -20,9 +23,11 @@ from mingzhang.transparency.notes import Note, parse_note
 from mingzhang.transparency.receipt import list_logged, make_receipt
 from mingzhang.transparency.tiles import ENTRIES, LEVELS_MAX, WIDTH, bundle, exists, parse_path
 from mingzhang.transparency.tree import SQL, read_tile
+from mingzhang.web.pages_buyer import ReceiptLink
 
 FOREVER: Final = {"Cache-Control": "public, max-age=31536000, immutable", "Access-Control-Allow-Origin": "*"}
 BRIEFLY: Final = {"Cache-Control": "public, max-age=1", "Access-Control-Allow-Origin": "*"}
+_PROGRAM: Final = (files("mingzhang.transparency") / "verify_offline.py").read_bytes()
 NOT_YET: Final = {404: ("not_logged",)}
 
 
@@ -107,6 +112,23 @@ async def list_receipts(request: AnyRequest, order_id: FromPath[str]) -> list[Re
 )
 async def get_receipt(request: AnyRequest, order_id: FromPath[str], seq: FromPath[int]) -> Response[Any]:
     """One change with the proof that it stands in the record; `mingzhang verify` or verify_offline.py checks it."""
+    return await _receipt(request, order_id, seq)
+
+
+@get("/orders/{order_id:str}/receipts/{seq:int}", include_in_schema=False, guards=[OPENED])
+async def buyer_receipt(request: AnyRequest, order_id: FromPath[str], seq: FromPath[int]) -> Response[Any]:
+    """The same for a browser that has the order open."""
+    return await _receipt(request, order_id, seq)
+
+
+@get("/log/verify.py", include_in_schema=False, guards=[ANYBODY], sync_to_thread=False)
+def verifier() -> Response[bytes]:
+    """The program that checks receipts offline, as one file."""
+    headers = {"Content-Disposition": 'attachment; filename="verify.py"', **BRIEFLY}
+    return Response(_PROGRAM, media_type="text/x-python; charset=utf-8", headers=headers)
+
+
+async def _receipt(request: AnyRequest, order_id: str, seq: int) -> Response[Any]:
     desk = desk_of(request)
     async with desk.pool.acquire() as conn:
         logged = next(
@@ -122,5 +144,19 @@ async def get_receipt(request: AnyRequest, order_id: FromPath[str], seq: FromPat
     return Response(receipt, media_type="application/json", headers=headers)
 
 
-HANDLERS: Final = [checkpoint, key, tile]
+async def read_receipts(desk: Desk, order_id: str) -> list[ReceiptLink]:
+    """What of an order is in the record, for its proof page."""
+    async with desk.pool.acquire() as conn:
+        logged = await list_logged(conn, order_id)
+    return [
+        ReceiptLink(
+            at=datetime.fromisoformat(one.change.shown["at"]),
+            events=tuple(one.change.shown["events"]),
+            url=f"/orders/{order_id}/receipts/{one.change.shown['seq']}",
+        )
+        for one in logged
+    ]
+
+
+HANDLERS: Final = [checkpoint, key, tile, verifier, buyer_receipt]
 ROUTER: Final = Router("/api/v1", route_handlers=[list_receipts, get_receipt])

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from datetime import datetime
-from typing import Final
+from typing import Final, NamedTuple
 
 from mingzhang.catalogue.accounts import mask
 from mingzhang.orders.requests import ANSWERS, CAUSES, WISHES
@@ -81,10 +81,26 @@ def complaint_page(page: OrderPage, shop: ShopInfo, lang: str) -> str:
     )
 
 
-def proof_page(page: OrderPage, shop: ShopInfo, lang: str) -> str:
-    """下载交易凭证: what is on record, with hashes, to print."""
+class ReceiptLink(NamedTuple):
+    """A change of the order that is in the public record, and where its receipt is."""
+
+    at: datetime
+    events: tuple[str, ...]
+    url: str
+
+
+def proof_page(page: OrderPage, shop: ShopInfo, lang: str, receipts: Sequence[ReceiptLink] = ()) -> str:
+    """下载交易凭证: what is on record, with hashes, to print; receipts that are checked without the shop."""
+    view = _view(page, shop, lang)
+    told = {item.kind: view.event(item) for item in page.timeline}
     return render(
-        "proof.html", lang, page=page, shop=shop, view=_view(page, shop, lang), drawing=drawing(page)
+        "proof.html",
+        lang,
+        page=page,
+        shop=shop,
+        view=view,
+        drawing=drawing(page),
+        receipts=[(one, [told[kind] for kind in one.events if kind in told]) for one in receipts],
     )
 
 

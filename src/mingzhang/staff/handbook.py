@@ -16,6 +16,7 @@ END: Final = "<!-- printed by `mingzhang staff rights`: end -->"
 # Chinese, English, row of the ledger's table.
 MONEY: Final[dict[MoneyAction, tuple[str, str, str]]] = {
     MoneyAction.REFUND_ORDER: ("原路全额退款", "give an order's money back", "13"),
+    MoneyAction.REFUND_PART: ("原路部分退款", "give back part of it, or of a delivered order", "13"),
     MoneyAction.MAKE_GOOD: ("由本店垫付", "stand in for what a channel denies", "24"),
     MoneyAction.PROVE_UNPAID: ("查明从未付款", "prove that nothing was ever paid", "24"),
     MoneyAction.REFUND_AT_RISK: ("供应商未答复时先行退款", "refund while the supplier is unknown", "20"),

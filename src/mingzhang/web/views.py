@@ -23,6 +23,7 @@ from mingzhang.web import (
     words_setup,
     words_shop,
 )
+from mingzhang.web.dates import write_time
 from mingzhang.web.icons import ICONS
 from mingzhang.web.model import OrderPage, Sentence, ShopInfo, TimelineItem
 from mingzhang.web.money import Drawing, Drawn
@@ -63,6 +64,7 @@ TABLES: Final[Mapping[str, tuple[Mapping[str, str], str]]] = {
     "bulk_result": (words_console.BULK_RESULTS, words.GENERAL),
     "outcome_kind": (words_console.OUTCOMES, words_console.OUTCOME_GENERAL),
     "age": (words_console.AGES, words.GENERAL),
+    "pay_method": (words_console.PAY_METHODS, words_console.PAY_METHOD_OTHER),
     "staff_actor": (words_console.STAFF_ACTORS, words.PARTY_GENERAL),
     "staff_order_state": (words_console.STAFF_ORDER_STATES, words.GENERAL),
     "board": (words_console.BOARDS, words.GENERAL),
@@ -320,10 +322,8 @@ class View:
         """A moment in Beijing time; the date only when it is not today's. A dash for none."""
         if moment is None:
             return Markup("—")
+        text = write_time(moment, self.now, self.t, seconds=seconds)
         local = moment.astimezone(BEIJING)
-        text = local.strftime("%H:%M:%S" if seconds else "%H:%M")
-        if self.now is None or local.date() != self.now.astimezone(BEIJING).date():
-            text = local.strftime("%m-%d ") + text
         return Markup('<time class="mz-time" datetime="{}" title="{}">{}</time>').format(
             moment.isoformat(), local.strftime("%Y-%m-%d %H:%M:%S UTC+8"), text
         )

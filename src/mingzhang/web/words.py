@@ -129,6 +129,7 @@ PARTIES: Final[Mapping[str, str]] = {
     "dtone": N_("DT One"),
     "kasushou": N_("卡速售"),
     "stock": N_("本店卡库"),
+    "manual": N_("本店人工"),
     "bank": N_("存管银行"),
     "self": N_("商家自有账户（未存管）"),
     "custody": N_("存管银行"),

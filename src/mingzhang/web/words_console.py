@@ -104,6 +104,14 @@ RANGES: Final[Mapping[str, str]] = {
     "30d": N_("30 天"),
 }
 # As staff read them: the buyer is somebody else.
+PAY_METHODS: Final[Mapping[str, str]] = {
+    "qr": N_("扫码"),
+    "page": N_("电脑网页"),
+    "wap": N_("手机网页"),
+    "h5": N_("手机网页"),
+    "jsapi": N_("微信内"),
+}
+PAY_METHOD_OTHER: Final = N_("其他")
 STAFF_ACTORS: Final[Mapping[str, str]] = {**words.ACTORS, "buyer": N_("买家")}
 STAFF_ORDER_STATES: Final[Mapping[str, str]] = {
     **words.ORDER_STATES,

@@ -80,7 +80,7 @@ LISTINGS: Final[tuple[Listing, ...]] = (
         columns=(
             _col("payment_no", N_("商户订单号"), "code", link=_ORDER),
             _col("channel", N_("支付通道"), "channel"),
-            _col("method", N_("方式"), "text"),
+            _col("method", N_("方式"), "word", "pay_method"),
             _col("amount_fen", N_("金额"), "yuan"),
             _col("paid_fen", N_("实付"), "yuan"),
             _col("state", N_("状态"), "word", "payment_state"),

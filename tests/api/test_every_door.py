@@ -20,9 +20,12 @@ from mingzhang.app.http_session import BUYER_COOKIE, STAFF_COOKIE
 from mingzhang.app.http_sign_in import SIGN_IN
 from mingzhang.app.rights_table import BUYER, COLUMNS, GUEST, NO, NOBODY, YES, Door, doors, mark
 from mingzhang.staff.model import Office
-from mingzhang.staff.rights import Role
+from mingzhang.staff.rights import Right, Role, rights_of
 
 LEADS_TO: Final = {Caller.OPENED: r"/orders/\w{19}", Caller.ACCOUNT: "/my"}
+COST_FEN: Final = 8713
+COSTS: Final = ("87.13", ":8713")  # as pages and as answers for programs write it
+SEE_COSTS: Final = {str(role) for role in Role if Right.VIEW_COSTS in rights_of([role], strong=True)}
 PRIVATE: Final = ("buyer@example.com", "13800138000", "138 0013 8000")  # the order's contact and account
 REVOKED: Final = "revoked"
 WEAK: Final = "weak "  # before a role: a session without the second factor
@@ -172,6 +175,7 @@ async def visitors(house: House, order_id: str) -> list[Visitor]:
 
 async def test_every_door_lets_in_and_refuses_as_the_table_says(database_url: str, tmp_path: Path) -> None:
     async with open_house(database_url, tmp_path, speed=1.0, demo=True) as house:
+        await house.desk.pool.execute("UPDATE product SET cost_fen = $1", COST_FEN)
         order_id = await house.place()
         everybody = await visitors(house, order_id)
         secrets = [*PRIVATE, house.desk.ctx.vault.token(order_id), "$argon2id$", *keys_of(house)]
@@ -187,6 +191,8 @@ async def test_every_door_lets_in_and_refuses_as_the_table_says(database_url: st
                     seen += 1
                     if visitor.name != BUYER and any(secret in text for secret in secrets):
                         leaks.append((visitor.name, door.method, door.path, door.part))
+                    if visitor.name not in SEE_COSTS and any(cost in text for cost in COSTS):
+                        leaks.append((visitor.name, door.method, door.path, "cost"))
                     if refused(door, status, to, text) is expected or status >= 500:
                         wrong.append(
                             (visitor.name, door.method, door.path, door.part, status, to, text[-300:])

@@ -1,4 +1,4 @@
-"""The edge's own parts: settings from the environment, the map from kinds to statuses, attempts, their books."""
+"""The edge's own parts: settings from the environment, the map from kinds to statuses, their books."""
 
 import json
 
@@ -8,7 +8,6 @@ from mingzhang.app.http_demo import their_amount
 from mingzhang.app.problems import STATUS, body_of, field_error
 from mingzhang.app.settings import Settings
 from mingzhang.kit.errors import Kind, Problem
-from mingzhang.kit.limiter import Limiter
 
 ENVIRON = {"DATABASE_URL": "postgresql://u:word@h/d", "MINGZHANG_SECRET_KEY": "ab" * 32}
 
@@ -46,11 +45,6 @@ def test_every_kind_has_a_status_and_internal_details_stay_inside() -> None:
 def test_a_form_is_told_which_field_to_mend() -> None:
     assert field_error(Problem("bad_contact", Kind.INVALID)) == ("contact", "contact_invalid")
     assert field_error(Problem("key_reused", Kind.CONFLICT)) is None
-
-
-def test_attempts_are_counted_by_key() -> None:
-    limiter = Limiter(2, 3600.0)
-    assert [limiter.attempt(key) for key in "aabab"] == [True, True, True, False, True]
 
 
 def test_a_party_that_did_not_answer_is_not_zero() -> None:

@@ -3,6 +3,7 @@
 import asyncio
 import hmac
 from collections.abc import Mapping
+from contextlib import suppress
 from typing import Any
 
 import asyncpg
@@ -37,8 +38,8 @@ from mingzhang.fulfilment.suppliers.base import Supplier
 from mingzhang.kit.clock import Clock
 from mingzhang.kit.database import DATABASE_AWAY, connect, open_pool, transaction
 from mingzhang.kit.errors import Kind, Problem
+from mingzhang.kit.guesses import PASSWORD, Guesses
 from mingzhang.kit.ids import bucket_of, is_order_id, new_id, order_of_number
-from mingzhang.kit.limiter import Limiter
 from mingzhang.kit.migrations import pending_on
 from mingzhang.kit.outbound import Outbound
 from mingzhang.ledger import postings
@@ -70,7 +71,6 @@ from mingzhang.web.model import (
 from mingzhang.web.model_shop import Front
 
 WAIT_POLL_S = 1.0
-PASSWORD_TRIES = 20
 
 
 class Desk:
@@ -86,7 +86,7 @@ class Desk:
         self._times = TypicalTimes()
         self.window = WindowCache(ctx.pool)
         self.shop = FaceCache(ctx.pool)
-        self._passwords = Limiter(PASSWORD_TRIES, 3600.0)
+        self._guesses = Guesses(ctx.pool, ctx.vault.fingerprint)
         self._statuses = StatusReader(ctx.pool)
         self._bell = asyncio.Condition()
         self._listener: asyncio.Task[None] | None = None
@@ -238,18 +238,23 @@ class Desk:
     async def check_contact(self, order_id: str, contact: str) -> bool:
         """Whether this is the order's contact or its query password; the same answer for one that never existed.
 
-        A password is tried at most `PASSWORD_TRIES` times an hour and order in this process (the contact goes on).
+        What is not the contact is counted as a guess at the password, by order and over all processes.
         """
         vault = self.ctx.vault
         try:
             async with self.pool.acquire() as conn:
                 order = await orders.read_order(conn, order_id)
-                if self._passwords.attempt(order_id) and await password_fits(conn, vault, order_id, contact):
-                    return True
-            fingerprint = vault.fingerprint(clean_contact(contact))
         except Problem:
             return False
-        return hmac.compare_digest(order.contact_hash, fingerprint)
+        with suppress(Problem):  # what is no contact may be a password
+            if hmac.compare_digest(order.contact_hash, vault.fingerprint(clean_contact(contact))):
+                return True
+        try:
+            await self._guesses.take(f"password:{order_id}", PASSWORD)
+        except Problem:
+            return False
+        async with self.pool.acquire() as conn:
+            return await password_fits(conn, vault, order_id, contact)
 
     async def find(self, number: str, contact: str) -> str:
         """The order behind any number the buyer may hold (F12); raises `not_found_or_wrong_contact` alike."""

@@ -33,6 +33,8 @@ class Rule(NamedTuple):
 
 # Contact, token and number of an order; claims; corrections: by address, and by what is asked for.
 A_MINUTE: Final = Rule(20, timedelta(minutes=1), timedelta(minutes=1), timedelta(minutes=1))
+# An order's query password, by order.
+PASSWORD: Final = Rule(20, timedelta(hours=1), timedelta(minutes=1), timedelta(minutes=15))
 # A name and password (or code) from one address, or from one browser that the person has used before.
 SIGN_IN: Final = Rule(5, timedelta(hours=1), timedelta(seconds=30), timedelta(minutes=15))
 # The same name from all browsers that nobody knows.

@@ -4,16 +4,32 @@ from __future__ import annotations
 
 import asyncio
 import re
+from contextlib import AsyncExitStack
 from pathlib import Path
 
 from test_staff_pages import sign_in_strong
 
 from house import open_house
 from mingzhang.staff.rights import Role
+from notice_sinks import mail_sink
+
+MAIL = """[email]
+host = "127.0.0.1"
+port = %d
+sender = "s@shop.test"
+tls = "none"
+[[route]]
+audience = "buyer"
+channel = "email"
+"""
 
 
 async def test_f13_approved_at_once_over_http(database_url: str, tmp_path: Path) -> None:
-    async with open_house(database_url, tmp_path) as house:
+    path = tmp_path / "notices.toml"
+    async with AsyncExitStack() as stack:
+        sink = await stack.enter_async_context(mail_sink())
+        path.write_text(MAIL % sink.port, encoding="utf-8")
+        house = await stack.enter_async_context(open_house(database_url, tmp_path, notices_path=str(path)))
         order_id = await house.buy(("alipay", "refund_unknown_then_success"))
         await house.until(order_id, lambda page: page.supply_badge == "arrived")
         ann = await sign_in_strong(house, "ann", Role.FINANCE)
@@ -49,3 +65,10 @@ async def test_f13_approved_at_once_over_http(database_url: str, tmp_path: Path)
         assert shown.sentence.amount_fen == 8_000
         assert await house.lost_fen() == 0
         assert (await house.audit()).ok
+        for _ in range(400):
+            told = [mail.get_content() for mail in sink.mails if "渠道已退款" in str(mail["subject"])]
+            if len(told) == 2:
+                break
+            await asyncio.sleep(0.1)
+        assert len(told) == 2
+        assert all("¥40.00" in each for each in told), told

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from pathlib import Path
 
 from test_money_aside import employ, member
@@ -36,6 +37,9 @@ async def test_a_settled_order_waits_for_the_channels_reserve_and_is_refunded(
         await until(house, "SELECT state FROM refund", "waiting_float")
         work = [item.state for item in await house.desk.work_list() if item.kind == "refund"]
         assert work == ["waiting_float"]
+        events = "SELECT count(*) FROM event WHERE kind = 'refund_waiting_float'"
+        await asyncio.sleep(1)  # tried again every half second, told once
+        assert await house.desk.pool.fetchval(events) == 1
         aged = await desk_ageing.read_ageing(ctx, "float")
         assert [(row.order_id, row.amount_fen, row.workdays) for row in aged.rows] == [(order_id, 4_000, 0)]
         assert {row.age: row.amount_fen for row in aged.ages}["float"] == 4_000

@@ -22,6 +22,7 @@ OCCASIONS: Final[dict[str, Template]] = {
     "supplier_reversed": Template.REFUSED,
     "waiting_prefund": Template.NEEDS_PERSON,  # the alarm: money at the supplier mends it (F10)
     "refund_arrived": Template.REFUNDED,
+    "refund_waiting_float": Template.NEEDS_PERSON,  # the alarm: a reserve at the channel mends it (row 13)
     "choice_open": Template.CHOICE_OPEN,
     "correction_asked": Template.NEEDS_BUYER,
     "needs_person": Template.NEEDS_PERSON,

@@ -54,7 +54,7 @@ def _facts(order: Order, data: dict[str, Any]) -> Facts:
         order_id=order.order_id,
         title_zh=order.title_zh,
         title_en=order.title_en,
-        amount_fen=order.price_fen,
+        amount_fen=int(data.get("amount_fen", order.price_fen)),  # an event that tells of a part names it
         reason=str(data.get("reason", "")) or order.reason,
         place=order.holder,
         until=order.deadline_at,

@@ -197,7 +197,8 @@ async def _gather(ctx: Context, refund: Refund) -> bool:
         try:
             posting = await _posting(turn, refund)
         except Refused as refusal:
-            turn.event("refund_waiting_float", reason=refusal.code)
+            if refund.state != "waiting_float":  # once: it is tried again every few minutes
+                turn.event("refund_waiting_float", reason=refusal.code)
             await _set(turn, refund, "waiting_float", now + timedelta(seconds=FLOAT_RETRY_S), refusal.code)
             await turn.finish()
             return False
@@ -352,7 +353,9 @@ async def _accepted(turn: Turn | ItemTurn, refund: Refund, evidence_id: str) -> 
 async def _arrived(turn: Turn | ItemTurn, refund: Refund, evidence_id: str) -> None:
     if refund.state != "accepted":
         await _accepted(turn, refund, evidence_id)
-    turn.event("refund_arrived", evidence_id, channel=refund.channel)
+    whole = isinstance(turn, ItemTurn) or refund.amount_fen == turn.order.price_fen
+    part = {} if whole else {"amount_fen": refund.amount_fen}
+    turn.event("refund_arrived", evidence_id, channel=refund.channel, **part)
     await turn.post(
         postings.refund_arrived(
             refund.order_id, await turn.balances(), party=refund.channel, amount_fen=refund.amount_fen

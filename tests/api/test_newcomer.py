@@ -63,7 +63,7 @@ async def test_staff_add_asks_twice_shows_nothing_and_lets_that_person_in(
     assert "password" not in text.lower().replace("password:", "")
     assert "right then" not in text
     code, text = await asyncio.to_thread(add, "short", "short")
-    assert (code, "at least 8 characters" in text, "Traceback" in text) == (2, True, False)
+    assert (code, "at least 10 characters" in text, "Traceback" in text) == (2, True, False)
 
     pool = await open_pool(database_url, 1, 2)
     try:

@@ -175,7 +175,7 @@ async def test_f04_proved_unpaid_closes_the_order_and_says_so(database_url: str,
 
 async def test_f04_made_good_by_the_shop_and_found_afterwards(database_url: str, tmp_path: Path) -> None:
     """The shop stands in with its own money at the channel; found later, that claim comes back."""
-    async with open_house(database_url, tmp_path) as house:
+    async with open_house(database_url, tmp_path, bank_fen=20000) as house:
         order_id, forgetful = await doubted(house)
         await employ(house)
         with pytest.raises(Problem, match="own_money_short"):
@@ -218,8 +218,9 @@ async def test_f04_denied_money_aside_is_found_and_goes_back(database_url: str, 
         # Not swept, so that it is not closed at the channel before it is paid.
         await house.desk.pool.execute("UPDATE payment SET due_at = deadline_at WHERE channel = 'wechat'")
         await house.buyer_pays(first)
+        await house.until(order_id, lambda page: page.pay_badge == "paid")
+        await house.buyer_pays(second)  # at once: a code for paying expires
         await house.until(order_id, lambda page: page.supply_badge == "arrived")
-        await house.buyer_pays(second)
         item = await item_row(house, "missing")
         assert (item["state"], item["next_actor"], item["due_at"] is not None) == ("open", "person", True)
         assert item["due_at"] <= item["deadline_at"]

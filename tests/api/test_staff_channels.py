@@ -28,6 +28,9 @@ async def test_terms_decide_what_is_offered_and_figures_come_from_our_own_rows(
         assert alipay.told == 1
         assert alipay.delay_p50_ms is not None
         assert (wechat.paid, wechat.found) == (1, 1)
+        # ... and its buyer reads that the shop asked.
+        asked = [[each.asked for each in (await house.page(one)).timeline] for one in (paid, lost)]
+        assert [any(each) for each in asked] == [False, True]
         operator = await sign_in_strong(house, "wu", Role.OPERATOR, Role.FINANCE)
         async with operator.session:
             assert (await operator.look(BOARD))[0] == 200

@@ -42,6 +42,7 @@ LAST_WORDS = frozenset(
     {"delivered", "partly_delivered", "supplier_refused", "supplier_reversed", "late_success"}
 )
 PARTLY = frozenset({"refund_asked", "refund_processing", "refund_arrived"})
+NOTIFY = ".notify"  # ends the kind of every message that a channel sends of itself
 PARAMS = frozenset({"channel", "supplier", "reason", "amount_fen", "account"})
 
 
@@ -361,6 +362,7 @@ async def read_timeline(conn: asyncpg.Connection, order_id: str, after: int) -> 
                 evidence_sha256=head["sha256"].hex() if head else "",
                 evidence_party=head["party"] if head else "",
                 evidence_standing=head["standing"] if head else "",
+                asked=row["kind"] == "paid" and head is not None and not head["kind"].endswith(NOTIFY),
                 known_at=head["known_at"] if head else None,
             )
         )

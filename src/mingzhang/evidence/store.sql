@@ -72,8 +72,8 @@ INSERT INTO number (value, kind, bucket, order_id) VALUES ($1, $2, $3, $4) ON CO
 SELECT kind, bucket, order_id FROM number WHERE value = $1 LIMIT 20
 
 -- name: read_evidence_heads
--- Hash, party, standing and time of some messages, for the timeline.
-SELECT evidence_id, party, standing, sha256, known_at FROM evidence WHERE evidence_id = ANY ($1::text[])
+-- Hash, party, kind, standing and time of some messages, for the timeline.
+SELECT evidence_id, party, kind, standing, sha256, known_at FROM evidence WHERE evidence_id = ANY ($1::text[])
 
 -- name: read_body
 -- One message's bytes as they were kept.

@@ -112,6 +112,7 @@ class TimelineItem(msgspec.Struct, frozen=True, kw_only=True):
     evidence_sha256: str = ""
     evidence_party: str = ""
     evidence_standing: str = ""
+    asked: bool = False  # the channel said so when asked, before any message of its own came
     known_at: datetime | None = None
 
 

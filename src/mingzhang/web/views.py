@@ -309,7 +309,8 @@ class View:
         amount = item.params.get("amount_fen", "")
         if amount.isascii() and amount.isdigit():
             names["amount"] = yuan(int(amount))
-        return self._fill(self.t(word(words.EVENTS, item.kind, words.EVENT_GENERAL)), names)
+        text = words.PAID_ASKED if item.asked else word(words.EVENTS, item.kind, words.EVENT_GENERAL)
+        return self._fill(self.t(text), names)
 
     def actor(self, sentence: Sentence) -> str:
         """Who acts next, by name where the name is known."""

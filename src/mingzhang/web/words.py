@@ -339,6 +339,7 @@ SUPPLY_STATES: Final[Mapping[str, str]] = {
     "cancelled": N_("没有发出，已取消"),
 }
 
+PAID_ASKED: Final = N_("经本店主动查询，%(channel)s确认收到您的 %(amount)s")
 # Keys: channel, supplier, amount, shop.
 EVENTS: Final[Mapping[str, str]] = {
     "placed": N_("订单已提交"),

@@ -30,6 +30,7 @@ from mingzhang.staff.model import Member
 from mingzhang.staff.rights import Right
 from mingzhang.web.console import render_console
 from mingzhang.web.i18n import translations
+from mingzhang.web.list_cells import draw_rows
 from mingzhang.web.model_console import Column, Filter, ListShown
 from mingzhang.web.views import View
 
@@ -152,13 +153,17 @@ async def _list_page(request: AnyRequest, one: Listing) -> Response[Any]:
     buckets = await _buckets(desk.ctx)
     async with desk.pool.acquire() as conn:
         found = await listing.look(conn, one, buckets, wish, now=desk.clock.now())
+    lang, shop = language(request), shop_of(desk)
+    view = View(lang, shop, translations(lang), desk.clock.now())
+    shown = _shown(one, desk.ctx, member, wish, kept, found)
     html = render_console(
         "staff_list.html",
-        language(request),
-        shop_of(desk),
+        lang,
+        shop,
         await frame_of(request, member),
-        desk.clock.now(),
-        shown=_shown(one, desk.ctx, member, wish, kept, found),
+        view=view,
+        shown=shown,
+        rows=draw_rows(shown, view),
         bulk_max=bulk.KEYS_MAX,
     )
     return page(request, html)

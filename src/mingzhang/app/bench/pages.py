@@ -30,6 +30,7 @@ from mingzhang.app.bench.plain_http import Line
 from mingzhang.app.bench.rounds import Say
 from mingzhang.app.cli_load import LOAD_SETTINGS, load_into
 from mingzhang.app.console.fill import fill_all
+from mingzhang.app.coverage_watch import ensure_coverage, look_at_coverage
 from mingzhang.app.demo import ENV_FILE, ensure_keys
 from mingzhang.app.demo_load.loader import Wanted
 from mingzhang.app.desk import Desk, open_desk
@@ -113,6 +114,8 @@ async def _open(
         try:
             say("the console's tables", 0.5)
             await fill_all(desk.ctx)
+            await ensure_coverage(desk.ctx)
+            await look_at_coverage(desk.ctx)
             yield desk, database
         finally:
             await desk.aclose()

@@ -15,7 +15,6 @@ from typing import Final
 import asyncpg
 import structlog
 
-from mingzhang.kit.beijing import BEIJING
 from mingzhang.kit.database import transaction
 from mingzhang.kit.ids import first_order_id
 from mingzhang.kit.sql import load
@@ -34,6 +33,8 @@ AGAIN_REAL_S: Final = 2.0
 SWEEP_REAL_S: Final = 5.0
 SLOT: Final = timedelta(minutes=10)
 SLOTS: Final = "slots"
+SPAN_SLOTS_MAX: Final = 144
+SPAN_REAL_S: Final = 0.5
 ARRIVED: Final = ("delivered", "partly_delivered", "late_success")
 OUTCOMES: Final = (
     *ARRIVED,
@@ -71,7 +72,7 @@ async def fill(ctx: Context, margin_real_s: float = MARGIN_REAL_S) -> int:
 
 
 async def fill_all(ctx: Context, margin_real_s: float = MARGIN_REAL_S) -> None:
-    """Everything that is due, without a pause: after a large history was loaded. Minutes for a million orders."""
+    """Everything that is due, without a pause: after a large history was loaded."""
     await fill(ctx, margin_real_s)
     marks = await _marks(ctx)
     for mark in [name for name in marks if name.startswith("keys:")]:
@@ -115,30 +116,40 @@ async def _go_round(ctx: Context, mark: str, bucket: int, done_to: str) -> None:
 
 
 async def _fill_slots(ctx: Context, done_to: str, began: float, margin_real_s: float) -> None:
-    """Close as many slots as are over, in the order of time; each in a transaction of its own."""
+    """Close as many slots as are over, in the order of time; a span of them in a transaction of its own.
+
+    Spans begin with one slot and grow while they are quick: so a long history does not take a transaction each ten
+    minutes of it, and in a shop whose slots are heavy no statement runs into its timeout.
+    """
     async with ctx.pool.acquire() as conn:
         first = await conn.fetchval(SQL.find_first_moment) if not done_to else None
     at = datetime.fromisoformat(done_to) if done_to else _slot_of(first) if first else None
     closed = ctx.now() - timedelta(seconds=margin_real_s * ctx.clock.speed)
+    many = 1
     while at is not None and at + SLOT <= closed and time.monotonic() - began < BUSY_REAL_S_MAX:
-        if not await _close_slot(ctx, at, done_to):
+        ends_at, since = at + min(many, (closed - at) // SLOT) * SLOT, time.monotonic()
+        if not await _close_slots(ctx, at, ends_at, done_to):
             return
-        at += SLOT
-        done_to = at.isoformat()
+        many = _next_span(many, time.monotonic() - since)
+        at, done_to = ends_at, ends_at.isoformat()
     async with transaction(ctx.pool) as conn:
         await conn.execute(SQL.set_mark, SLOTS, done_to, _later(ctx, AGAIN_REAL_S))
 
 
-async def _close_slot(ctx: Context, begins_at: datetime, done_to: str) -> bool:
-    """Roll up one slot that is over; False when another worker was faster."""
-    ends_at = begins_at + SLOT
-    hour = begins_at.replace(minute=0, second=0, microsecond=0)
-    day = begins_at.astimezone(BEIJING).replace(hour=0, minute=0, second=0, microsecond=0)
+def _next_span(many: int, took_real_s: float) -> int:
+    """How many slots to close next, after that many took so long."""
+    if took_real_s < SPAN_REAL_S:
+        return min(2 * many, SPAN_SLOTS_MAX)
+    return max(many // 2, 1) if took_real_s > 4 * SPAN_REAL_S else many
+
+
+async def _close_slots(ctx: Context, begins_at: datetime, ends_at: datetime, done_to: str) -> bool:
+    """Roll up slots that are over; False when another worker was faster."""
     async with transaction(ctx.pool) as conn:
         if await conn.fetchval(SQL.advance_mark, SLOTS, done_to, ends_at.isoformat()) is None:
             return False
-        await conn.execute(SQL.fill_money, begins_at, ends_at)
-        await conn.execute(SQL.fill_outcomes, begins_at, ends_at, list(OUTCOMES), list(ARRIVED), hour, day)
+        await conn.execute(SQL.fill_money, begins_at, ends_at, SLOT)
+        await conn.execute(SQL.fill_outcomes, begins_at, ends_at, list(OUTCOMES), list(ARRIVED))
     return True
 
 

@@ -15,7 +15,7 @@ RETURNING mark, done_to
 UPDATE console_mark SET done_to = $2, due_at = $3, lease_until = NULL WHERE mark = $1
 
 -- name: advance_mark
--- A slot is closed, once: whoever closed the same one at the same time finds that it is done.
+-- Slots are closed, once: whoever closed the same ones at the same time finds that it is done.
 UPDATE console_mark SET done_to = $3 WHERE mark = $1 AND done_to = $2 RETURNING mark
 
 -- name: list_marks
@@ -41,27 +41,36 @@ ON CONFLICT (key, order_id) DO NOTHING
 SELECT min(at) AS at FROM leg
 
 -- name: fill_money
--- What lies where at the end of a slot: what lay there at its beginning and the legs dated in between.
+-- What lies where at the end of each slot of a span: what lay there at the span's beginning and the legs dated since.
 INSERT INTO money_slot (slot_at, place, party, owner, amount_fen)
-SELECT $2, m.place, m.party, m.owner, sum(m.amount_fen)::bigint FROM (
-  SELECT place, party, owner, amount_fen FROM money_slot WHERE slot_at = $1
-  UNION ALL
-  SELECT place, split_part(party, '#', 1), owner, amount_fen FROM leg WHERE at >= $1 AND at < $2) AS m
-GROUP BY m.place, m.party, m.owner HAVING sum(m.amount_fen) <> 0
+WITH moved AS (
+  SELECT slot_at, place, party, owner, sum(amount_fen) AS fen FROM (
+    SELECT slot_at, place, party, owner, amount_fen FROM money_slot WHERE slot_at = $1
+    UNION ALL
+    SELECT date_bin($3, at, $1) + $3, place, split_part(party, '#', 1), owner, amount_fen
+    FROM leg WHERE at >= $1 AND at < $2) AS both_parts
+  GROUP BY slot_at, place, party, owner)
+SELECT slot_at, place, party, owner, fen::bigint FROM (
+  SELECT s.slot_at, w.place, w.party, w.owner,
+    sum(m.fen) OVER (PARTITION BY w.place, w.party, w.owner ORDER BY s.slot_at) AS fen
+  FROM generate_series($1::timestamptz, $2, $3::interval) AS s (slot_at)
+  CROSS JOIN (SELECT DISTINCT place, party, owner FROM moved) AS w
+  LEFT JOIN moved m ON m.slot_at = s.slot_at AND m.place = w.place AND m.party = w.party AND m.owner = w.owner) AS lay
+WHERE slot_at > $1 AND fen <> 0
 ON CONFLICT (slot_at, place, party, owner) DO UPDATE SET amount_fen = excluded.amount_fen
 
 -- name: fill_outcomes
--- Add what became of orders in a slot to its hour and its day, by supplier, channel and product.
+-- Add what became of orders in a span to its hours and its days, by supplier, channel and product.
 INSERT INTO outcome_span (span, span_at, supplier, channel, product_id, outcome, reason, bin, late, n)
-SELECT t.span, t.span_at, coalesce(e.data ->> 'supplier', o.supplier), coalesce(p.channel, ''), o.product_id, e.kind,
-  coalesce(e.data ->> 'reason', e.data ->> 'row', ''),
+SELECT t.span, date_trunc(t.field, e.at, 'Asia/Shanghai'), coalesce(e.data ->> 'supplier', o.supplier), coalesce(p.channel, ''),
+  o.product_id, e.kind, coalesce(e.data ->> 'reason', e.data ->> 'row', ''),
   CASE WHEN e.kind = ANY ($4::text[]) AND o.paid_at IS NOT NULL
     THEN floor(4 * ln(greatest(1, extract(epoch FROM e.at - o.paid_at))) / ln(2))::smallint ELSE -1 END,
   e.kind = ANY ($4::text[]) AND o.paid_at IS NOT NULL AND e.at > o.paid_at + o.promise_s * interval '1 second', count(*)
 FROM event e JOIN orders o ON o.bucket = e.bucket AND o.order_id = e.order_id
 LEFT JOIN LATERAL (SELECT y.channel FROM payment y WHERE y.bucket = o.bucket AND y.order_id = o.order_id
   AND y.paid_at IS NOT NULL ORDER BY y.n LIMIT 1) AS p ON true
-CROSS JOIN (VALUES ('h', $5::timestamptz), ('d', $6::timestamptz)) AS t (span, span_at)
+CROSS JOIN (VALUES ('h', 'hour'), ('d', 'day')) AS t (span, field)
 WHERE e.at >= $1 AND e.at < $2 AND e.kind = ANY ($3::text[])
 GROUP BY 1, 2, 3, 4, 5, 6, 7, 8, 9
 ON CONFLICT (span, span_at, supplier, channel, product_id, outcome, reason, bin, late)

@@ -30,3 +30,8 @@ SELECT EXISTS (SELECT FROM demo_load)
 -- name: analyze_all
 -- Let the planner know what is there now.
 ANALYZE
+
+-- name: sum_up_pages
+-- Sum up what was loaded in the indexes over time, which a vacuum would do some minutes later.
+SELECT sum(brin_summarize_new_values(c.oid)) FROM pg_class c JOIN pg_am a ON a.oid = c.relam
+WHERE a.amname = 'brin' AND c.relnamespace = current_schema()::regnamespace

@@ -85,6 +85,7 @@ async def load_history(dsn: str, secret: bytes, card_keys: Sequence[bytes], want
     conn = await connect(dsn, command_timeout=COPY_TIMEOUT_S)
     try:
         await conn.execute(SQL.analyze_all)
+        await conn.execute(SQL.sum_up_pages)
         await conn.execute(SQL.finish_load, wanted.load_id, wanted.now)
     finally:
         await conn.close()

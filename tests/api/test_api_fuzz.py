@@ -25,7 +25,7 @@ from mingzhang.staff.rights import Role
 EXAMPLES = int(os.environ.get("API_EXAMPLES", "40"))
 
 # There is nothing to generate: no parameter, no body.
-WITHOUT_INPUT = {"getVocabulary"}
+WITHOUT_INPUT = {"getVocabulary", "getTrustCoverage"}
 # A schema can say that the account is a text, not that it is a telephone number: 422 is a right answer.
 BEYOND_THE_SCHEMA = [positive_data_acceptance]
 

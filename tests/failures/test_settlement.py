@@ -86,7 +86,7 @@ async def sound(house: House) -> None:
 async def test_a_day_is_settled_into_custody_and_a_prefund_goes_out(
     database_url: str, tmp_path: Path
 ) -> None:
-    async with open_house(database_url, tmp_path, speed=600.0, bank_fen=FLOAT_FEN) as house:
+    async with open_house(database_url, tmp_path, speed=300.0, bank_fen=FLOAT_FEN) as house:
         await use_bank(house)
         delivered = await house.buy()
         refunded = await house.buy(("fulu", "account_banned"))
@@ -130,11 +130,12 @@ async def test_a_day_is_settled_into_custody_and_a_prefund_goes_out(
         await sound(house)
 
 
+@pytest.mark.long
 async def test_a_bank_that_errs_is_refused_or_the_difference_is_listed(
     database_url: str, tmp_path: Path
 ) -> None:
     """A file without its end or with a line twice is asked for again; short and excess money are booked as such."""
-    async with open_house(database_url, tmp_path, speed=600.0, bank_fen=FLOAT_FEN) as house:
+    async with open_house(database_url, tmp_path, speed=300.0, bank_fen=FLOAT_FEN) as house:
         await use_bank(house)
         await house.world.tell("PUT", "/bank/format", {"form": "mt940"})
         faults = (

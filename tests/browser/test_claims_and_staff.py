@@ -28,7 +28,7 @@ pytestmark = [pytest.mark.browser]
 
 EVERYWHERE = [
     ("zh", 390),
-    ("en", 1440),
+    pytest.param("en", 1440, marks=pytest.mark.long),
     pytest.param("en", 390, marks=pytest.mark.long),
     pytest.param("zh", 1440, marks=pytest.mark.long),
 ]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from pathlib import Path
+from typing import Any
 
 import pytest
 from test_f01_f20 import sound
@@ -58,6 +59,11 @@ async def test_f13_ten_partial_refunds_at_once_never_exceed_the_payment(
         page = await house.until(order_id, lambda page: page.pay_badge == "partly_refunded")
         assert page.sentence.code == "part_refund_arrived"
         assert page.sentence.amount_fen == 9_000
+        # A shop that gave a channel up still reads its old orders; no part goes by a channel that is not there.
+        channels: Any = ctx.channels
+        gone = channels.pop("wechat")
+        assert "refund_part" not in await desk_money.list_open(ctx, order_id)
+        channels["wechat"] = gone
         assert len(page.earlier_refunds) == 2
         assert page.supply_badge == "arrived"
         (payment_no,) = [value for kind, value in page.numbers if kind == "payment"]

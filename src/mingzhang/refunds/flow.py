@@ -103,9 +103,12 @@ async def left_fen(turn: Turn) -> int:
 
 
 async def check_parts(ctx: Context, turn: Turn, amount_fen: int) -> None:
-    """Raises `refund_whole_only` when the payment's channel cannot give back just that."""
+    """Raises `refund_whole_only` when the payment's channel cannot give back just that, `channel_unavailable` when the
+    installation has that channel no more."""
     paid = _booked(await list_payments(turn.conn, turn.order.order_id), turn.order.price_fen)
-    channel = ctx.channels[paid.channel]
+    channel = ctx.channels.get(paid.channel)
+    if channel is None:
+        raise Problem("channel_unavailable", Kind.CONFLICT, paid.channel)
     whole = isinstance(channel, RefundsWhole) and channel.refunds_whole_only
     if whole and amount_fen != paid.paid_fen:
         raise Problem("refund_whole_only", Kind.CONFLICT, paid.channel)

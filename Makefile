@@ -41,7 +41,7 @@ check: setup-test
 	$(BIN)/lint-imports
 
 test-screens: setup-test
-	REQUIRE_BROWSER=1 $(BIN)/python -m pytest -n $(WORKERS) --dist worksteal -m browser
+	REQUIRE_BROWSER=1 $(BIN)/python -m pytest -n 2 --dist worksteal -m browser
 
 format: setup-test
 	$(BIN)/ruff check --fix $(SOURCES)

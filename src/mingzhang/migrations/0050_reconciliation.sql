@@ -115,8 +115,7 @@ CREATE TABLE recon_event (
   CONSTRAINT recon_event_pk PRIMARY KEY (break_id, seq)
 );
 
--- A day's ledger is found by time: facts and attempts lie in the order in which they came.
-CREATE INDEX fact_known ON fact USING brin (known_at);
+-- A day's ledger is found by time: attempts lie in the order in which they came, facts too (fact_known_at).
 CREATE INDEX supply_attempt_planned ON supply_attempt USING brin (planned_at);
 CREATE INDEX refund_planned ON refund USING brin (planned_at);
 

@@ -7,7 +7,6 @@ needs nothing of this product, and no network.
 from __future__ import annotations
 
 import base64
-import hashlib
 from collections.abc import Sequence
 from typing import Any, Final
 
@@ -15,14 +14,13 @@ import asyncpg
 import msgspec
 
 from mingzhang.kit.ids import bucket_of
-from mingzhang.transparency.entry import Change, canonical, changes_of
+from mingzhang.transparency.entry import Change, History, canonical, changes_of
 from mingzhang.transparency.history import Range, read_histories
 from mingzhang.transparency.merkle import inclusion_parts
 from mingzhang.transparency.notes import Verifier
 from mingzhang.transparency.tree import SQL, prove
 
 FORMAT: Final = "mingzhang-receipt/v1"
-RECEIPTS_MAX: Final = 500  # changes of one subject that are answered at once
 
 
 class Logged(msgspec.Struct, frozen=True):
@@ -38,10 +36,19 @@ async def list_logged(conn: asyncpg.Connection, subject: str) -> list[Logged]:
     """Every logged change of one subject, oldest first; none while the sequencer has not come to it."""
     bucket = bucket_of(subject)
     rows = await conn.fetch(SQL.list_subject_entries, bucket, subject)
+    if not rows:
+        return []
+    (whole,) = await read_histories(conn, bucket, [Range(subject, 0, rows[-1]["to_seq"])])
     found: list[Logged] = []
-    for row in rows[:RECEIPTS_MAX]:
-        wanted = Range(subject, row["from_seq"] - 1, row["to_seq"])
-        (history,) = await read_histories(conn, bucket, [wanted])
+    for row in rows:
+        upto = row["to_seq"]
+        history = History(
+            subject,
+            whole.price_fen,
+            row["from_seq"] - 1,
+            [event for event in whole.events if event.seq <= upto],
+            [leg for leg in whole.legs if leg.seq <= upto],
+        )
         changes = changes_of(history, row["salt"])
         found += [Logged(row["idx"], n, row["data"], change) for n, change in enumerate(changes)]
     return found
@@ -88,8 +95,3 @@ def render(
         "witness_keys": list(witnesses),
     }
     return canonical(body)
-
-
-def statement_hash(shown: dict[str, Any]) -> str:
-    """As the log holds it, in hex."""
-    return hashlib.sha256(canonical(shown)).hexdigest()

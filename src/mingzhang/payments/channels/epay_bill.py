@@ -13,6 +13,7 @@ from typing import Final
 
 from mingzhang.evidence.messages import Message
 from mingzhang.kit.beijing import BEIJING, write_beijing
+from mingzhang.kit.money import format_yuan
 from mingzhang.payments.channels.base import BillAnswer, Outcome, TradeAnswer, TradesAnswer, TradeState
 
 PAGES_MAX: Final = 400
@@ -52,7 +53,7 @@ def _bill(trades: list[TradeAnswer], day: date, messages: tuple[Message, ...]) -
     writer.writerow(COLUMNS)
     for it in sorted(trades, key=lambda trade: trade.transaction_id):
         assert it.paid_at is not None
-        yuan = f"{it.amount_fen // 100}.{it.amount_fen % 100:02d}"
+        yuan = format_yuan(it.amount_fen)
         word = _WORDS.get(it.state, "已支付")
         writer.writerow((it.transaction_id, it.payment_no, yuan, word, write_beijing(it.paid_at)))
     out.write(f"#合计：{len(trades)}笔\r\n")

@@ -8,9 +8,10 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from test_web_words import HAN, WEB, catalogue
+from test_web_words import HAN, WEB
 
 from mingzhang.web import problems
+from mingzhang.web.i18n import read_catalogue
 
 SOURCE = WEB.parent
 TEMPLATES = sorted((WEB / "templates").glob("**/*.html"))
@@ -88,7 +89,7 @@ def literals(path: Path) -> Iterator[str]:
 
 
 def test_every_chinese_word_in_code_of_the_pages_is_a_message() -> None:
-    known = {str(entry.id) for entry in catalogue("en") if entry.id} | ITSELF
+    known = {str(entry.id) for entry in read_catalogue() if entry.id} | ITSELF
     files = [*WEB.glob("*.py"), *SOURCE.glob("app/console/*.py"), *SOURCE.glob("app/http*.py")]
     files += SOURCE.glob("app/desk*.py")
     bare = {

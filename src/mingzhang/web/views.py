@@ -9,7 +9,7 @@ from datetime import datetime
 from typing import Final, Protocol
 
 import segno
-from babel.support import Translations
+from babel.support import NullTranslations
 from markupsafe import Markup, escape
 
 from mingzhang.catalogue.fields import ACCOUNT, AccountField
@@ -189,7 +189,7 @@ class View:
 
     lang: str
     shop: ShopInfo
-    catalogue: Translations
+    catalogue: NullTranslations
     now: datetime | None = None
     defaults: Mapping[str, str | Markup] = field(default_factory=dict)
 

@@ -49,6 +49,7 @@ APPEND_ONLY = (
     "stated_total",
     "channel_statement",
     "coverage_day",
+    "attachment",
 )
 ORDER_OWNED = (
     "orders",
@@ -73,10 +74,11 @@ ORDER_OWNED = (
     "earning",
     "unbooked",
     "remedy_request",
+    "attachment",
 )
 # Who may write which table: a slice writes its own and no other.
 OWNERS = {
-    "kit": {"guess"},
+    "kit": {"guess", "attachment"},
     "evidence": {"evidence", "fact", "inbox", "conflict", "number", "applied", "unlogged"},
     "transparency": {"log_entry", "log_tile", "log_checkpoint", "log_cosignature"},
     "ledger": {"leg"},

@@ -5,9 +5,9 @@ from __future__ import annotations
 from typing import Any, Final
 
 from litestar import Response, get, post
-from litestar.datastructures import UploadFile
 from litestar.params import FromPath
 
+from mingzhang.app.http_attachments import read_form
 from mingzhang.app.http_guard import BROWSER, OPENED
 from mingzhang.app.http_kit import (
     AnyRequest,
@@ -29,7 +29,6 @@ from mingzhang.payments.pictures import UPLOAD_BYTES_MAX
 from mingzhang.web import pages_claims
 
 BODY_BYTES_MAX: Final = UPLOAD_BYTES_MAX + 64 * 1024
-FIELD_MAX: Final = 200
 # Refusals that the form itself explains.
 AT_THE_FORM: Final = frozenset(
     {
@@ -81,7 +80,8 @@ async def make_claim(request: AnyRequest, order_id: FromPath[str]) -> Response[A
     """Put it on record, then show the order's page, where the claim's state stands."""
     refuse_foreign(request)
     order_id = _entered(request, order_id)
-    fields, picture = await _uploaded(request)
+    form = await read_form(request, "picture", files_max=1)
+    fields, picture = form.fields, form.files[-1] if form.files else b""
     check_csrf(csrf_of(request, order_id), fields)
     number = fields.get("number", "").strip()
     try:
@@ -92,26 +92,6 @@ async def make_claim(request: AnyRequest, order_id: FromPath[str]) -> Response[A
             raise
         return await _form_page(request, order_id, number[:64], problem.code, STATUS[problem.kind])
     return see_other(f"/orders/{order_id}#claims")
-
-
-async def _uploaded(request: AnyRequest) -> tuple[dict[str, str], bytes]:
-    """Fields and picture of a multipart (or plain) form. Raises `invalid_request`."""
-    kind = request.headers.get("content-type", "").partition(";")[0].strip().lower()
-    if kind not in ("multipart/form-data", "application/x-www-form-urlencoded"):
-        raise Problem("invalid_request", Kind.INVALID, "send a form")
-    fields, picture = {}, b""
-    form = await request.form()
-    try:
-        for name, value in form.multi_items():
-            if isinstance(value, UploadFile):
-                picture = await value.read(UPLOAD_BYTES_MAX + 1) if name == "picture" else picture
-            else:
-                fields[str(name)[:FIELD_MAX]] = str(value)[:FIELD_MAX]
-    finally:
-        await form.close()
-    if any("\x00" in text for text in fields.values()):
-        raise Problem("invalid_request", Kind.INVALID, "a field holds a NUL character")
-    return fields, picture
 
 
 HANDLERS: Final = (claim_form, make_claim)

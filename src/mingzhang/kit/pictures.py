@@ -59,6 +59,8 @@ def _decode(data: bytes) -> Image.Image:
             return _read(data)
     except Problem:
         raise
+    except (Image.DecompressionBombError, Image.DecompressionBombWarning) as error:
+        raise _too_many_pixels() from error
     except (
         UnidentifiedImageError,
         OSError,
@@ -75,13 +77,15 @@ def _read(data: bytes) -> Image.Image:
     with Image.open(io.BytesIO(data), formats=FORMATS) as found:
         width, height = found.size
         if width * height > PIXELS_MAX:
-            raise Problem(
-                "picture_too_large", Kind.TOO_LARGE, f"at most {PIXELS_MAX // 1_000_000} megapixels"
-            )
+            raise _too_many_pixels()
         if min(width, height) < SIDE_MIN:
             raise Problem("picture_invalid", Kind.INVALID, "too small to read")
         found.load()
         return ImageOps.exif_transpose(found)
+
+
+def _too_many_pixels() -> Problem:
+    return Problem("picture_too_large", Kind.TOO_LARGE, f"at most {PIXELS_MAX // 1_000_000} megapixels")
 
 
 def _flat(turned: Image.Image) -> Image.Image:

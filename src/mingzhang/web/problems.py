@@ -9,6 +9,7 @@ from collections.abc import Mapping
 from typing import Final, NamedTuple
 
 from mingzhang.web import (
+    words_attachments,
     words_custody,
     words_doubt,
     words_people,
@@ -165,6 +166,7 @@ FIELD_ERRORS: Final[Mapping[str, str]] = {
     "sign_in_failed": N_("名字、密码或验证码不对"),
     "too_many": N_("操作太频繁，请稍后再试"),
     "suspense_not_open": N_("这笔款项现在不能退回：它已在退回途中、已退回，或渠道否认收到过"),
+    **words_attachments.PROBLEMS,
     **words_doubt.PROBLEMS,
     **words_refunds.PROBLEMS,
     "resupply_refused": N_("现在不能补发：订单要已到账或在等人处理，而且没有还在等结果的供应商指令"),

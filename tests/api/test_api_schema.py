@@ -12,7 +12,7 @@ from litestar import Litestar
 from litestar.serialization import encode_json
 
 from house import open_house
-from mingzhang.app import http_api, http_correction, http_docs, http_kit, http_vocabulary
+from mingzhang.app import http_api, http_correction, http_docs, http_kit, http_returns, http_vocabulary
 from mingzhang.app.problems import PROBLEM_JSON
 
 CALLS = {
@@ -24,6 +24,7 @@ CALLS = {
     "getOrderStatus": ("get", "/api/v1/orders/{order_id}/status"),
     "makeClaim": ("post", "/api/v1/orders/{order_id}/claims"),
     "correctAccount": ("post", "/api/v1/orders/{order_id}/correction"),
+    "goAhead": ("post", "/api/v1/orders/{order_id}/ahead"),
     "getVocabulary": ("get", "/api/v1/vocabulary"),
 }
 PUBLIC = {"placeOrder", "getVocabulary"}
@@ -33,7 +34,8 @@ PUBLIC = {"placeOrder", "getVocabulary"}
 def schema() -> Any:
     """The description as it is sent."""
     app = Litestar(
-        [http_api.ROUTER, http_correction.ROUTER, http_vocabulary.ROUTER], openapi_config=http_docs.config()
+        [http_api.ROUTER, http_correction.ROUTER, http_returns.ROUTER, http_vocabulary.ROUTER],
+        openapi_config=http_docs.config(),
     )
     return json.loads(encode_json(app.openapi_schema.to_schema()))
 

@@ -7,7 +7,8 @@ from collections.abc import Awaitable, Callable
 from pathlib import Path
 from typing import Any
 
-from house import open_house
+from house import House, open_house
+from mingzhang.app.worker import _ring
 from mingzhang.fulfilment.suppliers.base import SupplyAnswer, SupplyState
 from mingzhang.kit import lease
 from mingzhang.orders import ask, claims, supply
@@ -80,3 +81,21 @@ async def test_who_lost_the_lease_writes_nothing_back(database_url: str, tmp_pat
             after = await house.desk.pool.fetchrow(read, key)
             assert after is not None
             assert after["asked"] == before["asked"] + 1, table
+        await _ring_is_heard_by_its_claimer(house)
+
+
+async def _ring_is_heard_by_its_claimer(house: House) -> None:
+    """An order's own clock: who lost the claim changes nothing, who holds it does."""
+    order_id, pool = await house.place(), house.desk.pool
+    read = "SELECT state, seq, lease_generation FROM orders WHERE order_id = $1"
+    await pool.execute(
+        "UPDATE orders SET lease_generation = lease_generation + 1, due_at = $2, deadline_at = $2 WHERE order_id = $1",
+        order_id,
+        house.desk.clock.now(),
+    )
+    before = await pool.fetchrow(read, order_id)
+    assert before is not None
+    await visit(house.desk.ctx, _ring, order_id, before["lease_generation"] - 1)
+    assert await pool.fetchrow(read, order_id) == before
+    await visit(house.desk.ctx, _ring, order_id, before["lease_generation"])
+    assert await pool.fetchval("SELECT state FROM orders WHERE order_id = $1", order_id) == "closed"

@@ -44,6 +44,12 @@ async def test_r27_who_proves_the_contact_is_served_before_new_orders(
                     assert answer.status == 200
         page = await house.page(newest)
         assert page.ahead == "done"
+        call = f"{house.url}/api/v1/orders/{orders[1]}/ahead"  # the same for a program, by the contact alone
+        async with aiohttp.ClientSession() as program:
+            async with program.post(call, json={"contact": "nobody@example.com"}) as answer:
+                assert (answer.status, (await answer.json())["code"]) == (401, "unauthenticated")
+            async with program.post(call, json={"contact": "buyer@example.com"}) as answer:
+                assert (answer.status, (await answer.json())["state"]) == (200, "paid")
         assert [line.kind for line in page.timeline].count("went_ahead") == 1
         await make_claim(house.desk.ctx, claimed, "2026112422001400000001")
         assert (await house.page(claimed)).ahead == "done"
@@ -52,7 +58,7 @@ async def test_r27_who_proves_the_contact_is_served_before_new_orders(
         async with house.desk.pool.acquire() as conn:
             bucket = await conn.fetchval("SELECT bucket FROM supply_attempt LIMIT 1")
             rows = await conn.fetch(ROUNDS[0][0], bucket, ctx.now(), 10, "test", ctx.now())
-        assert {row["ahead_no"] for row in rows} == {f"{newest}T1", f"{claimed}T1"}
+        assert {row["ahead_no"] for row in rows} == {f"{newest}T1", f"{claimed}T1", f"{orders[1]}T1"}
         await asyncio.sleep(0.05)
         house.start_worker()
         for order_id in orders:

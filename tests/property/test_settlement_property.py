@@ -96,9 +96,9 @@ class World:
         message = Message(party="test", kind="test", direction=Direction.IN, standing=Standing.OWN, body=body)
         return await evidence.keep(conn, self.ctx.rng, self.clock.now(), message)
 
-    async def pay(self) -> None:
-        """An order is paid and delivered."""
-        price, number = self.rng.choice((1000, 2500)), f"T{len(self.trades):04d}"
+    async def pay(self, price: int = 0) -> None:
+        """An order is paid and delivered; without a price, one of two by chance."""
+        price, number = price or self.rng.choice((1000, 2500)), f"T{len(self.trades):04d}"
         async with transaction(self.pool) as conn:
             now = self.clock.now()
             order = new_order_id(0, now, self.ctx.rng)

@@ -18,6 +18,7 @@ from mingzhang.evidence.messages import Standing
 from mingzhang.fulfilment.store import OPEN
 from mingzhang.ledger.model import Finding, State, named, state_findings
 from mingzhang.ledger.places import (
+    CHARGEBACK,
     PAYER,
     PLATFORM,
     REFUND_ARRIVED,
@@ -258,12 +259,17 @@ def _order(file: Dossier, order: OrderRow) -> Iterator[Finding]:
             if cards < least:
                 yield _wrong(file, "delivered_without_cards", f"cards={cards} ordered={order.quantity}")
     refunds = {row.state for row in file.refunds}
-    if order.state == "refunded" and "arrived" not in refunds:
+    if order.state == "refunded" and "arrived" not in refunds and not _charged_back(file):
         yield _wrong(file, "refunded_without_refund", f"refunds={','.join(sorted(refunds)) or 'none'}")
     if order.state == "refunding" and not refunds - {"refused", "dropped"}:
         yield _wrong(file, "refunding_without_refund", f"refunds={','.join(sorted(refunds)) or 'none'}")
     if order.state == "supplying" and not file.attempts:
         yield _wrong(file, "supplying_without_attempt", "attempts=0")
+
+
+def _charged_back(file: Dossier) -> bool:
+    """Whether the channel took money of the order back by itself (row 22): then nothing may be left to refund."""
+    return any(account.place == CHARGEBACK for account in file.balances)
 
 
 def _receipt(file: Dossier, row: AttemptRow) -> FactRow | None:

@@ -31,6 +31,7 @@ from mingzhang.app import (
     http_my,
     http_orders,
     http_pages,
+    http_returns,
     http_sign_in,
     http_staff,
     http_staff_ageing,
@@ -218,6 +219,7 @@ def handlers_of(*, demo: bool) -> list[Any]:
         *http_log.HANDLERS,
         http_log.ROUTER,
         http_correction.ROUTER,
+        http_returns.ROUTER,
         http_docs.docs,
         create_static_files_router(
             path="/static",

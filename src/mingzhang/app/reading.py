@@ -7,7 +7,7 @@ import msgspec
 
 from mingzhang.app.reading_buyer import estimate_changes, request_panel, support_actions
 from mingzhang.app.reading_money import evidence_heads, read_money
-from mingzhang.app.reading_refund import refund_panel
+from mingzhang.app.reading_refund import ENDED, refund_panel, returned_fen
 from mingzhang.fulfilment.routing import CORRECTED
 from mingzhang.fulfilment.store import SQL as FULFILMENT
 from mingzhang.fulfilment.store import Attempt, list_attempts
@@ -59,7 +59,6 @@ async def read_page(
     aside = await list_items(conn, order_id)
     attempt = _telling(order, attempts)
     refund = refunds[0] if refunds else None
-    returned = sum(it.amount_fen for it in refunds if it.state == "arrived")
     back = sum(it.amount_fen for it in refunds if it.state != "refused")
     typical = await times.of(conn, order.product_id)
     requests = await list_requests(conn, order_id)
@@ -80,7 +79,7 @@ async def read_page(
         contact_mask=order.contact_mask,
         placed_at=order.placed_at,
         expires_at=order.expires_at,
-        pay_badge=_pay_badge(order, payment, refund, returned, now),
+        pay_badge=_pay_badge(order, payment, refund, returned_fen(refunds, money), now),
         supply_badge=_supply_badge(order, attempt),
         reason=reason,
         reason_party=_cause(reason),
@@ -176,7 +175,7 @@ def _pay_badge(
 ) -> str:
     if order.state == "refunded":
         return "refunded" if returned_fen >= order.price_fen else "partly_refunded"
-    if refund is not None and refund.state not in {"arrived", "refused"}:
+    if refund is not None and refund.state not in ENDED:
         return "refunding"
     if order.paid_at is not None:
         return "paid"

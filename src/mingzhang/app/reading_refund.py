@@ -2,9 +2,21 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+from typing import Final
+
 from mingzhang.kit.workdays import china_day, is_arranged
+from mingzhang.ledger.places import CHARGEBACK
 from mingzhang.refunds.store import Refund
-from mingzhang.web.model import RefundPanel, Step
+from mingzhang.web.model import MoneyPart, RefundPanel, Step
+
+ENDED: Final = frozenset({"arrived", "refused"})
+
+
+def returned_fen(refunds: Iterable[Refund], money: Iterable[MoneyPart]) -> int:
+    """What the buyer has back: by refunds that arrived, and what the channel took back by itself (row 22)."""
+    arrived = sum(refund.amount_fen for refund in refunds if refund.state == "arrived")
+    return arrived + sum(part.amount_fen for part in money if part.place == CHARGEBACK)
 
 
 def refund_panel(refund: Refund) -> RefundPanel:

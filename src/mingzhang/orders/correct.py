@@ -33,7 +33,7 @@ from mingzhang.orders.breaches import Late, note_breach
 from mingzhang.orders.context import Context
 from mingzhang.orders.freeze import REASON as FROZEN
 from mingzhang.orders.states import CORRECTION_MAX_S, CORRECTIONS_MAX, PERSON_MAX_S
-from mingzhang.orders.store import SQL, Order, Turn, open_turn
+from mingzhang.orders.store import SQL, Order, Turn, open_rung_turn, open_turn
 
 CORRECTABLE: Final = mended_by(Mend.CORRECTION)
 # The same number again is no correction, unless what was wrong with it can be put right elsewhere.
@@ -222,12 +222,17 @@ async def refuse_correction(ctx: Context, order_id: str) -> None:
 async def ring(ctx: Context, order_id: str) -> None:
     """The clock ended without a correction: all of it goes back."""
     async with transaction(ctx.pool) as conn:
-        turn = await open_turn(conn, order_id, ctx.now(), ctx.rng)
-        order = turn.order
-        if order.state != "needs_buyer" or order.due_at is None or order.due_at > turn.now:
+        turn = await open_rung_turn(conn, order_id, ctx.now(), ctx.rng)
+        if turn is None or turn.order.state != "needs_buyer":
             return
+        order = turn.order
         late = Late(
-            "order", order_id, order_id, order.state, order.next_actor, order.deadline_at or order.due_at
+            "order",
+            order_id,
+            order_id,
+            order.state,
+            order.next_actor,
+            order.deadline_at or order.due_at or turn.now,
         )
         turn.event("correction_expired", reason=order.reason)
         await _give_back(ctx, turn)

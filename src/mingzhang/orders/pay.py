@@ -20,7 +20,7 @@ from mingzhang.orders.context import Context
 from mingzhang.orders.freeze import freeze
 from mingzhang.orders.offer import intent_of, offer
 from mingzhang.orders.states import DISPATCH_MAX_S
-from mingzhang.orders.store import Turn, open_turn
+from mingzhang.orders.store import Turn, open_rung_turn, open_turn
 from mingzhang.orders.suspense import suspend, suspend_unknown
 from mingzhang.payments import store as payments
 from mingzhang.payments.channels.base import FROZEN, Notify, OpenAnswer, Outcome, PaymentRequest, TradeAnswer
@@ -447,8 +447,8 @@ async def _keep_delivered(turn: Turn, waiting: Waiting) -> None:
 async def expire(ctx: Context, order_id: str) -> None:
     """The payment window of an unpaid order is over; the channel goes on being asked (R25, F1)."""
     async with transaction(ctx.pool) as conn:
-        turn = await open_turn(conn, order_id, ctx.now(), ctx.rng)
-        if turn.order.state != "awaiting_payment":
+        turn = await open_rung_turn(conn, order_id, ctx.now(), ctx.rng)
+        if turn is None or turn.order.state != "awaiting_payment":
             return
         turn.event("expired")
         turn.move("closed", holder="payer", next_actor="", reason="expired")

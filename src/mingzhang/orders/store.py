@@ -8,6 +8,7 @@ import asyncpg
 import msgspec
 
 from mingzhang.evidence import unlogged
+from mingzhang.kit import lease
 from mingzhang.kit.errors import Kind, Problem
 from mingzhang.kit.ids import bucket_of
 from mingzhang.kit.sql import load
@@ -188,6 +189,18 @@ async def open_turn(conn: asyncpg.Connection, order_id: str, now: datetime, rng:
     """Lock an order and begin a turn; raises `unknown_order`."""
     row = await conn.fetchrow(SQL.lock_order, bucket_of(order_id), order_id)
     return Turn(conn, _order(row), now, rng)
+
+
+async def open_rung_turn(conn: asyncpg.Connection, order_id: str, now: datetime, rng: Random) -> Turn | None:
+    """A turn because the order's own clock rang; None when it does not ring (any more), or when another worker
+    claimed it since.
+    """
+    turn = await open_turn(conn, order_id, now, rng)
+    order = turn.order
+    rings = order.due_at is not None and order.due_at <= now
+    if not rings or await lease.is_lost(conn, SQL.read_order_lease, order.bucket, order_id):
+        return None
+    return turn
 
 
 async def read_order(conn: asyncpg.Connection, order_id: str) -> Order:

@@ -61,7 +61,11 @@ UPDATE orders SET lease_owner = $4, lease_generation = lease_generation + 1, lea
 WHERE bucket = $1 AND order_id = ANY (ARRAY (
   SELECT order_id FROM orders WHERE bucket = $1 AND due_at <= $2 AND (lease_until IS NULL OR lease_until < $2)
   ORDER BY due_at LIMIT $3 FOR UPDATE SKIP LOCKED))
-RETURNING order_id
+RETURNING order_id, lease_generation
+
+-- name: read_order_lease
+-- Under which claim an order's clock is visited now.
+SELECT lease_generation FROM orders WHERE bucket = $1 AND order_id = $2
 
 -- name: tell_change
 -- A hint to live pages; polling stands behind it.

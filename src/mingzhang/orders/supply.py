@@ -30,7 +30,7 @@ from mingzhang.orders.breaches import Late, note_breach
 from mingzhang.orders.context import Context
 from mingzhang.orders.hold import before_sending
 from mingzhang.orders.states import CHOICE_MAX_S, MAXIMUM_S, PERSON_MAX_S
-from mingzhang.orders.store import SQL, Order, Turn, open_turn
+from mingzhang.orders.store import SQL, Order, Turn, open_rung_turn, open_turn
 from mingzhang.orders.supply_apply import PARTIAL_CREDIT, TURNED
 
 NOT_SENT_RETRY_S = 15
@@ -408,11 +408,11 @@ async def ring(ctx: Context, order_id: str) -> None:
     day that the person lets go by is on record too (R34).
     """
     async with transaction(ctx.pool) as conn:
-        turn = await open_turn(conn, order_id, ctx.now(), ctx.rng)
-        order = turn.order
-        if order.state not in RUNG or order.due_at is None or order.due_at > turn.now:
+        turn = await open_rung_turn(conn, order_id, ctx.now(), ctx.rng)
+        if turn is None or turn.order.state not in RUNG:
             return
-        was = (order.state, order.next_actor, order.deadline_at or order.due_at)
+        order = turn.order
+        was = (order.state, order.next_actor, order.deadline_at or order.due_at or turn.now)
         if was[:2] == ("supplying", "shop"):
             await route.give_up(ctx, turn)
         elif was[:2] == ("supplying", "buyer"):

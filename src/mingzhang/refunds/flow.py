@@ -3,6 +3,8 @@
 from collections.abc import Sequence
 from datetime import datetime, timedelta
 
+import msgspec
+
 from mingzhang.evidence import store as evidence
 from mingzhang.evidence.messages import Direction, Message, Standing
 from mingzhang.evidence.store import Fact, Waiting
@@ -14,7 +16,7 @@ from mingzhang.kit.ids import order_of_number, refund_number
 from mingzhang.kit.workdays import promised_by
 from mingzhang.ledger import postings
 from mingzhang.ledger.moves import Posting, Refused
-from mingzhang.ledger.places import CHANNEL, RESERVED
+from mingzhang.ledger.places import CHANNEL, CHARGEBACK, REFUND_ARRIVED, RESERVED
 from mingzhang.ledger.store import read_float
 from mingzhang.orders.context import Context
 from mingzhang.orders.doubt import came_back
@@ -155,9 +157,11 @@ async def work_refund(ctx: Context, refund_no: str) -> None:
     if refund is None or refund.state in FINAL:
         return
     channel = ctx.channels[refund.channel]
-    if refund.state in {"ready", "waiting_float"}:
-        if not await _gather(ctx, refund):
+    if refund.state in UNSENT:
+        gathered = await _gather(ctx, refund)
+        if gathered is None:
             return
+        refund = gathered
         ctx.crash_point("intent_to_call")
         answer = await channel.refund(
             RefundRequest(
@@ -187,16 +191,21 @@ async def work_refund(ctx: Context, refund_no: str) -> None:
     await _record(ctx, refund, answer)
 
 
-async def _gather(ctx: Context, refund: Refund) -> bool:
-    """Row 13 (or 20 while the supplier is unknown), with the intent; false when the float is short for now."""
+async def _gather(ctx: Context, refund: Refund) -> Refund | None:
+    """Row 13 (or 20 while the supplier is unknown), with the intent; None when nothing is to be sent (now)."""
     async with transaction(ctx.pool) as conn:
         turn = await open_subject(conn, refund.order_id, ctx.now(), ctx.rng)
         now = turn.now
+        fits = await cut_to_fit(turn, refund)
+        if fits is None:
+            await turn.finish()
+            return None
+        refund = fits
         fresh = await conn.fetchval(
             store.SQL.set_sending, refund.bucket, refund.refund_no, now, ctx.lease_end()
         )
         if fresh is None:
-            return False
+            return None
         try:
             posting = await _posting(turn, refund)
         except Refused as refusal:
@@ -204,13 +213,38 @@ async def _gather(ctx: Context, refund: Refund) -> bool:
                 turn.event("refund_waiting_float", reason=refusal.code)
             await _set(turn, refund, "waiting_float", now + timedelta(seconds=FLOAT_RETRY_S), refusal.code)
             await turn.finish()
-            return False
+            return None
         cited = await conn.fetchval(ORDERS.read_last_evidence, refund.bucket, refund.order_id)
         turn.event("refund_sent", channel=refund.channel)
         await turn.post(posting, cited)
         _stands(turn, "refunding")
         await turn.finish()
-    return True
+    return refund
+
+
+async def cut_to_fit(turn: Turn | ItemTurn, refund: Refund) -> Refund | None:
+    """A refund that is only planned, as large as the order's money still allows; None when it is not to be sent.
+
+    Between plan and sending a chargeback may have taken part of the money, or all of it (row 22): what the channel took
+    is not given back once more. The smaller amount, or the end, is on the timeline; the number stays.
+    """
+    if isinstance(turn, ItemTurn):
+        return refund
+    left = postings.refundable_fen(refund.order_id, await turn.balances(), turn.order.price_fen)
+    if left >= refund.amount_fen:
+        return refund
+    changed = await turn.conn.fetchval(
+        store.SQL.cut_refund, refund.bucket, refund.refund_no, max(left, 0), turn.now
+    )
+    if changed is None:
+        return None
+    if left > 0:
+        turn.event("refund_cut", amount_fen=left, reason="charged_back")
+        return msgspec.structs.replace(refund, amount_fen=left)
+    turn.event("refund_dropped", amount_fen=refund.amount_fen, reason="charged_back")
+    if turn.order.state == "refunding":
+        await _stand_after(turn, "", CHARGEBACK)
+    return None
 
 
 def _stands(turn: Turn | ItemTurn, holder: str, actor: str = "channel") -> None:
@@ -373,8 +407,8 @@ async def _arrived(turn: Turn | ItemTurn, refund: Refund, evidence_id: str) -> N
         await _stand_after(turn, evidence_id)
 
 
-async def _stand_after(turn: Turn, evidence_id: str) -> None:
-    """One of an order's refunds arrived: others may be under way, and what was never delivered may be left."""
+async def _stand_after(turn: Turn, evidence_id: str, holder: str = REFUND_ARRIVED) -> None:
+    """One of an order's refunds ended: others may be under way, and what was never delivered may be left."""
     order = turn.order
     under_way = [it.state for it in await list_refunds(turn.conn, order.order_id) if it.state not in FINAL]
     if under_way:
@@ -385,7 +419,7 @@ async def _stand_after(turn: Turn, evidence_id: str) -> None:
         turn.move("needs_person", holder="channel", next_actor="person")
     else:
         order.finished_at = turn.now
-        turn.move("refunded", holder="refund.arrived", next_actor="")
+        turn.move("refunded", holder=holder, next_actor="")
 
 
 async def _is_delivered(turn: Turn) -> bool:

@@ -23,5 +23,5 @@ MEANING: Final[dict[str, str]] = {
     "accepted": "the channel took it (退款处理中)",
     "arrived": "the channel has given the money back (渠道已退款); the bank may need days more",
     "refused": "the channel refused: the order needs a person",
-    "dropped": "never sent, and not to be sent: there was no payment to give back (F4)",
+    "dropped": "never sent, and not to be sent: no payment came (F4), or the channel took it back by itself (row 22)",
 }

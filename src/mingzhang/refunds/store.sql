@@ -28,6 +28,14 @@ UPDATE refund SET state = $3, code = $4, asked = asked + 1, asked_at = $5,
 UPDATE refund SET state = 'dropped', code = $3, due_at = NULL, next_actor = '', lease_until = NULL
 WHERE bucket = $1 AND order_id = $2 AND state IN ('ready', 'waiting_float')
 
+-- name: cut_refund
+-- The channel took back more than was left for it, before it was sent: smaller, or (0) not sent at all.
+UPDATE refund SET amount_fen = CASE WHEN $3 > 0 THEN $3 ELSE amount_fen END,
+  state = CASE WHEN $3 > 0 THEN state ELSE 'dropped' END, code = CASE WHEN $3 > 0 THEN code ELSE 'charged_back' END,
+  due_at = CASE WHEN $3 > 0 THEN due_at END, next_actor = CASE WHEN $3 > 0 THEN next_actor ELSE '' END,
+  lease_until = CASE WHEN $3 > 0 THEN lease_until END, asked_at = $4
+WHERE bucket = $1 AND refund_no = $2 AND state IN ('ready', 'waiting_float') RETURNING refund_no
+
 -- name: set_asked_now
 -- A member of staff wants to know: ask for it (or gather for it again) at the worker's next look.
 UPDATE refund SET due_at = $3 WHERE bucket = $1 AND refund_no = $2 AND state NOT IN ('arrived', 'refused', 'dropped') AND due_at > $3

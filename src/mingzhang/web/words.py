@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Final
 
-from mingzhang.web import words_doubt, words_people, words_refunds
+from mingzhang.web import words_doubt, words_people, words_refunds, words_returns
 
 
 def N_(text: str) -> str:  # noqa: N802 - the name gettext tools look for
@@ -272,6 +272,7 @@ REASONS: Final[Mapping[str, str]] = {
     "payer_limit": N_("同一付款人当天付款次数超过本店上限"),
     "notice_failed": N_("通知没有发出去"),
     **words_doubt.REASONS,
+    **words_returns.REASONS,
     "buyer_request": N_("买家申请退款、补发或其他处理"),
     "key_ends": N_("密钥或证书快到期"),
     "resupply_refused": N_("补发被供应商拒绝"),
@@ -398,6 +399,7 @@ EVENTS: Final[Mapping[str, str]] = {
     "claim_answered": N_("客服答复了您的付款凭证"),
     "resupply_started": N_("【%(shop)s】为您补发一次，费用由本店承担"),
     **words_doubt.EVENTS,
+    **words_returns.EVENTS,
     "request_made": N_("您向本店提出申请，24 小时内答复"),
     "request_answered": N_("本店答复了您的申请"),
 }

@@ -50,6 +50,8 @@ APPEND_ONLY = (
     "channel_statement",
     "coverage_day",
     "attachment",
+    "licence",
+    "licence_picture",
 )
 ORDER_OWNED = (
     "orders",
@@ -159,6 +161,7 @@ OWNERS = {
         "closing_report",
         "odd",  # DuckDB's, for the time of one matching
     },
+    "oversight": {"licence", "licence_picture", "oversight_chore"},
     "notices": {"notice", "notice_route", "untold"},
     "shop": {"shop_setting", "shop_logo", "sign_in_code"},
     "staff": {"staff", "staff_session", "staff_recovery", "staff_action", "approval"},

@@ -39,6 +39,9 @@ from mingzhang.staff.rights import Right
 SAFE: Final = frozenset({"GET", "HEAD", "OPTIONS"})
 SUBJECTS: Final = ("order_id", "item_id", "claim_id", "number", "subject", "product_id", "name")
 SUBJECT_MAX: Final = 64
+ON_RECORD: Final = frozenset({"day", "seed", "n", "kind", "state"})
+"""What stands on record of an overseer's question: never what was typed into a search."""
+
 SIGNED_OUT: Final = "signed_out"
 LOCKED: Final = "order_locked"
 NO_ACCOUNT: Final = "no_account"
@@ -205,6 +208,9 @@ async def _staff(guard: Guard, request: AnyRequest) -> None:
     if rights and not any(member.may(right) for right in rights):
         await _let_go(request)
         await record.require(office_of(request), member, rights[0], _subject(request))
+    if request.method == "GET" and member.may(Right.OVERSEE):
+        chosen = {name: text[:32] for name, text in request.query_params.items() if name in ON_RECORD}
+        await record.view(office_of(request), member, request.scope["path"][:SUBJECT_MAX], chosen)
 
 
 def _rights_for(guard: Guard, named: Mapping[str, Any]) -> tuple[Right, ...]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from datetime import datetime
 from random import Random
 from typing import Any, Final
@@ -22,7 +23,7 @@ REASON_MIN: Final = 4
 
 
 class Entry(msgspec.Struct, frozen=True, kw_only=True):
-    """One line. `kind`: done, seen, refused, account. `data`: allow-listed values, never personal data."""
+    """One line. `kind`: done, seen, refused, account, viewed. `data`: allow-listed values, never personal data."""
 
     action_id: str
     name: str
@@ -97,6 +98,13 @@ async def look(office: Office, member: Member, right: Right, subject: str, field
         await write(
             conn, office.rng, now, member, right.value, subject, kind="seen", reason=reason, data=data
         )
+
+
+async def view(office: Office, member: Member, address: str, chosen: Mapping[str, str]) -> None:
+    """A page that an overseer opens, on record before it is shown. `chosen`: the day or sample that was asked for."""
+    async with transaction(office.pool) as conn:
+        now = office.clock.now()
+        await write(conn, office.rng, now, member, Right.OVERSEE, address, kind="viewed", data=dict(chosen))
 
 
 def check_reason(reason: str) -> None:

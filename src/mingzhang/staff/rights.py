@@ -23,6 +23,7 @@ class Right(StrEnum):
     MANAGE_CHANNELS = "manage_channels"
     MANAGE_STAFF = "manage_staff"
     MANAGE_SHOP = "manage_shop"
+    OVERSEE = "oversee"
 
 
 class Role(StrEnum):
@@ -32,6 +33,7 @@ class Role(StrEnum):
     FINANCE = "finance"
     OPERATOR = "operator"
     AUDITOR = "auditor"
+    REGULATOR = "regulator"
     ADMIN = "admin"
 
 
@@ -59,12 +61,17 @@ MEANING: Final[dict[Right, tuple[str, str]]] = {
         "改店名、标志、颜色、公告与资质",
         "change the shop's name, logo, colour, notice and licence",
     ),
+    Right.OVERSEE: (
+        "监管:只读、脱敏,每次查看留痕",
+        "oversee: read only, masked, each view on record",
+    ),
 }
 ROLE_NAMES: Final[dict[Role, tuple[str, str]]] = {
     Role.SUPPORT: ("客服", "customer service"),
     Role.FINANCE: ("财务", "finance"),
     Role.OPERATOR: ("运营", "operations"),
     Role.AUDITOR: ("审计", "auditor, read-only"),
+    Role.REGULATOR: ("监管", "regulator, read-only"),
     Role.ADMIN: ("管理员", "administrator of staff, without money"),
 }
 RIGHTS: Final[dict[Role, frozenset[Right]]] = {
@@ -95,9 +102,13 @@ RIGHTS: Final[dict[Role, frozenset[Right]]] = {
             Right.MANAGE_CHANNELS,
         }
     ),
-    Role.AUDITOR: frozenset({Right.VIEW_ORDERS, Right.VIEW_COSTS, Right.VIEW_RECORDS}),
+    Role.AUDITOR: frozenset({Right.VIEW_ORDERS, Right.VIEW_COSTS, Right.VIEW_RECORDS, Right.OVERSEE}),
+    Role.REGULATOR: frozenset({Right.OVERSEE}),
     Role.ADMIN: frozenset({Right.VIEW_RECORDS, Right.MANAGE_STAFF, Right.MANAGE_SHOP}),
 }
+
+OVERSEERS: Final = frozenset({Role.AUDITOR, Role.REGULATOR})
+"""Whose accounts look at the shop from outside: opened by two people, and whatever they open is on record."""
 
 # Without the second factor a session has only the rest: looking, and asking the outside again.
 NEEDS_TOTP: Final = frozenset(Right) - {Right.VIEW_ORDERS, Right.ASK_OUTSIDE, Right.ANSWER_BUYERS}

@@ -27,6 +27,7 @@ GROUPS: Final[Mapping[str, str]] = {
     "orders": N_("订单与款项"),
     "goods": N_("商品与供应"),
     "shop": N_("本店"),
+    "oversight": N_("监管与审计"),
 }
 
 
@@ -47,6 +48,19 @@ class ConsolePage(msgspec.Struct, frozen=True, kw_only=True):
     also: tuple[Right, ...] = ()
 
 
+def _overseen(name: str, title: str, icon: str, phone: int = 0) -> ConsolePage:
+    path = f"/staff/oversight/{name}".rstrip("/")
+    return ConsolePage(path=path, title=title, group="oversight", icon=icon, right=Right.OVERSEE, phone=phone)
+
+
+_PAGES_OF_OVERSEERS: Final = (
+    _overseen("", N_("监管总览"), "shield", 1),
+    _overseen("coverage", N_("每日覆盖率"), "vault", 2),
+    _overseen("receipts", N_("供应商回执"), "supplier", 3),
+    _overseen("answers", N_("答复时效与超时"), "clock", 4),
+    _overseen("record", N_("记录完整性"), "lock"),
+    _overseen("views", N_("查看留痕"), "book"),
+)
 PAGES: Final[tuple[ConsolePage, ...]] = (
     ConsolePage(
         path="/staff/today", title=N_("总览"), group="today", icon="home", right=Right.VIEW_ORDERS, phone=1
@@ -115,7 +129,7 @@ PAGES: Final[tuple[ConsolePage, ...]] = (
         path="/staff/custody", title=N_("存管与结算"), group="orders", icon="vault", right=Right.VIEW_COSTS
     ),
     ConsolePage(
-        path="/staff/coverage", title=N_("覆盖率"), group="figures", icon="shield", right=Right.VIEW_COSTS
+        path="/staff/coverage", title=N_("覆盖率"), group="orders", icon="shield", right=Right.VIEW_COSTS
     ),
     ConsolePage(
         path="/staff/manual",
@@ -187,6 +201,7 @@ PAGES: Final[tuple[ConsolePage, ...]] = (
     ConsolePage(
         path="/staff/settings", title=N_("店铺设置"), group="shop", icon="gear", right=Right.MANAGE_SHOP
     ),
+    *_PAGES_OF_OVERSEERS,
 )
 BAR_MAX: Final = 4
 COUNT_MAX: Final = 99

@@ -13,6 +13,7 @@ RECORD_KINDS: Final[Mapping[str, str]] = {
     "seen": N_("看了个人信息"),
     "refused": N_("被拒绝"),
     "account": N_("账户与登录"),
+    "viewed": N_("监管查看"),
 }
 LIMIT_RULES: Final[Mapping[str, str]] = {
     "order_units": N_("一单的数量"),

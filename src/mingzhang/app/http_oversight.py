@@ -1,0 +1,106 @@
+"""Oversight (监管): pages of auditors and regulators. Nothing here changes anything; each view is on record (http_guard)."""
+
+from __future__ import annotations
+
+from datetime import date
+from typing import Any, Final
+
+from litestar import Response, get
+
+from mingzhang.app import desk_custody, desk_oversight
+from mingzhang.app.desk_custody import ratio_text
+from mingzhang.app.http_guard import staff
+from mingzhang.app.http_kit import AnyRequest, HtmlResponse, desk_of, language, page, shop_of
+from mingzhang.app.http_staff import frame_of
+from mingzhang.app.http_staff_people import member_of
+from mingzhang.kit.errors import Kind, Problem
+from mingzhang.kit.ids import is_id
+from mingzhang.oversight.watch import HOURS, WINDOW
+from mingzhang.staff.rights import Right
+from mingzhang.web.console import render_console
+
+HOME: Final = "/staff/oversight"
+OVERSEERS: Final = [staff(Right.OVERSEE)]
+VIEW_KINDS: Final = ("seen", "viewed")
+
+
+async def show(request: AnyRequest, template: str, status: int = 200, **context: object) -> HtmlResponse:
+    """A page of the console's frame for whoever was let in."""
+    desk, member = desk_of(request), await member_of(request)
+    html = render_console(
+        template,
+        language(request),
+        shop_of(desk),
+        await frame_of(request, member),
+        desk.clock.now(),
+        home=HOME,
+        ratio=ratio_text,
+        hours=HOURS,
+        window_days=WINDOW.days,
+        **context,
+    )
+    return page(request, html, status)
+
+
+@get(HOME, include_in_schema=False, guards=OVERSEERS)
+async def overview(request: AnyRequest) -> HtmlResponse:
+    """Everything at a glance, each figure a way to its rows."""
+    desk = desk_of(request)
+    return await show(
+        request, "oversight.html", it=await desk_oversight.read_overview(desk.ctx, desk.settings)
+    )
+
+
+def _day(text: str) -> date | None:
+    try:
+        return date.fromisoformat(text[:10]) if text else None
+    except ValueError:
+        raise Problem("unknown_day", Kind.NOT_FOUND) from None
+
+
+@get(f"{HOME}/coverage", include_in_schema=False, guards=OVERSEERS)
+async def coverage(request: AnyRequest) -> HtmlResponse:
+    """Coverage now or of a closed day (`?day=`) with every row of its proof; shortfalls and how long to their cure."""
+    ctx = desk_of(request).ctx
+    found = await desk_custody.read_coverage(ctx, _day(request.query_params.get("day", "")))
+    return await show(
+        request, "oversight_coverage.html", it=found, spans=await desk_oversight.read_shortfalls(ctx)
+    )
+
+
+@get(f"{HOME}/receipts", include_in_schema=False, guards=OVERSEERS)
+async def receipts(request: AnyRequest) -> HtmlResponse:
+    """Which paid orders have a supplier's word, and which have none (R15)."""
+    look = await desk_oversight.read_receipts(desk_of(request).ctx)
+    return await show(request, "oversight_receipts.html", it=look)
+
+
+@get(f"{HOME}/answers", include_in_schema=False, guards=OVERSEERS)
+async def answers(request: AnyRequest) -> HtmlResponse:
+    """How fast buyers were answered, and which deadlines were missed (R34, R43)."""
+    ctx = desk_of(request).ctx
+    sums, rows = await desk_oversight.read_breaches(ctx)
+    found = await desk_oversight.read_answers(ctx)
+    return await show(request, "oversight_answers.html", answers=found, sums=sums, rows=rows)
+
+
+@get(f"{HOME}/record", include_in_schema=False, guards=OVERSEERS)
+async def record(request: AnyRequest) -> HtmlResponse:
+    """The public record: its state, what waits, who witnesses it."""
+    desk = desk_of(request)
+    return await show(
+        request, "oversight_record.html", it=await desk_oversight.read_record(desk.ctx, desk.settings)
+    )
+
+
+@get(f"{HOME}/views", include_in_schema=False, guards=OVERSEERS)
+async def views(request: AnyRequest) -> Response[Any]:
+    """Who opened which personal data and why; and what overseers looked at (`?kind=viewed`)."""
+    asked, before = request.query_params.get("kind", ""), request.query_params.get("before", "")
+    kind = asked if asked in VIEW_KINDS else VIEW_KINDS[0]
+    rows = await desk_oversight.read_views(desk_of(request).ctx, kind, before if is_id(before) else "")
+    older = rows[-1]["action_id"] if len(rows) == desk_oversight.VIEWS_MAX else ""
+    return await show(request, "oversight_views.html", rows=rows, kind=kind, kinds=VIEW_KINDS, older=older)
+
+
+HANDLERS: Final = (overview, coverage, receipts, answers, record, views)

@@ -1,0 +1,56 @@
+"""The regulator's own account: read only, masked, each view on record (R15, R42, R43)."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from test_staff_pages import sign_in_strong
+
+from house import open_house
+from mingzhang.app.http_guard import SAFE, Caller
+from mingzhang.app.rights_table import NO, doors, mark
+from mingzhang.staff.rights import Role
+
+PAGES = ("", "/coverage", "/receipts", "/answers", "/record", "/views")
+OWN = "/staff/me"  # one's own password, authenticator and sessions
+
+
+def test_no_door_that_changes_anything_is_open_to_an_overseer() -> None:
+    open_ones = {
+        (door.method, door.path)
+        for role in (Role.REGULATOR, Role.AUDITOR)
+        for door in doors()
+        if door.guard.caller is Caller.STAFF and door.method not in SAFE and mark(door, role) != NO
+    }
+    allowed = {each for each in open_ones if each[1].startswith(OWN) or each[1] == "/staff/sign-out"}
+    exports = {each for each in open_ones - allowed if each[1].startswith("/staff/export/")}
+    assert open_ones == allowed | exports
+    regulators = [door for door in doors() if door.path.startswith("/staff/export/")]
+    assert {mark(door, Role.REGULATOR) for door in regulators} == {NO}
+
+
+async def test_a_regulator_sees_and_leaves_a_trace(database_url: str, tmp_path: Path) -> None:
+    async with open_house(database_url, tmp_path) as house:
+        order_id = await house.buy()
+        await house.until(order_id, lambda page: page.supply_badge == "arrived")
+        silent = await house.buy(("fulu", "silent"))
+        await house.until(silent, lambda page: page.pay_badge == "paid")
+        await house.stop_worker()
+        await house.desk.pool.execute("UPDATE orders SET promise_s = 0 WHERE order_id = $1", silent)
+        eye = await sign_in_strong(house, "jian", Role.REGULATOR)
+        async with eye.session:
+            for name in PAGES:
+                status, html = await eye.look(f"/staff/oversight{name}")
+                assert status == 200, name
+                assert "13800138000" not in html
+                assert "buyer@example.com" not in html
+            _, html = await eye.look("/staff/oversight/receipts")
+            assert silent in html
+            assert order_id not in html
+            for path in ("/staff/orders", f"/staff/orders/{order_id}", "/staff/custody", "/staff/records"):
+                assert (await eye.look(path))[0] == 403, path
+            assert (await eye.look("/staff/oversight/coverage?day=2026-99-99"))[0] == 404
+            _, html = await eye.look("/staff/oversight/views?kind=viewed")
+        assert "/staff/oversight/receipts" in html
+        rows = await house.desk.pool.fetch("SELECT subject FROM staff_action WHERE kind = 'viewed'")
+        assert [row["subject"] for row in rows].count("/staff/oversight/receipts") == 2

@@ -116,6 +116,28 @@ async def test_a_code_is_tried_five_times_and_given_five_times_an_hour(pool: Any
         assert not await codes.use_code(conn, vault, other, "123456", now + timedelta(minutes=9))
 
 
+async def take_a_letter(browser: Browser, home: str) -> None:
+    """Written, written anew with what was typed, changed, taken home as text and on paper; nobody else's."""
+    letter = f"{home}/letters/complaint"
+    assert (await browser.look(f"{home}/letters/x"))[0] == 404
+    _, html = await browser.look(f"{letter}?lang=zh")
+    csrf = re.findall(r'name="csrf" value="([^"]+)"', html)[0]
+    assert (await browser.send(letter, csrf="x"))[0] == 403
+    typed = {"csrf": csrf, "name": "林一", "wish": "refund", "in": "both"}
+    _, html = await browser.send(letter, **typed, do="write")
+    assert "林一" in html
+    assert "I ask for" in html
+    status, text = await browser.send(letter, **typed, do="text", text="改过的<b>\r\n第二行")
+    assert (status, text) == (200, "改过的<b>\n第二行\n")
+    async with browser.session.post(
+        browser.house.url + letter, data={**typed, "do": "pdf", "text": "改过的"}
+    ) as answer:
+        assert (await answer.read()).startswith(b"%PDF")
+        assert answer.headers["Content-Disposition"].startswith("attachment")
+    stored = "SELECT count(*) FROM evidence WHERE convert_from(body, 'LATIN1') LIKE '%' || $1 || '%'"
+    assert not await browser.house.desk.pool.fetchval(stored, "林一".encode().decode("latin1"))
+
+
 async def test_a_request_is_answered_in_words_and_the_papers_are_there(
     database_url: str, tmp_path: Path
 ) -> None:
@@ -145,12 +167,13 @@ async def test_a_request_is_answered_in_words_and_the_papers_are_there(
             assert "您的申请" in html
             assert "10086 说没有这笔" not in html
             for paper, words in (
-                ("complaint", ("第四十九条", order_id, "12315")),
+                ("help", ("第四十九条", order_id, "12315")),
                 ("proof", ("不是第三方出具", order_id, "SHA-256")),
             ):
                 status, html = await browser.look(f"{home}/{paper}")
                 assert status == 200
                 assert all(word in html for word in words), paper
+            await take_a_letter(browser, home)
         stored = await house.desk.pool.fetchval("SELECT words_enc FROM remedy_request")
         assert b"10086" not in stored
         support = await sign_in_strong(house, "bo", Role.SUPPORT)

@@ -1,9 +1,4 @@
-"""The closing report on paper: words of the shop's language around the report's data, set by typst (R11).
-
-Nothing is loaded from anywhere: the template stands in the package, the font is the one that set-up put beside the
-pages' files, and fonts of the machine are not looked at. A text without glyphs would come out empty, so the font's
-absence is an error and no fallback.
-"""
+"""The closing report on paper: words of the shop's language around the report's data, set on paper (R11)."""
 
 from __future__ import annotations
 
@@ -13,12 +8,9 @@ from datetime import date, datetime
 from importlib.resources import files
 from typing import Any, Final
 
-import msgspec
-import typst
-
+from mingzhang.app.paper import set_paper
 from mingzhang.kit.beijing import write_beijing
 from mingzhang.kit.database import transaction
-from mingzhang.kit.errors import Kind, Problem
 from mingzhang.orders.context import Context
 from mingzhang.reconciliation import report
 from mingzhang.reconciliation.report import Report
@@ -28,7 +20,6 @@ from mingzhang.web.model import ShopInfo
 from mingzhang.web.views import View
 from mingzhang.web.views import yuan_text as yuan
 
-FONT: Final = "noto-sans-sc.ttf"
 LARGEST_MAX: Final = 40
 LANGUAGE: Final = "zh"
 
@@ -50,23 +41,8 @@ async def make_report(ctx: Context, day: date, shop: ShopInfo) -> Report:
 
 def render(told: dict[str, Any], body: bytes, shop: ShopInfo, lang: str, now: datetime) -> bytes:
     """The PDF. Raises Problem `font_missing`."""
-    font = files("mingzhang.web").joinpath("static", "vendor", FONT)
-    template = files("mingzhang.reconciliation").joinpath("report.typ")
-    if not font.is_file():
-        raise Problem("font_missing", Kind.INTERNAL, "run the set-up again: tools/setup.sh run")
-    data = msgspec.json.encode(_sheet(told, body, View(lang, shop, translations(lang), now), shop, lang))
-    made: bytes = typst.compile(
-        template.read_bytes(),
-        font_paths=typst.Fonts(
-            include_system_fonts=False,
-            include_embedded_fonts=False,
-            font_paths=[str(font).removesuffix(FONT)],
-        ),
-        timestamp=now,
-        format="pdf",
-        sys_inputs={"data": data.decode()},
-    )
-    return made
+    template = files("mingzhang.reconciliation").joinpath("report.typ").read_bytes()
+    return set_paper(template, _sheet(told, body, View(lang, shop, translations(lang), now), shop, lang), now)
 
 
 def _sheet(told: dict[str, Any], body: bytes, view: View, shop: ShopInfo, lang: str) -> dict[str, Any]:

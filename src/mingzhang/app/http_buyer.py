@@ -1,4 +1,4 @@
-"""What a buyer may do besides waiting: ask for a refund or re-supply, complain, take the proof home (R31, R32, R35, R36)."""
+"""What a buyer may do besides waiting: ask for a refund or re-supply, take the proof home (R31, R32, R35)."""
 
 from __future__ import annotations
 
@@ -70,16 +70,6 @@ async def send_request(request: AnyRequest, order_id: FromPath[str]) -> Response
     return see_other(f"/orders/{order_id}#requests")
 
 
-@get("/orders/{order_id:str}/complaint", include_in_schema=False, guards=[OPENED])
-async def complaint(request: AnyRequest, order_id: FromPath[str]) -> Response[Any]:
-    """Where to complain, by where the money is, with a text that is filled in already."""
-    desk = desk_of(request)
-    html = pages_buyer.complaint_page(
-        await desk.order_page(order_id), shop_of(desk, request), language(request)
-    )
-    return page(request, html)
-
-
 @get("/orders/{order_id:str}/proof", include_in_schema=False, guards=[OPENED])
 async def proof(request: AnyRequest, order_id: FromPath[str]) -> Response[Any]:
     """Everything on record for the buyer, on one page to print or keep; no card codes."""
@@ -93,4 +83,4 @@ async def proof(request: AnyRequest, order_id: FromPath[str]) -> Response[Any]:
     return page(request, html)
 
 
-HANDLERS: Final = (request_form, send_request, complaint, proof)
+HANDLERS: Final = (request_form, send_request, proof)

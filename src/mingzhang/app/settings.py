@@ -17,6 +17,7 @@ from mingzhang.kit.adapter import PREFIX
 from mingzhang.kit.clock import clock_from_spec
 from mingzhang.kit.errors import Kind, Problem
 from mingzhang.orders.limit_rules import read_rules
+from mingzhang.recourse.law import read_law
 
 SECRET_BYTES_MIN: Final = 32
 LOG_KEY_BYTES: Final = 32
@@ -59,6 +60,7 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     metrics_from: str = ""  # networks beside this machine that may read /metrics, as 10.0.0.0/8,192.168.1.5
     pool_size: int = 10
     backup_mark: str = ""  # a file that the backup touches when it is done; its age is looked at
+    law_path: str = ""  # a TOML file laid over recourse/law.toml: promises, articles, figures of the help page
     limits: str = "on"  # own limits (R22): on, off, or rule=most pairs (docs/states.md)
 
     def __repr__(self) -> str:
@@ -179,6 +181,7 @@ def _check(settings: Settings) -> None:
     for name in ("port", "worker_port"):
         if not 0 <= getattr(settings, name) <= 65_535:
             raise _invalid(name, "must be a port number")
+    read_law(settings.law_path)
     if settings.large_amount_fen < 0:
         raise _invalid("large_amount_fen", "must be 0 (never) or more")
     if settings.buckets < 1:

@@ -1,15 +1,14 @@
-"""The buyer's further pages as pure functions of plain data: my orders, requests, complaint, proof; see `pages.py`."""
+"""The buyer's further pages as pure functions of plain data: my orders, requests, proof; see `pages.py`."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from datetime import datetime
-from typing import Final, NamedTuple
+from typing import NamedTuple
 
 from mingzhang.catalogue.accounts import mask
 from mingzhang.orders.requests import ANSWERS, CAUSES, WISHES
-from mingzhang.web import words_shop
 from mingzhang.web.console import Frame, render_console
 from mingzhang.web.i18n import translations
 from mingzhang.web.model import OrderPage, ShopInfo
@@ -18,9 +17,6 @@ from mingzhang.web.model_staff import RequestRow
 from mingzhang.web.money import drawing
 from mingzhang.web.pages import render
 from mingzhang.web.views import View, order_names
-
-# Where the money is when its channel is the one to turn to first (R33).
-AT_CHANNEL: Final = frozenset({"channel", "hold", "missing", "refunding", "refund.transit", "refund.arrived"})
 
 
 def my_page(
@@ -62,22 +58,6 @@ def request_page(
         error=error,
         wishes=WISHES,
         causes=CAUSES,
-    )
-
-
-def complaint_page(page: OrderPage, shop: ShopInfo, lang: str) -> str:
-    """投诉: whom to turn to first, and the text."""
-    channel = next((item.params["channel"] for item in page.timeline if "channel" in item.params), "")
-    return render(
-        "complaint.html",
-        lang,
-        page=page,
-        shop=shop,
-        view=_view(page, shop, lang),
-        channel=channel if channel in words_shop.COMPLAIN_AT else "",
-        channel_first=page.sentence.place in AT_CHANNEL or page.pay_badge == "confirming",
-        transaction=next((value for kind, value in page.numbers if kind == "transaction"), ""),
-        payment=next((value for kind, value in page.numbers if kind == "payment"), ""),
     )
 
 

@@ -611,7 +611,6 @@ ACTIONS: Final[Mapping[str, str]] = {
     "keep_waiting": N_("继续等待"),
     "change_account": N_("修改充值账号"),
     "ask_refund": N_("申请退款/补发"),
-    "complain": N_("投诉"),
     "download_proof": N_("下载交易凭证"),
 }
 ACTION_GENERAL: Final = N_("继续处理")

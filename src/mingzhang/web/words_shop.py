@@ -68,13 +68,6 @@ SPOTS: Final[Mapping[str, str]] = {
     "refund.transit": N_("退款途中"),
     "refund.arrived": N_("渠道已退给您"),
 }
-# Where to complain, by where the money is (R33, R36).
-COMPLAIN_AT: Final[Mapping[str, str]] = {
-    "alipay": N_("支付宝：我的 → 账单 → 点开这一笔 → 页面底部“对此订单有疑问” → 投诉或争议处理"),
-    "wechat": N_("微信：我 → 服务 → 钱包 → 账单 → 点开这一笔 → “对订单有疑惑” → 投诉商家"),
-    "epay": N_("易支付收银台付款的，请在实际扣款的支付宝或微信账单里，点开这一笔后投诉"),
-}
-
 # Short lines under a field; merged into `problems.FIELD_ERRORS`.
 FIELD_ERRORS: Final[Mapping[str, str]] = {
     "colour_invalid": N_("颜色写成 #0b6477 这样"),

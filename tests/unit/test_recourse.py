@@ -70,7 +70,16 @@ def test_r33_the_place_of_the_money_says_whose_turn_it_is(trail: Trail, code: st
 
 def test_every_trail_has_a_route_and_every_route_its_words() -> None:
     pays = ("awaiting", "confirming", "paid", "closed", "refunding", "partly_refunded", "refunded", "?")
-    supplies = ("none", "sent", "processing", "arrived", "partly_arrived", "refused", "confirming", "needs_you")
+    supplies = (
+        "none",
+        "sent",
+        "processing",
+        "arrived",
+        "partly_arrived",
+        "refused",
+        "confirming",
+        "needs_you",
+    )
     places = ("", "channel", "hold", "missing", "custody", "supplier.reserved", "refund.arrived")
     refunds = ("", "ready", "sending", "unknown", "accepted", "arrived", "refused", "waiting_float")
     seen = {
@@ -103,7 +112,9 @@ def test_a_promise_is_never_called_a_law_and_all_is_dated() -> None:
 
 def test_an_installation_lays_its_own_figures_over_ours(tmp_path: Path) -> None:
     own = tmp_path / "law.toml"
-    own.write_text('[small_claims."北京"]\nvalue = 9000000\nsource = "高院"\nsince = 2026-03-01\n', encoding="utf-8")
+    own.write_text(
+        '[small_claims."北京"]\nvalue = 9000000\nsource = "高院"\nsince = 2026-03-01\n', encoding="utf-8"
+    )
     law = read_law(str(own))
     assert law.small_claims["北京"].since == date(2026, 3, 1)
     assert law.small_claims["浙江"] == LAW.small_claims["浙江"]
@@ -134,7 +145,9 @@ def test_the_help_page_of_each_situation(lang: str) -> None:
 
 @pytest.mark.parametrize("kind", list(Kind))
 def test_r35_r37_letters_say_what_the_records_say_and_nothing_else(kind: Kind) -> None:
-    page = replace(ORDER, numbers=(("payment", "0001ABCDEFP1"), ("transaction", "T9")), reason="account_banned")
+    page = replace(
+        ORDER, numbers=(("payment", "0001ABCDEFP1"), ("transaction", "T9")), reason="account_banned"
+    )
     typed = Typed(name="林一", phone="13900001111", address="杭州", fraud=True, violation="虚假宣传")
     zh = write_letter(kind, page, SHOP, SITE, LAW, typed, "zh")
     assert "0001ABCDEFP1" in zh

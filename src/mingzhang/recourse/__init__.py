@@ -1,1 +1,1 @@
-"""Where a buyer turns (求助): whose turn it is by where the money is, what applies, and the letters. No database (R31–R38)."""
+"""Where a buyer turns (求助): whose turn it is by where the money is, what applies, letters. No database (R31–R38)."""

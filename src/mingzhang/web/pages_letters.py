@@ -35,15 +35,11 @@ def write_letter(
     return BETWEEN.join(_write(kind, page, shop, site, law, typed, lang) for lang in languages)
 
 
-def _write(
-    kind: Kind, page: OrderPage, shop: ShopInfo, site: str, law: Law, typed: Typed, lang: str
-) -> str:
+def _write(kind: Kind, page: OrderPage, shop: ShopInfo, site: str, law: Law, typed: Typed, lang: str) -> str:
     view = view_of(page, shop, lang)
     case = _case_of(page, shop)
     names = _names(page, shop, view, case, typed, law) | {"site": site}
-    lines = [
-        view.t(words_letters.PARAGRAPHS[code]) % names for code in paragraphs_of(kind, case, typed)
-    ]
+    lines = [view.t(words_letters.PARAGRAPHS[code]) % names for code in paragraphs_of(kind, case, typed)]
     return "\n".join(lines)
 
 
@@ -64,9 +60,7 @@ def _case_of(page: OrderPage, shop: ShopInfo) -> Case:
     )
 
 
-def _names(
-    page: OrderPage, shop: ShopInfo, view: View, case: Case, typed: Typed, law: Law
-) -> dict[str, str]:
+def _names(page: OrderPage, shop: ShopInfo, view: View, case: Case, typed: Typed, law: Law) -> dict[str, str]:
     blank = view.t(words_letters.BLANK)
     channel = channel_of(page)
     return {

@@ -10,6 +10,7 @@ import sys
 from pathlib import Path
 
 import pytest
+from pack_checks import check_packs, refuse_changes
 
 from house import House, open_house
 from mingzhang.app.demo import free_port
@@ -80,6 +81,10 @@ async def test_a_receipt_holds_without_the_shop_and_no_changed_byte_passes(
         refused = await house.buy(("fulu", "account_banned"))
         await house.until(refused, lambda page: page.pay_badge == "refunded")
         await house.stop_worker()
+        (tmp_path / "alone").mkdir()
+        script = tmp_path / "alone" / "verify.py"
+        script.write_bytes(await _get(house, "/log/verify.py"))
+        refuse_changes(await check_packs(house, order_id, script), 50, seed=8)
         ended.set()
         await beside
         await _sequence(house)
@@ -101,9 +106,6 @@ async def test_a_receipt_holds_without_the_shop_and_no_changed_byte_passes(
         kinds = [kind for entry in listed for kind in entry["events"]]
         assert kinds[:2] == ["placed", "payment_opened"]
         assert {"paid", "sent", "delivered"} <= set(kinds)
-        (tmp_path / "alone").mkdir()
-        script = tmp_path / "alone" / "verify.py"
-        script.write_bytes(await _get(house, "/log/verify.py"))
         links = await read_receipts(house.desk, order_id)
         assert [link.events for link in links] == [tuple(entry["events"]) for entry in listed]
         paid = next(entry for entry in listed if "paid" in entry["events"])

@@ -44,6 +44,7 @@ APPEND_ONLY = (
     "log_tile",
     "log_checkpoint",
     "log_cosignature",
+    "log_statement",
     "settlement_line",
     "place_total",
     "stated_total",
@@ -82,7 +83,7 @@ ORDER_OWNED = (
 OWNERS = {
     "kit": {"guess", "attachment"},
     "evidence": {"evidence", "fact", "inbox", "conflict", "number", "applied", "unlogged"},
-    "transparency": {"log_entry", "log_tile", "log_checkpoint", "log_cosignature"},
+    "transparency": {"log_entry", "log_tile", "log_checkpoint", "log_cosignature", "log_statement"},
     "ledger": {"leg"},
     "catalogue": {
         "product",

@@ -28,6 +28,7 @@ from mingzhang.app.cli_channels import add_commands
 from mingzhang.app.cli_custody import custody_app
 from mingzhang.app.cli_load import load_demo
 from mingzhang.app.cli_log import log_app, verify, witness
+from mingzhang.app.cli_packs import pack
 from mingzhang.app.cli_reconcile import closing, reconcile
 from mingzhang.app.cli_staff import staff_app
 from mingzhang.app.cli_stock import stock_app
@@ -52,7 +53,9 @@ app.add_typer(custody_app, name="custody")
 app.command()(backup)
 app.command()(restore)
 app.command()(verify)
+app.command()(pack)
 app.command()(witness)
+app.command()(pack)
 app.add_typer(log_app, name="log")
 app.add_typer(staff_app, name="staff")
 app.add_typer(stock_app, name="stock")

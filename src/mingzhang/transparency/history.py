@@ -8,6 +8,7 @@ from typing import NamedTuple
 import asyncpg
 
 from mingzhang.transparency.entry import EventRow, History, LegRow
+from mingzhang.transparency.statements import is_stated
 from mingzhang.transparency.tree import SQL
 
 
@@ -23,7 +24,10 @@ async def read_histories(conn: asyncpg.Connection, bucket: int, ranges: Sequence
     """One history for each range, in the order given."""
     subjects = [wanted.subject for wanted in ranges]
     untils = [wanted.until for wanted in ranges]
-    events = await conn.fetch(SQL.read_events, bucket, subjects, [wanted.after for wanted in ranges], untils)
+    afters = [wanted.after for wanted in ranges]
+    events = await conn.fetch(SQL.read_events, bucket, subjects, afters, untils)
+    if any(map(is_stated, subjects)):
+        events += await conn.fetch(SQL.read_statements, bucket, subjects, afters, untils)
     legs = await conn.fetch(SQL.read_legs, bucket, subjects, untils)
     prices = {
         row["order_id"]: row["price_fen"] for row in await conn.fetch(SQL.read_prices, bucket, subjects)

@@ -32,9 +32,12 @@ class Logged(msgspec.Struct, frozen=True):
     change: Change
 
 
-async def list_logged(conn: asyncpg.Connection, subject: str) -> list[Logged]:
-    """Every logged change of one subject, oldest first; none while the sequencer has not come to it."""
-    bucket = bucket_of(subject)
+async def list_logged(conn: asyncpg.Connection, subject: str, bucket: int | None = None) -> list[Logged]:
+    """Every logged change of one subject, oldest first; none while the sequencer has not come to it.
+
+    ``bucket``: of a subject that is no order or suspense number, which carry theirs.
+    """
+    bucket = bucket_of(subject) if bucket is None else bucket
     rows = await conn.fetch(SQL.list_subject_entries, bucket, subject)
     if not rows:
         return []

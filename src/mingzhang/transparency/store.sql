@@ -15,6 +15,17 @@ FROM unnest($2::text[], $3::int[], $4::int[]) AS t (subject, after, until)
 JOIN event e ON e.bucket = $1 AND e.order_id = t.subject AND e.seq > t.after AND e.seq <= t.until
 ORDER BY e.order_id, e.seq
 
+-- name: read_statements
+-- The same of subjects that are statements.
+SELECT s.subject AS order_id, s.seq, s.kind, s.at, s.evidence_id, s.data
+FROM unnest($2::text[], $3::int[], $4::int[]) AS t (subject, after, until)
+JOIN log_statement s ON s.bucket = $1 AND s.subject = t.subject AND s.seq > t.after AND s.seq <= t.until
+ORDER BY s.subject, s.seq
+
+-- name: insert_statement
+-- Tell the record one thing.
+INSERT INTO log_statement (bucket, subject, seq, kind, at, evidence_id, data) VALUES ($1, $2, 1, $3, $4, $5, $6)
+
 -- name: read_legs
 -- The legs of some subjects up to a number each.
 SELECT l.subject, l.seq, l.posting, l.place, l.party, l.owner, l.amount_fen, l.evidence_id, l.at
@@ -100,7 +111,8 @@ SELECT hashes, root FROM log_tile WHERE level = $1 AND n = $2
 -- Subjects whose newest row is neither logged nor noted.
 SELECT k.bucket, k.subject, k.seq FROM (
   SELECT bucket, subject, max(seq) AS seq FROM (
-    SELECT bucket, subject, seq FROM leg UNION ALL SELECT bucket, order_id, seq FROM event) known
+    SELECT bucket, subject, seq FROM leg UNION ALL SELECT bucket, order_id, seq FROM event
+    UNION ALL SELECT bucket, subject, seq FROM log_statement) known
   GROUP BY bucket, subject) k
 LEFT JOIN (SELECT bucket, subject, max(to_seq) AS seq FROM log_entry GROUP BY bucket, subject) e
   ON e.bucket = k.bucket AND e.subject = k.subject

@@ -1,13 +1,17 @@
 #!/usr/bin/env python3
-"""Check a Mingzhang receipt without the shop, without the network, without any other program.
+"""Check a Mingzhang receipt or evidence pack without the shop, without the network, without any other program.
 
     python3 verify_offline.py receipt.json
-    python3 verify_offline.py receipt.json --key 'shop.example/log+0a1b2c3d+AQ…'
+    python3 verify_offline.py pack.zip --key 'shop.example/log+0a1b2c3d+AQ…'
 
-Only Python's own library is used. What is checked: the statement belongs to its entry (SHA-256), the entry stands in
-the log (RFC 6962 inclusion proof), the log's signature (Ed25519, RFC 8032) and every witness's cosignature hold, and
-no byte of the file is anything but what they cover. --key and --witness pin keys that you know from elsewhere; without
---key the signature is held against the key inside the receipt, and the key is printed for you to compare.
+Only Python's own library is used. Of a receipt is checked: the statement belongs to its entry (SHA-256), the entry
+stands in the log (RFC 6962 inclusion proof), the log's signature (Ed25519, RFC 8032) and every witness's cosignature
+hold, and no byte of the file is anything but what they cover. A receipt may also be given as the text of its QR code.
+Of a pack: the manifest is signed, every part is the one that the manifest names (SHA-256), every receipt in it holds,
+and the file has no byte more. Timestamps (RFC 3161) are held against what they stamp; their own signatures are checked
+by `openssl ts`, where it is installed, and else are said to be unchecked.
+--key, --witness and --tsa pin keys that you know from elsewhere; without --key the signature is held against the key
+inside the file, and the key is printed for you to compare.
 Ends with 0 when all of it holds, 1 when not (the reason is printed), 2 when the file cannot be read.
 """
 
@@ -18,13 +22,23 @@ import base64
 import binascii
 import hashlib
 import json
+import shutil
+import struct
+import subprocess
 import sys
+import tempfile
+import zlib
+from datetime import datetime, timezone
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NoReturn
 
-BYTES_MAX = 4 * 1024 * 1024
+BYTES_MAX = 32 * 1024 * 1024
+PARTS_MAX = 2_000
 FIELDS = {
     "format", "statement", "entry", "position", "index", "proof", "checkpoint", "log_key", "witness_keys",
+}  # fmt: skip
+MANIFEST_FIELDS = {
+    "format", "edition", "order", "shop", "made_at", "parts", "collected", "health", "log_key",
 }  # fmt: skip
 PLACES = {
     "channel": "at the payment channel",
@@ -224,22 +238,33 @@ def _whole(value: Any, what: str) -> int:
     return value
 
 
-def parse(raw: bytes) -> dict[str, Any]:
-    """The fields of a receipt. Raises Refused unless the bytes are its one canonical form."""
+def _loads(raw: bytes) -> Any:
     try:
-        body = json.loads(
+        return json.loads(
             raw.decode(), object_pairs_hook=_one_meaning, parse_float=_no_float, parse_constant=_no_float
         )
     except (UnicodeDecodeError, ValueError, RecursionError):
         raise Refused("not JSON") from None
-    if not isinstance(body, dict) or set(body) != FIELDS or body["format"] != "mingzhang-receipt/v1":
-        raise Refused("not a receipt of a form that this program knows")
+
+
+def _same(body: Any, raw: bytes) -> None:
+    """That the bytes are the one canonical form of what they say."""
     try:
-        same = canonical(body) == raw.rstrip(b"\n")
-    except (UnicodeEncodeError, ValueError):
+        same = canonical(body) == raw
+    except (UnicodeEncodeError, ValueError, RecursionError):
         same = False
     if not same:
         raise Refused("not in canonical form: something was changed or added")
+
+
+def parse(raw: bytes) -> dict[str, Any]:
+    """The fields of a receipt. Raises Refused unless the bytes are its one canonical form."""
+    body = _loads(raw)
+    if not isinstance(body, dict) or body.get("format") != "mingzhang-receipt/v1":
+        raise Refused("not a receipt of a form that this program knows")
+    if set(body) not in (FIELDS, FIELDS | {"timestamps"}):
+        raise Refused("not a receipt of a form that this program knows")
+    _same(body, raw.rstrip(b"\n"))
     for name in ("entry", "proof", "witness_keys"):
         if not isinstance(body[name], list) or not all(isinstance(part, str) for part in body[name]):
             raise Refused("a list is malformed")
@@ -251,17 +276,26 @@ def parse(raw: bytes) -> dict[str, Any]:
 
 
 def check(
-    raw: bytes, pinned: str | None = None, witnesses: list[str] | None = None
+    raw: bytes,
+    pinned: str | None = None,
+    witnesses: list[str] | None = None,
+    seen: dict[tuple[str, ...], tuple[int, bytes]] | None = None,
 ) -> tuple[dict[str, Any], int, dict[str, Any]]:
-    """What a receipt proves: statement, size of the log, names of witnesses. Raises Refused with the reason."""
+    """What a receipt proves: statement, size of the log, all fields. Raises Refused with the reason.
+
+    ``seen``: checkpoints whose signatures were found to hold, so that several receipts of one check it once.
+    """
     body = parse(raw)
     if pinned is not None and body["log_key"] != pinned:
         raise Refused("signed under another key than the one you gave")
     for witness in witnesses or []:
         if witness not in body["witness_keys"]:
             raise Refused("not cosigned by a witness that you asked for")
-    log_key = read_key(body["log_key"], 1)
-    size, root = check_note(body["checkpoint"], log_key, [read_key(key, 4) for key in body["witness_keys"]])
+    signed, known = (body["checkpoint"], body["log_key"], *body["witness_keys"]), {} if seen is None else seen
+    if signed not in known:
+        keys = [read_key(key, 4) for key in body["witness_keys"]]
+        known[signed] = check_note(body["checkpoint"], read_key(body["log_key"], 1), keys)
+    size, root = known[signed]
     hashes = [_hex(text) for text in body["entry"]]
     position, index = _whole(body["position"], "the position"), _whole(body["index"], "the index")
     if position >= len(hashes) or hashlib.sha256(canonical(body["statement"])).digest() != hashes[position]:
@@ -274,7 +308,232 @@ def check(
         raise Refused("the proof is malformed")
     if root_of(leaf, index, size, proof) != root:
         raise Refused("the entry does not stand in the log that was signed")
+    for stamp in _stamps(body):
+        stamped_at(stamp["token"], note_text(body))
     return body["statement"], size, body
+
+
+def note_text(body: dict[str, Any]) -> bytes:
+    """What log, witnesses and timestamps sign of a receipt's checkpoint."""
+    return str(body["checkpoint"].rpartition("\n\n")[0] + "\n").encode()
+
+
+def from_qr(raw: bytes) -> bytes:
+    """The receipt inside the text of its QR code; anything else as it is."""
+    head, sep, packed = raw.strip().partition(b"#r=")
+    if not sep or head[:4] != b"http" or len(raw) > 8_192:
+        return raw
+    try:
+        data = base64.b64decode(packed + b"=" * (-len(packed) % 4), altchars=b"-_", validate=True)
+        body = zlib.decompressobj(-15).decompress(data, 65_536)
+    except (binascii.Error, ValueError, zlib.error):
+        raise Refused("the text of the QR code is not whole") from None
+    return body
+
+
+# ------------------------------------------------------------------------------------ timestamps (RFC 3161)
+SIGNED_DATA = bytes.fromhex("06092a864886f70d010702")
+TIMESTAMP_INFO = bytes.fromhex("060b2a864886f70d0109100104")
+SHA256 = bytes.fromhex("0609608648016503040201")
+
+
+def _der(data: bytes, tag: int) -> list[bytes]:
+    """The values inside one DER element of that tag, each with its own head; b"" stands for none."""
+    at, end = _head(data, 0, tag)
+    found = []
+    while at < end:
+        _, after = _head(data, at, data[at])
+        found.append(data[at:after])
+        at = after
+    return found
+
+
+def _head(data: bytes, at: int, tag: int) -> tuple[int, int]:
+    """Where the content of the element at that place begins and ends."""
+    if at + 2 > len(data) or data[at] != tag:
+        raise ValueError("another element")
+    size, begin = data[at + 1], at + 2
+    if size & 0x80:
+        begin += size & 0x7F
+        size = int.from_bytes(data[at + 2 : begin], "big")
+    if begin + size > len(data):
+        raise ValueError("cut off")
+    return begin, begin + size
+
+
+def stamped_at(encoded: Any, text: bytes) -> datetime:
+    """When a timestamp says that it saw this text. Its signature is not looked at. Raises Refused."""
+    token = _base64(encoded, "a timestamp")
+    try:
+        kind, wrapped = _der(token, 0x30)
+        signed = _der(_der(wrapped, 0xA0)[0], 0x30)
+        info_kind, content = _der(signed[2], 0x30)
+        start, end = _head(_der(content, 0xA0)[0], 0, 0x04)
+        info = _der(_der(content, 0xA0)[0][start:end], 0x30)
+        algorithm, imprint = _der(info[2], 0x30)
+        time = info[4][slice(*_head(info[4], 0, 0x18))].decode("ascii")
+        at = datetime.strptime(time[:14], "%Y%m%d%H%M%S").replace(tzinfo=timezone.utc)  # noqa: UP017 - older Pythons
+        whole = time[:14].isdigit() and time.endswith("Z")
+        kinds = (kind, info_kind, _der(algorithm, 0x30)[0])
+    except (ValueError, IndexError, RecursionError):
+        raise Refused("a timestamp is malformed") from None
+    if not whole or kinds != (SIGNED_DATA, TIMESTAMP_INFO, SHA256):
+        raise Refused("a timestamp is of another kind")
+    if imprint != b"\x04\x20" + hashlib.sha256(text).digest():
+        raise Refused("a timestamp stamps something else")
+    return at
+
+
+def _stamps(body: dict[str, Any]) -> list[dict[str, str]]:
+    stamps = body.get("timestamps", [])
+    if not isinstance(stamps, list) or len(stamps) > 16:
+        raise Refused("a list is malformed")
+    for stamp in stamps:
+        if not isinstance(stamp, dict) or set(stamp) != {"authority", "root", "token"}:
+            raise Refused("a timestamp is malformed")
+        if not all(isinstance(value, str) for value in stamp.values()):
+            raise Refused("a timestamp is malformed")
+    return stamps
+
+
+def openssl_holds(stamp: dict[str, str], text: bytes, root: str, openssl: str) -> bool:
+    """Whether `openssl ts` finds the timestamp's signature good under that root certificate, at its own time."""
+    second = int(stamped_at(stamp["token"], text).timestamp())
+    with tempfile.TemporaryDirectory() as folder:
+        for name, content in (("t", base64.b64decode(stamp["token"])), ("d", text), ("r", root.encode())):
+            Path(folder, name).write_bytes(content)
+        command = [openssl, "ts", "-verify", "-token_in", "-in", "t", "-data", "d", "-CAfile", "r"]
+        command += ["-check_ss_sig", "-attime", str(second)]
+        ended = subprocess.run(command, cwd=folder, capture_output=True, check=False)  # noqa: S603
+    return ended.returncode == 0
+
+
+def check_stamps(body: dict[str, Any], root: str | None = None) -> list[str]:
+    """A line for each timestamp of a receipt that was checked. Raises Refused for one whose signature does not hold."""
+    openssl, lines = shutil.which("openssl"), []
+    for stamp in _stamps(body):
+        text = note_text(body)
+        at = stamped_at(stamp["token"], text).strftime("%Y-%m-%d %H:%M:%S UTC")
+        said = f"Timestamp of {stamp['authority']}: {at}"
+        if openssl is None:
+            lines.append(said + "  (its signature is UNCHECKED: openssl is not installed here)")
+            continue
+        if not openssl_holds(stamp, text, stamp["root"] if root is None else root, openssl):
+            raise Refused("the timestamp of " + stamp["authority"] + " does not hold")
+        digest = hashlib.sha256("".join(stamp["root"].split()).encode()).hexdigest()
+        lines.append(said + ("" if root else f"  (root certificate {digest[:32]}: compare it)"))
+    return lines
+
+
+# ------------------------------------------------------------------------------------------- the pack (zip)
+def pack_zip(files: list[tuple[str, bytes]]) -> bytes:
+    """The one zip file that these parts make: nothing packed, no times, no notes, so that every byte is known."""
+    body, central = bytearray(), bytearray()
+    for name, data in files:
+        crc, raw = zlib.crc32(data), name.encode("ascii")
+        shared = struct.pack("<HHHHIIIHH", 0, 0, 0, 0x21, crc, len(data), len(data), len(raw), 0)
+        central += b"PK\x01\x02" + struct.pack("<HH", 20, 20) + shared
+        central += struct.pack("<HHHII", 0, 0, 0, 0, len(body)) + raw
+        body += b"PK\x03\x04" + struct.pack("<H", 20) + shared + raw + data
+    end = struct.pack("<HHHHIIH", 0, 0, len(files), len(files), len(central), len(body), 0)
+    return bytes(body + central) + b"PK\x05\x06" + end
+
+
+def unpack_zip(raw: bytes) -> dict[str, bytes]:
+    """The parts of a pack. Raises Refused unless the file is exactly what `pack_zip` makes of them."""
+    files: dict[str, bytes] = {}
+    at = 0
+    while raw[at : at + 4] == b"PK\x03\x04" and len(files) <= PARTS_MAX:
+        if len(raw) < at + 30:
+            raise Refused("the pack is cut off")
+        size, length = struct.unpack("<IH", raw[at + 22 : at + 28])
+        name = raw[at + 30 : at + 30 + length].decode("ascii", "replace")
+        if name in files:
+            raise Refused("a part stands twice")
+        files[name] = raw[at + 30 + length : at + 30 + length + size]
+        at += 30 + length + size
+    if not files:
+        raise Refused("not a pack")
+    return files
+
+
+def check_pack(
+    raw: bytes, pinned: str | None = None, witnesses: list[str] | None = None
+) -> tuple[dict[str, Any], list[dict[str, Any]], dict[str, Any] | None]:
+    """The manifest, the receipts inside, and the receipt of the manifest itself, if there is one. Raises Refused."""
+    files = unpack_zip(raw)
+    manifest = _manifest(files, pinned)
+    listed = {"manifest.json", "manifest.note"}
+    for part in manifest["parts"]:
+        name, data = part["name"], files.get(part["name"])
+        if data is None:
+            raise Refused("a part is missing: " + name)
+        if len(data) != part["bytes"] or hashlib.sha256(data).hexdigest() != part["sha256"]:
+            raise Refused("a part is not the one that the manifest names: " + name)
+        listed.add(name)
+    seen: dict[tuple[str, ...], tuple[int, bytes]] = {}
+    receipts = []
+    for name in sorted(files):
+        if name.startswith("receipts/"):
+            statement, _, body = check(files[name], manifest["log_key"], witnesses, seen)
+            if statement["subject"] != manifest["order"]:
+                raise Refused("a receipt is another order's: " + name)
+            receipts.append(body)
+    own = None
+    if "manifest-receipt.json" in files:
+        listed.add("manifest-receipt.json")
+        statement, _, own = check(files["manifest-receipt.json"], manifest["log_key"], None, seen)
+        digest = hashlib.sha256(files["manifest.json"]).hexdigest()
+        if statement["evidence"] != digest or statement["events"] != ["pack_made"]:
+            raise Refused("the manifest's receipt is another manifest's")
+    if set(files) != listed:
+        raise Refused("a part that the manifest does not name: " + sorted(set(files) - listed)[0])
+    if pack_zip(list(files.items())) != raw:
+        raise Refused("not in the one form that a pack has: something was changed or added")
+    return manifest, receipts, own
+
+
+def _manifest(files: dict[str, bytes], pinned: str | None) -> dict[str, Any]:
+    """The manifest, once its signature holds."""
+    raw, note = files.get("manifest.json"), files.get("manifest.note")
+    if raw is None or note is None:
+        raise Refused("the manifest or its signature is missing")
+    body = _loads(raw)
+    if not isinstance(body, dict) or set(body) != MANIFEST_FIELDS or body["format"] != "mingzhang-pack/v1":
+        raise Refused("not a manifest of a form that this program knows")
+    _same(body, raw)
+    if not isinstance(body["log_key"], str) or not isinstance(body["order"], str):
+        raise Refused("a field is malformed")
+    if pinned is not None and body["log_key"] != pinned:
+        raise Refused("signed under another key than the one you gave")
+    key = read_key(body["log_key"], 1)
+    digest = base64.b64encode(hashlib.sha256(raw).digest()).decode()
+    text = f"mingzhang-pack/v1\n{body['order']}\n{digest}\n"
+    head = text + "\n\u2014 " + key[0] + " "
+    try:
+        whole = note.decode()
+    except UnicodeDecodeError:
+        raise Refused("the manifest's signature is malformed") from None
+    if not whole.startswith(head) or not whole.endswith("\n"):
+        raise Refused("the manifest is not the one that was signed")
+    signature = _base64(whole[len(head) : -1], "a signature")
+    if signature[:4] != key[1] or not ed25519_holds(key[2], text.encode(), signature[4:]):
+        raise Refused("the manifest's signature does not hold")
+    names = [part["name"] for part in body["parts"]] if _parts_well(body["parts"]) else []
+    if not names or names != sorted(set(names)):
+        raise Refused("the manifest's list is malformed")
+    return body
+
+
+def _parts_well(parts: Any) -> bool:
+    fields = {"name": str, "bytes": int, "sha256": str, "about": str}
+    return isinstance(parts, list) and all(
+        isinstance(part, dict) and {name: type(value) for name, value in part.items()} == fields
+        for part in parts
+    )
+
+
+# ------------------------------------------------------------------------------------------------ the command
 
 
 def told(statement: dict[str, Any]) -> list[str]:
@@ -288,40 +547,64 @@ def told(statement: dict[str, Any]) -> list[str]:
     return lines
 
 
+def _tell_receipt(raw: bytes, given: argparse.Namespace, tsa: str | None) -> list[str]:
+    statement, size, body = check(raw, given.key, given.witness)
+    lines = [f"GENUINE: in the log of {body['log_key'].split('+')[0]}, entry {body['index']} of {size}"]
+    lines += told(statement) + check_stamps(body, tsa)
+    return lines + _tell_keys(body["log_key"], body["witness_keys"], pinned=bool(given.key))
+
+
+def _tell_pack(raw: bytes, given: argparse.Namespace, tsa: str | None) -> list[str]:
+    manifest, receipts, own = check_pack(raw, given.key, given.witness)
+    lines = [
+        f"GENUINE: evidence pack of order {manifest['order']}, {manifest['edition']} edition, made at {manifest['made_at']}",
+        f"  {len(manifest['parts'])} parts are the ones that the signed manifest names",
+        f"  {len(receipts)} changes of the order stand in the log of {manifest['log_key'].split('+')[0]}",
+    ]
+    lines.append(
+        "  the manifest itself stands in the log"
+        if own
+        else "  the manifest itself is signed; that it stands in the log is not shown here"
+    )
+    stamps = [line for body in [*receipts, *([own] if own else [])] for line in check_stamps(body, tsa)]
+    lines += sorted(set(stamps)) or ["No timestamp of a third party is in it."]
+    keys = sorted({key for body in receipts for key in body["witness_keys"]})
+    return lines + _tell_keys(manifest["log_key"], keys, pinned=bool(given.key))
+
+
+def _tell_keys(log_key: str, witnesses: list[str], *, pinned: bool) -> list[str]:
+    lines = ["Log key: " + log_key + ("" if pinned else "  (compare it with the one the shop published)")]
+    lines += ["Cosigned by: " + witness for witness in witnesses]
+    if not witnesses:
+        lines.append("Cosigned by nobody: the shop alone vouches that it shows everybody the same log.")
+    return lines
+
+
 def main(arguments: list[str] | None = None) -> int:
     """The command."""
-    parser = argparse.ArgumentParser(description="Check a receipt offline.")
+    parser = argparse.ArgumentParser(description="Check a receipt or an evidence pack offline.")
     parser.add_argument("file")
     parser.add_argument("--key", help="the log's key, known from elsewhere")
     parser.add_argument(
         "--witness", action="append", default=[], help="a witness's key that must have cosigned"
     )
+    parser.add_argument("--tsa", help="file with the timestamp authority's root certificate (PEM)")
     given = parser.parse_args(arguments)
     try:
+        tsa = Path(given.tsa).read_text(encoding="ascii") if given.tsa else None
         with Path(given.file).open("rb") as file:
             raw = file.read(BYTES_MAX + 1)
-    except OSError as error:
-        print(f"Cannot read {given.file}: {error.strerror}", file=sys.stderr)
+    except (OSError, UnicodeDecodeError) as error:
+        print(f"Cannot read {given.tsa or ''} {given.file}: {error}", file=sys.stderr)
         return 2
     try:
         if len(raw) > BYTES_MAX:
-            raise Refused("longer than a receipt is")
-        statement, size, body = check(raw, given.key, given.witness)
+            raise Refused("longer than a pack is")
+        lines = _tell_pack(raw, given, tsa) if raw[:2] == b"PK" else _tell_receipt(from_qr(raw), given, tsa)
     except Refused as refusal:
         print(f"REFUSED: {refusal}")
         return 1
-    print(f"GENUINE: in the log of {body['log_key'].split('+')[0]}, entry {body['index']} of {size}")
-    for line in told(statement):
-        print(line)
-    print(
-        "Log key: "
-        + body["log_key"]
-        + ("" if given.key else "  (compare it with the one the shop published)")
-    )
-    for witness in body["witness_keys"]:
-        print("Cosigned by: " + witness)
-    if not body["witness_keys"]:
-        print("Cosigned by nobody: the shop alone vouches that it shows everybody the same log.")
+    print("\n".join(lines))
     return 0
 
 

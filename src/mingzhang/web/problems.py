@@ -12,6 +12,7 @@ from mingzhang.web import (
     words_attachments,
     words_custody,
     words_doubt,
+    words_packs,
     words_people,
     words_reconcile,
     words_refunds,
@@ -35,6 +36,7 @@ OTHER: Final = Advice(
 PROBLEMS: Final[Mapping[str, Advice]] = {
     **{code: Advice(*told) for code, told in words_reconcile.PROBLEMS.items()},
     **{code: Advice(*said) for code, said in words_refusals.REFUSALS.items()},
+    **{code: Advice(*said) for code, said in words_packs.REFUSALS.items()},
     **{code: Advice(*told) for code, told in words_custody.PROBLEMS.items()},
     "not_found": Advice(N_("没有找到这个页面"), N_("请检查网址，或用任意一个单号查找您的订单。")),
     "not_logged": Advice(

@@ -1,0 +1,131 @@
+"""Raw messages in a pack: which of them an edition may see, and how personal data in them is masked.
+
+A message that had to be masked is no longer the one whose hash the record cites: it is then marked so, beside the hash
+of the original, which the shop keeps.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from datetime import datetime
+from typing import Any, Final
+from urllib.parse import quote, quote_plus
+
+import msgspec
+
+from mingzhang.packs.model import Edition, Part
+from mingzhang.transparency.entry import utc
+
+BODY_MAX: Final = 64 * 1024
+MESSAGES_MAX: Final = 150
+SECRET_MIN: Final = 4  # a shorter text would be found in any number
+# Bills, lists and statements tell of other people's orders, too: their hash alone.
+OF_MANY: Final = ("bill", "settlement", "statement", "bank.line", "list")
+# What a channel may say of its own fee.
+FEES: Final = (b"charge_amount", b"charge_flags", b"service_fee", b"fee_rate", "服务费".encode())
+
+
+class RawMessage(msgspec.Struct, frozen=True, kw_only=True):
+    """A message as it was kept. ``from_channel``: a payment channel is the other side."""
+
+    evidence_id: str
+    party: str
+    kind: str
+    direction: str
+    standing: str
+    content_type: str
+    body: bytes
+    sha256: bytes
+    known_at: datetime
+    from_channel: bool
+
+
+def withheld(message: RawMessage, edition: Edition, goods: str) -> str:
+    """Why a message's body is not shown in this edition: a word of `WITHHELD`; empty for one that is."""
+    if any(word in message.kind for word in OF_MANY):
+        return "of_many"
+    if len(message.body) > BODY_MAX:
+        return "too_long"
+    if message.from_channel:
+        forged = message.standing == "forged" and edition is Edition.BUYER
+        fees = edition is not Edition.AUDITOR and any(word in message.body for word in FEES)
+        return "not_genuine" if forged else "inner" if fees else ""
+    if edition is not Edition.AUDITOR:
+        return "inner"
+    return "codes" if goods == "card" else ""
+
+
+WITHHELD: Final[Mapping[str, str]] = {
+    "of_many": "含其他订单的内容，只列指纹",
+    "too_long": "内容过长，只列指纹",
+    "not_genuine": "验签不通过，不作凭据，只列指纹",
+    "inner": "含供应商原文或费用，此版本只列指纹；可公开的字段见供应商反馈",
+    "codes": "含卡密，只列指纹",
+}
+
+
+def masked(body: bytes, secrets: Iterable[tuple[str, str]]) -> bytes:
+    """The body with each secret text replaced by its mask, however forms or JSON wrote it."""
+    for text, mask in secrets:
+        if len(text) < SECRET_MIN:
+            continue
+        for written in {
+            text,
+            quote(text, safe=""),
+            quote_plus(text),
+            msgspec.json.encode(text)[1:-1].decode(),
+        }:
+            body = body.replace(written.encode(), mask.encode())
+        body = body.replace(ascii_json(text).encode(), mask.encode())
+    return body
+
+
+def ascii_json(text: str) -> str:
+    """As a JSON writer puts it that knows ASCII alone."""
+    return "".join(
+        char if char.isascii() else "".join(f"\\u{unit:04x}" for unit in _units(char)) for char in text
+    )
+
+
+def _units(char: str) -> Iterable[int]:
+    raw = char.encode("utf-16-be")
+    return (int.from_bytes(raw[at : at + 2]) for at in range(0, len(raw), 2))
+
+
+def message_parts(
+    messages: Sequence[RawMessage],
+    edition: Edition,
+    goods: str,
+    secrets: Sequence[tuple[str, str]],
+) -> tuple[list[dict[str, Any]], list[Part]]:
+    """The list of messages as JSON, and their bodies as files. ``secrets``: text and mask; none: nothing is masked."""
+    listed: list[dict[str, Any]] = []
+    parts: list[Part] = []
+    for n, message in enumerate(messages[:MESSAGES_MAX], 1):
+        why = withheld(message, edition, goods)
+        body = b"" if why else masked(message.body, secrets)
+        name = "" if why else f"messages/{n:03d}.{_ending(message.content_type)}"
+        changed = not why and body != message.body
+        listed.append(
+            {
+                "file": name,
+                "party": message.party,
+                "kind": message.kind,
+                "direction": message.direction,
+                "standing": message.standing,
+                "content_type": message.content_type,
+                "known_at": utc(message.known_at),
+                "sha256": message.sha256.hex(),
+                "masked": changed,
+                "withheld": WITHHELD.get(why, ""),
+            }
+        )
+        if name:
+            about = "原始报文" + ("（个人信息已遮盖，原件指纹见 messages.json）" if changed else "")
+            parts.append(Part(name, body, f"{about} {message.party} {message.kind}"))
+    return listed, parts
+
+
+def _ending(content_type: str) -> str:
+    kind = content_type.partition(";")[0].strip().lower()
+    return {"application/json": "json", "text/html": "txt", "application/xml": "xml"}.get(kind, "txt")

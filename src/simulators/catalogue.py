@@ -9,6 +9,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field, replace
 
 from simulators.bank.entries import ROWS as BANK_ROWS
+from simulators.complaint_faults import FAULTS as COMPLAINT_FAULTS
 from simulators.dtone.entries import ROWS as DTONE_ROWS
 from simulators.epay.faults import FAULTS as EPAY_FAULTS
 from simulators.wechat.entries import ROWS as WECHAT_ROWS
@@ -312,7 +313,13 @@ _BILLS = tuple(
     )
     if (party, name) != ("wechat", "bill_row_missing")  # among WeChat's own
 )
-_ALL = (*_ENTRIES, *_KASUSHOU, *_BILLS)
+# Complaints (complaints.py); they are put on the trade's number and change nothing of its end.
+_COMPLAINTS = tuple(
+    Entry(party, name, zh, en, dict(params))
+    for party in (A, "wechat")
+    for name, zh, en, params in COMPLAINT_FAULTS
+)
+_ALL = (*_ENTRIES, *_KASUSHOU, *_BILLS, *_COMPLAINTS)
 
 CATALOGUE: dict[tuple[str, str], Entry] = {(entry.party, entry.name): entry for entry in _ALL}
 

@@ -18,11 +18,13 @@ from simulators import exports
 from simulators.alipay.bill import Bills
 from simulators.alipay.cashier import Cashier
 from simulators.alipay.certs import CertControl
+from simulators.alipay.complaints import Complaints as AlipayComplaints
 from simulators.alipay.gateway import Gateway as AlipayGateway
 from simulators.alipay.methods import Methods as AlipayMethods
 from simulators.alipay.model import AlipayParty
 from simulators.alipay.notify import Notifier
 from simulators.bank.gateway import BankSide
+from simulators.complaints import ComplaintControl
 from simulators.control import Control, errors
 from simulators.dtone.gateway import Gateway as DtOneGateway
 from simulators.dtone.goods import CURRENCY as DTONE_CURRENCY
@@ -102,7 +104,8 @@ class Simulators:
         options = self.options
         notifier, bills = Notifier(self.alipay), Bills(self.alipay)
         methods = AlipayMethods(self.alipay, notifier, bills)
-        gateway = AlipayGateway(self.alipay, methods)
+        complaints = AlipayComplaints(self.alipay)
+        gateway = AlipayGateway(self.alipay, methods, complaints)
         cashier = Cashier(self.alipay, methods, notifier, gateway)
         worker = Worker(self.fulu)
         supplier = FuluGateway(self.fulu, FuluMethods(self.fulu, worker))
@@ -116,6 +119,7 @@ class Simulators:
                 web.get("/cashier", cashier.show),
                 web.post("/cashier/act", cashier.submit),
                 web.get("/bill/{token}.zip", bills.download),
+                web.get("/complaint-images/{image}", complaints.show_image),
             ],
         )
         await self._serve("fulu", options.fulu_port, [web.post("/api/getway", supplier.handle)])
@@ -135,6 +139,8 @@ class Simulators:
         steering = [
             *control.routes(),
             *self.wechat.steering.routes(),
+            web.put("/alipay/app-gateway", complaints.app_gateway),
+            *ComplaintControl([complaints, self.wechat.complaints]).routes(),
             *self.epay.steering(),
             *certificates.routes(),
             *self.bank.steering(),

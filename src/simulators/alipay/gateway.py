@@ -10,6 +10,7 @@ from urllib.parse import parse_qsl
 
 from aiohttp import web
 
+from simulators.alipay.complaints import Complaints
 from simulators.alipay.methods import Answer, Methods, RefusedError, ok
 from simulators.alipay.model import AlipayParty
 from simulators.faults import number_of
@@ -17,6 +18,7 @@ from simulators.keys import REQUEST_UNSIGNED, PrivateKey, PublicKey, rsa2_sign, 
 from simulators.world import drop, hold
 
 PAGE_METHODS = {"alipay.trade.page.pay": "page", "alipay.trade.wap.pay": "wap"}
+UPLOAD = "alipay.merchant.image.upload"
 _TIMESTAMP = re.compile(r"\d{4}-\d\d-\d\d \d\d:\d\d:\d\d")
 _METHOD = re.compile(r"[a-z.]{1,128}")
 Call = Callable[[dict[str, str], dict[str, str]], Awaitable[Answer]]
@@ -25,9 +27,10 @@ Call = Callable[[dict[str, str], dict[str, str]], Awaitable[Answer]]
 class Gateway:
     """HTTP in front of ``Methods``."""
 
-    def __init__(self, party: AlipayParty, methods: Methods) -> None:
+    def __init__(self, party: AlipayParty, methods: Methods, complaints: Complaints) -> None:
         self.party = party
         self.methods = methods
+        self.complaints = complaints
         self._calls: dict[str, Call] = {
             "alipay.trade.precreate": methods.precreate,
             "alipay.trade.query": methods.query,
@@ -36,24 +39,19 @@ class Gateway:
             "alipay.trade.fastpay.refund.query": methods.refund_query,
             "alipay.data.dataservice.bill.downloadurl.query": methods.bill_url,
             "alipay.open.app.alipaycert.download": self._certificate,
+            **complaints.calls,
         }
 
     async def handle(self, request: web.Request) -> web.StreamResponse:
         """GET or POST form; page and wap pay redirect to the cashier, all else answers JSON."""
-        params = dict(request.query)
-        if request.method == "POST":
-            body = await request.read()
-            params.update(parse_qsl(body.decode("utf-8", "replace"), max_num_fields=100))
+        params, file = await _read(request)
         method = params.get("method", "")
         try:
             biz = self.verified(params)
             if method in PAGE_METHODS:
                 token = self.methods.page_pay(PAGE_METHODS[method], params, biz)
                 raise web.HTTPFound(f"{self.party.base_url}/cashier?t={token}")
-            call = self._calls.get(method)
-            if call is None:
-                raise RefusedError("40002", "isv.invalid-method", "不存在的方法名")
-            answer = await call(params, biz)
+            answer = await self._answer(method, params, biz, file)
         except RefusedError as refused:
             if method in PAGE_METHODS:
                 return web.Response(status=400, text=f"{refused.sub_code} {refused.sub_msg}")
@@ -67,6 +65,14 @@ class Gateway:
         if self.party.world.down["alipay"]:
             return drop(request)
         return self._signed(method, answer.node, self._named(params, number))
+
+    async def _answer(self, method: str, params: dict[str, str], biz: dict[str, str], file: bytes) -> Answer:
+        if method == UPLOAD:
+            return self.complaints.upload(params, file)
+        call = self._calls.get(method)
+        if call is None:
+            raise RefusedError("40002", "isv.invalid-method", "不存在的方法名")
+        return await call(params, biz)
 
     def verified(self, params: dict[str, str]) -> dict[str, str]:
         """Business parameters of a call whose common parameters and signature hold. Raises RefusedError."""
@@ -142,6 +148,21 @@ class Gateway:
         named = f',"alipay_cert_sn":"{cert_sn}"' if cert_sn else ""
         body = b'{"' + name.encode() + b'":' + raw + f'{named},"sign":"{sign}"}}'.encode()
         return web.Response(body=body, content_type="text/html", charset="utf-8")
+
+
+async def _read(request: web.Request) -> tuple[dict[str, str], bytes]:
+    """The parameters of a call, and the file beside them (image_content), which no signature covers."""
+    params, file = dict(request.query), b""
+    if request.content_type == "multipart/form-data":
+        for name, value in (await request.post()).items():
+            if isinstance(value, web.FileField):
+                file = value.file.read()
+            else:
+                params[name] = str(value)
+    elif request.method == "POST":
+        body = await request.read()
+        params.update(parse_qsl(body.decode("utf-8", "replace"), max_num_fields=100))
+    return params, file
 
 
 def encode_node(node: dict[str, object]) -> bytes:

@@ -12,6 +12,7 @@ from aiohttp import web
 from simulators.faults import number_of
 from simulators.keys import rsa2_verify
 from simulators.wechat.bill import Bills
+from simulators.wechat.complaints import UPLOAD, Complaints
 from simulators.wechat.methods import Answer, Methods, RefusedError
 from simulators.wechat.model import WechatParty
 from simulators.wechat.notify import OFF_REAL_S, OFF_S
@@ -31,15 +32,18 @@ _BILL = re.compile(r"/v3/bill/(tradebill|fundflowbill)")
 class Gateway:
     """HTTP in front of ``Methods`` and ``Bills``."""
 
-    def __init__(self, party: WechatParty, methods: Methods, bills: Bills) -> None:
+    def __init__(self, party: WechatParty, methods: Methods, bills: Bills, complaints: Complaints) -> None:
         self.party = party
         self.methods = methods
         self.bills = bills
+        self.complaints = complaints
 
     async def handle(self, request: web.Request) -> web.StreamResponse:
         """Every call; 401 without a seal when the merchant's signature does not hold."""
-        raw = await request.read()
+        raw = await request.read() if request.path != UPLOAD else b""
         try:
+            if request.path == UPLOAD:
+                return await self._upload(request)
             self._verify(request, raw)
         except RefusedError as refused:
             return web.json_response(
@@ -47,6 +51,9 @@ class Gateway:
             )
         if request.path == "/v3/billdownload/file":
             return self.bills.download(request.query.get("token", ""))
+        image = self.complaints.image(request.path)
+        if image is not None:
+            return web.Response(body=image, content_type="image/png")
         try:
             answer = await self._call(request.method, request.path, dict(request.query), _object(raw))
         except RefusedError as refused:
@@ -62,6 +69,9 @@ class Gateway:
         return self._sealed(answer, self._key_for(request))
 
     async def _call(self, method: str, path: str, query: dict[str, str], body: dict[str, Any]) -> Answer:
+        told = self.complaints.call(method, path, query, body)
+        if told is not None:
+            return told
         if method == "POST":
             return await self._post(path, body)
         if found := _ORDER.fullmatch(path):
@@ -87,6 +97,16 @@ class Gateway:
         if path == "/v3/refund/domestic/refunds":
             return self.methods.refund(body)
         raise RefusedError(404, "NOT_FOUND", "请求的资源不存在")
+
+    async def _upload(self, request: web.Request) -> web.Response:
+        """An image: the signature covers the ``meta`` alone, which names the image's hash."""
+        form = await request.post()
+        meta, file = form.get("meta"), form.get("file")
+        if not isinstance(meta, str) or not isinstance(file, web.FileField):
+            raise RefusedError(400, "PARAM_ERROR", "参数错误：meta")
+        self._verify(request, meta.encode())
+        answer = self.complaints.upload(meta, file.file.read(), file.filename)
+        return self._sealed(answer, self._key_for(request))
 
     def _verify(self, request: web.Request, raw: bytes) -> None:
         scheme, _, rest = request.headers.get("Authorization", "").partition(" ")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -47,6 +48,7 @@ class Methods:
         self.party = party
         self.world = party.world
         self.notifier = notifier
+        self.on_refund: list[Callable[[Order, Refund], None]] = []
 
     # -- create
 
@@ -229,6 +231,8 @@ class Methods:
         """The refund ends, and WeChat tells."""
         self.party.end_refund(order, made, status)
         self.notifier.refund_ended(order, made)
+        for heard in self.on_refund:
+            heard(order, made)
 
     def refund_query(self, number: str) -> Answer:
         """By out_refund_no; 404 RESOURCE_NOT_EXISTS when there is none."""

@@ -10,6 +10,7 @@ from aiohttp import web
 from simulators.keys import read_public
 from simulators.wechat.bill import Bills
 from simulators.wechat.cashier import Cashier
+from simulators.wechat.complaints import Complaints
 from simulators.wechat.gateway import Gateway
 from simulators.wechat.methods import Methods
 from simulators.wechat.model import WechatParty
@@ -29,12 +30,15 @@ class WechatSide:
         methods = Methods(self.party, notifier)
         self.cashier = Cashier(self.party, notifier)
         self.steering = Steering(self.party, methods)
-        self._gateway = Gateway(self.party, methods, Bills(self.party))
+        self.complaints = Complaints(self.party)
+        methods.on_refund.append(self.complaints.refund_ended)
+        self._gateway = Gateway(self.party, methods, Bills(self.party), self.complaints)
 
     def routes(self) -> list[web.RouteDef]:
         """The API and the buyer's pages, on one port."""
         handle = self._gateway.handle
-        return [web.get("/v3/{call:.*}", handle), web.post("/v3/{call:.*}", handle), *self.cashier.routes()]
+        calls = [web.route(method, "/v3/{call:.*}", handle) for method in ("GET", "POST", "PUT", "DELETE")]
+        return [*calls, *self.cashier.routes()]
 
     def ready(self) -> dict[str, Any]:
         """What an adapter's settings need, in both modes."""

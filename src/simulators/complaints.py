@@ -18,8 +18,8 @@ from typing import Any, ClassVar, NamedTuple
 
 from aiohttp import web
 
-from simulators.control import BadRequestError
 from simulators.faults import number_of
+from simulators.refusals import BadRequestError
 from simulators.world import MAX_ROWS, World
 
 USER, MERCHANT, PLATFORM = "USER", "MERCHANT", "PLATFORM"

@@ -27,6 +27,7 @@ from simulators.fulu.model import PROCESSING, FuluParty, Order
 from simulators.fulu.outcomes import BY_SUFFIX
 from simulators.fulu.work import Worker
 from simulators.keys import read_public
+from simulators.refusals import BadRequestError
 from simulators.world import World
 
 MAX_DELAY_S = 30 * 86400.0
@@ -77,14 +78,6 @@ class Supplying(Protocol):
     def set_balance(self, fen: int) -> None:
         """The merchant moves money to or from the supplier; the opening balance moves along."""
         ...
-
-
-class BadRequestError(Exception):
-    """A request that cannot be carried out: HTTP status and a code."""
-
-    def __init__(self, code: str, status: int = 400) -> None:
-        super().__init__(code)
-        self.code, self.status = code, status
 
 
 @web.middleware

@@ -45,7 +45,7 @@ from simulators.keys import own_key, read_public
 from simulators.settlement import settle_alipay, settle_epay, settle_wechat
 from simulators.wechat.model import WechatParty
 from simulators.wechat.side import WechatSide
-from simulators.world import MAX_BODY_BYTES, Clock, World, outage
+from simulators.world import MAX_BODY_BYTES, MAX_UPLOAD_BYTES, Clock, World, outage
 
 
 @dataclass
@@ -175,7 +175,8 @@ class Simulators:
 
     async def _serve(self, name: str, port: int, routes: list[web.RouteDef]) -> str:
         guard = errors if name == "control" else outage(self.world, name)
-        app = web.Application(client_max_size=MAX_BODY_BYTES, middlewares=[guard])
+        most = MAX_UPLOAD_BYTES if name in ("alipay", "wechat") else MAX_BODY_BYTES
+        app = web.Application(client_max_size=most, middlewares=[guard])
         app.add_routes(routes)
         runner = web.AppRunner(app, access_log=None, shutdown_timeout=1.0)
         await runner.setup()

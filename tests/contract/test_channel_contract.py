@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from mingzhang.app.check_adapters.channel_checks import CHANNEL
+from mingzhang.app.check_adapters.complaint_checks import CHANNEL
 from mingzhang.app.check_adapters.rig import ChannelRig
 from mingzhang.app.check_adapters.suite import Case, Skipped
 

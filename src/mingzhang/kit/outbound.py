@@ -82,6 +82,19 @@ class Outbound:
         sent = {"Content-Type": content_type, **(headers or {})}
         return await self._call("POST", url, body, sent, timeout_s)
 
+    async def put(
+        self,
+        url: str,
+        body: bytes,
+        content_type: str,
+        timeout_s: float,
+        headers: Mapping[str, str] | None = None,
+    ) -> Answer | Silence:
+        """PUT `body`, otherwise as `post`."""
+        return await self._call(
+            "PUT", url, body, {"Content-Type": content_type, **(headers or {})}, timeout_s
+        )
+
     async def get(
         self,
         url: str,
@@ -144,6 +157,19 @@ class Outbound:
                 trust_env=False,
             )
         return self._session
+
+
+def multipart(
+    fields: Mapping[str, str], name: str, filename: str, kind: str, file: bytes, boundary: str
+) -> tuple[bytes, str]:
+    """A form with one file, and its media type. Names and `boundary` are plain ASCII without quotes."""
+    parts = [
+        f'--{boundary}\r\nContent-Disposition: form-data; name="{key}"\r\n\r\n{value}\r\n'.encode()
+        for key, value in fields.items()
+    ]
+    head = f'Content-Disposition: form-data; name="{name}"; filename="{filename}"\r\nContent-Type: {kind}'
+    parts.append(f"--{boundary}\r\n{head}\r\n\r\n".encode() + file + f"\r\n--{boundary}--\r\n".encode())
+    return b"".join(parts), f"multipart/form-data; boundary={boundary}"
 
 
 def _timeout(timeout_s: float) -> aiohttp.ClientTimeout:

@@ -18,9 +18,9 @@ from simulators.alipay.methods import UNKNOWN, Answer, RefusedError, ok
 from simulators.alipay.model import AlipayParty
 from simulators.alipay.notify import RETRY_AFTER_S
 from simulators.complaints import MERCHANT, PLATFORM, Board, Complaint, Trade
-from simulators.control import BadRequestError
 from simulators.keys import NOTIFY_UNSIGNED, rsa2_sign, sorted_pairs
 from simulators.money import yuan
+from simulators.refusals import BadRequestError
 from simulators.world import BEIJING, beijing, read_beijing
 
 PAGE_MAX: Final = 20

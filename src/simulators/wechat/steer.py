@@ -13,8 +13,8 @@ from typing import Any
 
 from aiohttp import web
 
-from simulators.control import BadRequestError
 from simulators.keys import read_public
+from simulators.refusals import BadRequestError
 from simulators.wechat.methods import Methods
 from simulators.wechat.model import ABNORMAL, CLOSED, SIGNERS, SUCCESS, WechatParty
 

@@ -53,6 +53,7 @@ def alipay_rig(*, certificates: bool = False) -> OpenRig:
         private, public = key_pair()
         _, foreign = key_pair()
         await world.tell("PUT", "/alipay/merchant-key", {"key": public})
+        await world.tell("PUT", "/alipay/app-gateway", {"url": setup.inbox.url})
         common = {
             "gateway": ready["gateway"],
             "app_id": ready["app_id"],

@@ -15,7 +15,7 @@ from typing import Any, Final
 import msgspec
 
 from mingzhang.app.adapters import CHANNELS, OURS, SUPPLIERS, Found, find
-from mingzhang.app.check_adapters.channel_checks import CHANNEL
+from mingzhang.app.check_adapters.complaint_checks import CHANNEL
 from mingzhang.app.check_adapters.our_channels import CHANNEL_RIGS
 from mingzhang.app.check_adapters.our_own import OWN_RIGS
 from mingzhang.app.check_adapters.our_suppliers import SUPPLIER_RIGS

@@ -7,31 +7,27 @@ only a query resolves it (R4, F2, F14). Nothing raises for what the outside does
 
 from __future__ import annotations
 
-import json
-from collections.abc import Mapping
 from datetime import date
-from typing import Any, Final
+from typing import Final
 
 import msgspec
 
-from mingzhang.evidence.messages import Direction, HttpMessage, Message, Reply, Standing
+from mingzhang.evidence.messages import HttpMessage, Reply
 from mingzhang.kit.adapter import KeyTerm
 from mingzhang.kit.beijing import read_beijing, write_beijing
 from mingzhang.kit.clock import Clock
-from mingzhang.kit.crew import Crew
 from mingzhang.kit.errors import Kind, Problem
 from mingzhang.kit.money import format_yuan
-from mingzhang.kit.outbound import Answer, Outbound, Silence
+from mingzhang.kit.outbound import Outbound
 from mingzhang.payments.channels import alipay_bill, alipay_notify
 from mingzhang.payments.channels.alipay_cert import (
-    DOWNLOAD,
     AlipayCertificates,
     CertVerifier,
-    read_download,
 )
+from mingzhang.payments.channels.alipay_client import Called, Client, own
+from mingzhang.payments.channels.alipay_complaints import AlipayComplaints
 from mingzhang.payments.channels.alipay_states import (
     TRADE_NOT_EXIST,
-    judge,
     mask_of,
     payer_of,
     read_fen,
@@ -40,11 +36,8 @@ from mingzhang.payments.channels.alipay_states import (
     text_of,
 )
 from mingzhang.payments.channels.alipay_wire import (
-    FORM_TYPE,
     Signer,
     Verifier,
-    read_node,
-    signed_text,
     write_form,
 )
 from mingzhang.payments.channels.base import (
@@ -60,10 +53,10 @@ from mingzhang.payments.channels.base import (
     TradeAnswer,
     TradeState,
 )
+from mingzhang.payments.channels.complaints import Terms
 
 _PARTY: Final = alipay_notify.PARTY
 _MALFORMED: Final = "malformed_answer"
-_SIGNING_THREADS: Final = 2
 _SUBJECT_MAX: Final = 128
 _URL_MAX: Final = 1024
 
@@ -80,6 +73,7 @@ class AlipaySettings(msgspec.Struct, frozen=True, kw_only=True):
 
     Keys are PEM or bare base64; ``alipay_public_key`` may hold two PEM blocks while Alipay changes its key.
     ``certificates``: certificate mode instead (公钥证书模式); ``alipay_public_key`` is not used then.
+    ``complaint_first_s``, ``complaint_solved_s``: Alipay's clocks of a complaint, which its rules set by trade.
     """
 
     gateway: str
@@ -89,22 +83,14 @@ class AlipaySettings(msgspec.Struct, frozen=True, kw_only=True):
     alipay_public_key: str = ""
     certificates: AlipayCertificates | None = None
     timeout_s: float = 8.0
+    complaint_first_s: int = 24 * 3600
+    complaint_solved_s: int = 72 * 3600
 
     def __repr__(self) -> str:
         return f"AlipaySettings(gateway={self.gateway!r}, app_id={self.app_id!r}, keys hidden)"
 
     def __rich_repr__(self) -> list[tuple[str, str]]:
         return [("gateway", self.gateway), ("app_id", self.app_id)]
-
-
-class _Called(msgspec.Struct, frozen=True, kw_only=True):
-    """One call's end: verified `fields` when the outcome is ok or refused."""
-
-    outcome: Outcome
-    code: str = ""
-    text: str = ""
-    fields: dict[str, Any] = {}
-    messages: tuple[Message, ...] = ()
 
 
 class Alipay:
@@ -119,12 +105,30 @@ class Alipay:
         self._settings = settings
         self._http = http
         self._clock = clock
-        self._signer = Signer(settings.merchant_private_key)
+        signer = Signer(settings.merchant_private_key)
         self._certs: CertVerifier | None = None
         if settings.certificates is not None:
-            self._certs = CertVerifier(settings.certificates, self._signer, clock)
+            self._certs = CertVerifier(settings.certificates, signer, clock)
         self._verifier = self._certs or Verifier(settings.alipay_public_key)
-        self._signing = Crew(self._signer.sign, _SIGNING_THREADS, "alipay-sign")
+        self._client = Client(
+            http,
+            clock,
+            gateway=settings.gateway,
+            app_id=settings.app_id,
+            signer=signer,
+            verifier=self._verifier,
+            certs=self._certs,
+            timeout_s=settings.timeout_s,
+        )
+        self.complaints = AlipayComplaints(
+            self._client,
+            http,
+            clock,
+            self._verifier,
+            settings.gateway,
+            settings.app_id,
+            Terms(first_s=settings.complaint_first_s, solved_s=settings.complaint_solved_s),
+        )
 
     async def open(self, request: PaymentRequest) -> OpenAnswer:
         """QR: precreate. Page and wap: a signed address, no call; the trade exists once the buyer signs in.
@@ -148,9 +152,9 @@ class Alipay:
         if request.method == "wap" and request.return_url:
             biz["quit_url"] = request.return_url
         extra = {"notify_url": request.notify_url, "return_url": request.return_url}
-        form = write_form(await self._sign(method, biz, extra))
+        form = write_form(await self._client.sign(method, biz, extra))
         url = f"{self._settings.gateway}?{form}"
-        return OpenAnswer(outcome=Outcome.OK, url=url, messages=(_sent(method, form, ""),))
+        return OpenAnswer(outcome=Outcome.OK, url=url, messages=(own(method, form, ""),))
 
     async def query(self, payment_no: str) -> TradeAnswer:
         """``alipay.trade.query``. A trade that nobody scanned or signed in for is not found, yet payable."""
@@ -158,7 +162,9 @@ class Alipay:
 
     async def fetch_bill(self, kind: str, day: date) -> BillAnswer:
         """A day's bill (``trade``, ``signcustomer``) as it is, for reconciliation; there in the morning after it."""
-        called = await self._call(alipay_bill.METHOD, {"bill_type": kind, "bill_date": day.isoformat()})
+        called = await self._client.call(
+            alipay_bill.METHOD, {"bill_type": kind, "bill_date": day.isoformat()}
+        )
         if called.code == alipay_bill.NO_BILL:
             return alipay_bill.not_there(called.code, called.messages)
         if called.outcome is not Outcome.OK:
@@ -171,7 +177,7 @@ class Alipay:
         return await self._query({"trade_no": transaction_id[:64]})
 
     async def _query(self, by: dict[str, str]) -> TradeAnswer:
-        called = await self._call("alipay.trade.query", by)
+        called = await self._client.call("alipay.trade.query", by)
         if called.outcome is Outcome.REFUSED and called.code == TRADE_NOT_EXIST:
             return _trade(called, TradeState.NOT_FOUND, Outcome.OK)
         if called.outcome is not Outcome.OK:
@@ -198,7 +204,7 @@ class Alipay:
 
     async def close(self, payment_no: str) -> CloseAnswer:
         """``alipay.trade.close``. ``ACQ.TRADE_NOT_EXIST`` is a refusal: nothing to close, yet payable."""
-        called = await self._call("alipay.trade.close", {"out_trade_no": payment_no})
+        called = await self._client.call("alipay.trade.close", {"out_trade_no": payment_no})
         if called.outcome is Outcome.OK and text_of(called.fields, "out_trade_no") not in ("", payment_no):
             called = _doubted(called)
         return CloseAnswer(
@@ -217,7 +223,7 @@ class Alipay:
             "out_request_no": request.refund_no,
             "refund_reason": request.reason[:_SUBJECT_MAX],
         }
-        called = await self._call(
+        called = await self._client.call(
             "alipay.trade.refund", {name: value for name, value in biz.items() if value}
         )
         if called.outcome is Outcome.OK and text_of(called.fields, "out_trade_no") != request.payment_no:
@@ -241,7 +247,7 @@ class Alipay:
         biz = {"out_trade_no": payment_no, "out_request_no": refund_no}
         if transaction_id:  # Alipay goes by its own number then: two trades may bear ours
             biz["trade_no"] = transaction_id
-        called = await self._call("alipay.trade.fastpay.refund.query", biz)
+        called = await self._client.call("alipay.trade.fastpay.refund.query", biz)
         if called.outcome is Outcome.REFUSED and called.code == TRADE_NOT_EXIST:
             return _refund(called, RefundState.NOT_FOUND, Outcome.OK)
         if called.outcome is not Outcome.OK:
@@ -277,10 +283,10 @@ class Alipay:
 
     async def aclose(self) -> None:
         """End the threads that sign."""
-        self._signing.close()
+        self._client.close()
 
     async def _precreate(self, biz: dict[str, str], request: PaymentRequest) -> OpenAnswer:
-        called = await self._call(_PRECREATE, biz, {"notify_url": request.notify_url})
+        called = await self._client.call(_PRECREATE, biz, {"notify_url": request.notify_url})
         url = text_of(called.fields, "qr_code")
         if called.outcome is Outcome.OK and (
             not 0 < len(url) <= _URL_MAX or text_of(called.fields, "out_trade_no") != request.payment_no
@@ -294,117 +300,19 @@ class Alipay:
             messages=called.messages,
         )
 
-    async def _sign(self, method: str, biz: Mapping[str, str], extra: Mapping[str, str]) -> dict[str, str]:
-        fields = {
-            "app_id": self._settings.app_id,
-            "method": method,
-            "format": "JSON",
-            "charset": "utf-8",
-            "sign_type": "RSA2",
-            "timestamp": write_beijing(self._clock.now()),
-            "version": "1.0",
-            "biz_content": json.dumps(biz, ensure_ascii=False, separators=(",", ":")),
-            **extra,
-        }
-        if self._certs is not None:
-            fields |= {
-                "app_cert_sn": self._certs.app_cert_sn,
-                "alipay_root_cert_sn": self._certs.root_cert_sn,
-            }
-        present = {name: value for name, value in fields.items() if value}
-        return {**present, "sign": await self._signing.make(signed_text(present).encode())}
 
-    async def _call(
-        self, method: str, biz: Mapping[str, str], extra: Mapping[str, str] | None = None
-    ) -> _Called:
-        sent, ended = await self._exchange(method, biz, extra or {})
-        if not isinstance(ended, Answer):
-            return _unanswered(sent, ended)
-        learnt = await self._learn_certificate(method, ended)
-        called = self._read_answer(method, sent, ended)
-        return msgspec.structs.replace(called, messages=called.messages + learnt) if learnt else called
-
-    async def _exchange(
-        self, method: str, biz: Mapping[str, str], extra: Mapping[str, str]
-    ) -> tuple[Message, Answer | Silence]:
-        fields = await self._sign(method, biz, extra)
-        # The gateway wants to know the charset before it reads the body.
-        url = f"{self._settings.gateway}?charset={fields.pop('charset')}"
-        form = write_form(fields)
-        ended = await self._http.post(url, form.encode(), FORM_TYPE, self._settings.timeout_s)
-        return _sent(method, form, ended.why.value if isinstance(ended, Silence) else ""), ended
-
-    async def _learn_certificate(self, method: str, answer: Answer) -> tuple[Message, ...]:
-        """Alipay signs with a certificate nobody here knows: ask for it, once in a while (no fetch storm).
-
-        What comes is believed by its chain alone; the messages of the question are evidence.
-        """
-        node = read_node(answer.body, method) if self._certs is not None else None
-        if node is None or self._certs is None or not self._certs.may_ask(node.cert_sn):
-            return ()
-        sent, ended = await self._exchange(DOWNLOAD, {"alipay_cert_sn": node.cert_sn}, {})
-        if not isinstance(ended, Answer):
-            return (sent,)
-        told = read_node(ended.body, DOWNLOAD)
-        if told is not None:
-            self._certs.learn(read_download(text_of(told.fields, "alipay_cert_content")), node.cert_sn)
-        return self._read_answer(DOWNLOAD, sent, ended).messages
-
-    def _read_answer(self, method: str, sent: Message, answer: Answer) -> _Called:
-        node = read_node(answer.body, method)
-        genuine = node is not None and self._verifier.fits(node.raw, node.sign, node.cert_sn)
-        if answer.status != 200:
-            doubt = f"http_{answer.status}"
-        elif node is None:
-            doubt = "not_json"
-        else:
-            doubt = "" if genuine else "bad_signature"
-        standing = Standing.VERIFIED if genuine else Standing.HINT if node is None else Standing.FORGED
-        received = Message(
-            party=_PARTY,
-            kind=method,
-            direction=Direction.IN,
-            standing=standing,
-            body=answer.body,
-            content_type=answer.content_type[:200] or "application/octet-stream",
-            note=doubt,
-        )
-        messages = (sent, received)
-        if doubt or node is None:
-            return _Called(outcome=Outcome.UNKNOWN, code=doubt, messages=messages)
-        outcome, code, text = judge(node.fields)
-        return _Called(outcome=outcome, code=code, text=text, fields=node.fields, messages=messages)
-
-
-def _unanswered(sent: Message, silence: Silence) -> _Called:
-    outcome = Outcome.NOT_SENT if silence.nothing_sent else Outcome.UNKNOWN
-    return _Called(outcome=outcome, code=silence.why.value, messages=(sent,))
-
-
-def _sent(method: str, form: str, note: str) -> Message:
-    return Message(
-        party=_PARTY,
-        kind=method,
-        direction=Direction.OUT,
-        standing=Standing.OWN,
-        body=form.encode(),
-        content_type=FORM_TYPE,
-        note=note,
-    )
-
-
-def _doubted(called: _Called) -> _Called:
+def _doubted(called: Called) -> Called:
     """A genuine answer that is not about what was asked, or can't be read: unknown."""
     return msgspec.structs.replace(called, outcome=Outcome.UNKNOWN, code=_MALFORMED)
 
 
-def _trade(called: _Called, state: TradeState, outcome: Outcome) -> TradeAnswer:
+def _trade(called: Called, state: TradeState, outcome: Outcome) -> TradeAnswer:
     return TradeAnswer(
         state=state, outcome=outcome, code=called.code, text=called.text, messages=called.messages
     )
 
 
-def _refund(called: _Called, state: RefundState, outcome: Outcome, amount_fen: int = 0) -> RefundAnswer:
+def _refund(called: Called, state: RefundState, outcome: Outcome, amount_fen: int = 0) -> RefundAnswer:
     return RefundAnswer(
         state=state,
         outcome=outcome,

@@ -34,6 +34,8 @@ def make_alipay(given: Given) -> Channel | None:
         alipay_public_key="" if certificates else _joined(settings, "public_key"),
         certificates=certificates,
         timeout_s=given.timeout_s,
+        complaint_first_s=int(settings.number("complaint_first_hours", 24) * 3600),
+        complaint_solved_s=int(settings.number("complaint_solved_hours", 72) * 3600),
     )
     return Alipay(made, given.http, given.clock)
 

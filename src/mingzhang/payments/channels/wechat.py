@@ -38,6 +38,7 @@ from mingzhang.payments.channels.base import (
 )
 from mingzhang.payments.channels.wechat_bill import Bill, Bills
 from mingzhang.payments.channels.wechat_client import MALFORMED, Called, Client
+from mingzhang.payments.channels.wechat_complaints import WechatComplaints
 from mingzhang.payments.channels.wechat_keys import KeyFacts, PlatformKeys
 from mingzhang.payments.channels.wechat_states import (
     CURRENCY,
@@ -132,18 +133,22 @@ class Wechat:
             downloads=settings.certificates,
             fresh=timedelta(seconds=max(settings.fresh_s, _TRANSIT_REAL_S * clock.speed)),
         )
+        signer = Signer(settings.mchid, settings.merchant_serial, settings.merchant_private_key)
         self._client = Client(
             http,
             clock,
             nonce,
             gateway=settings.gateway,
-            signer=Signer(settings.mchid, settings.merchant_serial, settings.merchant_private_key),
+            signer=signer,
             keys=self._keys,
             secrets=self._secrets,
             timeout_s=settings.timeout_s,
             reply_serial=settings.reply_serial,
         )
         self._bills = Bills(self._client, clock)
+        self.complaints = WechatComplaints(
+            self._client, clock, settings.mchid, signer, self._keys, self._secrets
+        )
 
     async def open(self, request: PaymentRequest) -> OpenAnswer:
         """Place the order (下单). The trade exists from then on; the same number again gives the same address.

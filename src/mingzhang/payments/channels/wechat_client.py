@@ -7,6 +7,7 @@ without a seal, timeouts, text, a foreign key) is unknown, and only a query reso
 from __future__ import annotations
 
 import asyncio
+import hashlib
 from collections.abc import Callable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any, Final
@@ -16,7 +17,7 @@ import msgspec
 
 from mingzhang.evidence.messages import Direction, Message, Standing
 from mingzhang.kit.clock import Clock
-from mingzhang.kit.outbound import ANSWER_BYTES_MAX, Answer, Outbound, Silence
+from mingzhang.kit.outbound import ANSWER_BYTES_MAX, Answer, Outbound, Silence, multipart
 from mingzhang.payments.channels.base import BILL_BYTES_MAX, Outcome
 from mingzhang.payments.channels.wechat_keys import Doubt, PlatformKeys, standing_of
 from mingzhang.payments.channels.wechat_notify import PARTY
@@ -98,6 +99,34 @@ class Client:
             return Called(outcome=outcome, code=why, messages=(_own(kind, text, why),))
         return await self._read(kind, _own(kind, text, ""), ended)
 
+    async def upload(self, kind: str, target: str, name: str, file: bytes) -> Called:
+        """A JPEG under a name. The signature covers the ``meta`` alone, which names the file's hash."""
+        await self.fetch_keys()
+        if self._keys.empty:
+            return Called(outcome=Outcome.NOT_SENT, code=NO_KEYS, messages=(_own(kind, b"", NO_KEYS),))
+        meta = write_json({"filename": name, "sha256": hashlib.sha256(file).hexdigest()})
+        headers, text = await self._authorize("POST", target, meta)
+        body, media = multipart({"meta": meta}, "file", name, "image/jpeg", file, self._nonce())
+        ended = await self._http.post(f"{self._gateway}{target}", body, media, self._timeout_s, headers)
+        if isinstance(ended, Silence):
+            outcome = Outcome.NOT_SENT if ended.nothing_sent else Outcome.UNKNOWN
+            why = ended.why.value
+            return Called(outcome=outcome, code=why, messages=(_own(kind, text, why),))
+        return await self._read(kind, _own(kind, text, ""), ended)
+
+    async def picture(self, kind: str, target: str, bytes_max: int) -> tuple[bytes | None, str, Message]:
+        """A picture, which bears no seal: its bytes or None, why not, and our call. It is not kept as it came."""
+        text, ended = await self._send("GET", target, "", bytes_max)
+        why = (
+            ended.why.value
+            if isinstance(ended, Silence)
+            else ""
+            if ended.status == 200
+            else f"http_{ended.status}"
+        )
+        content = ended.body if isinstance(ended, Answer) and not why else None
+        return content, why, _own(kind, text, why)
+
     async def file(self, kind: str, url: str) -> tuple[bytes | None, str, tuple[Message, ...]]:
         """A file that bears no seal: its bytes or None, why not, and the evidence.
 
@@ -164,6 +193,14 @@ class Client:
     async def _send(
         self, method: str, target: str, body: str, bytes_max: int = ANSWER_BYTES_MAX
     ) -> tuple[bytes, Answer | Silence]:
+        headers, text = await self._authorize(method, target, body)
+        url = f"{self._gateway}{target}"
+        if method == "GET":
+            return text, await self._http.get(url, self._timeout_s, headers, bytes_max)
+        send = self._http.put if method == "PUT" else self._http.post
+        return text, await send(url, body.encode(), JSON_TYPE, self._timeout_s, headers)
+
+    async def _authorize(self, method: str, target: str, body: str) -> tuple[dict[str, str], bytes]:
         timestamp, nonce = self._stamp()
         text = request_text(method, target, timestamp, nonce, body)
         headers = {
@@ -173,10 +210,7 @@ class Client:
         }
         if self._reply_serial:
             headers["Wechatpay-Serial"] = self._reply_serial
-        url = f"{self._gateway}{target}"
-        if method == "GET":
-            return text, await self._http.get(url, self._timeout_s, headers, bytes_max)
-        return text, await self._http.post(url, body.encode(), JSON_TYPE, self._timeout_s, headers)
+        return headers, text
 
     async def _read(self, kind: str, sent: Message, answer: Answer) -> Called:
         doubt = self._check(answer)

@@ -41,6 +41,7 @@ _SECONDS: Final = re.compile(r"[0-9]{1,11}")
 _SERIAL: Final = re.compile(r"[0-9A-Za-z_]{1,128}")
 _PADDING: Final = padding.PKCS1v15()
 _HASH: Final = hashes.SHA256()
+_OAEP: Final = padding.OAEP(padding.MGF1(hashes.SHA1()), hashes.SHA1(), None)  # noqa: S303 - WeChat's own choice
 
 
 class Signer:
@@ -61,6 +62,16 @@ class Signer:
     def sign(self, text: bytes) -> str:
         """SHA256withRSA, base64."""
         return base64.b64encode(self._key.sign(text, _PADDING, _HASH)).decode()
+
+    def open_field(self, text: str) -> str:
+        """A field that WeChat encrypted for us (敏感信息: a phone number), or empty when it does not open.
+
+        RSAES-OAEP with SHA-1, as WeChat prescribes; the merchant's own key opens it.
+        """
+        try:
+            return self._key.decrypt(base64.b64decode(text, validate=True), _OAEP).decode()
+        except (binascii.Error, ValueError):
+            return ""
 
 
 class PlatformKey(msgspec.Struct, frozen=True, kw_only=True):

@@ -15,7 +15,7 @@ from simulators.alipay.methods import Answer, Methods, RefusedError, ok
 from simulators.alipay.model import AlipayParty
 from simulators.faults import number_of
 from simulators.keys import REQUEST_UNSIGNED, PrivateKey, PublicKey, rsa2_sign, rsa2_verify, sorted_pairs
-from simulators.world import drop, hold
+from simulators.world import MAX_BODY_BYTES, drop, hold
 
 PAGE_METHODS = {"alipay.trade.page.pay": "page", "alipay.trade.wap.pay": "wap"}
 UPLOAD = "alipay.merchant.image.upload"
@@ -160,6 +160,8 @@ async def _read(request: web.Request) -> tuple[dict[str, str], bytes]:
             else:
                 params[name] = str(value)
     elif request.method == "POST":
+        if (length := request.content_length or 0) > MAX_BODY_BYTES:
+            raise web.HTTPRequestEntityTooLarge(MAX_BODY_BYTES, length)
         body = await request.read()
         params.update(parse_qsl(body.decode("utf-8", "replace"), max_num_fields=100))
     return params, file

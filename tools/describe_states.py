@@ -13,6 +13,8 @@ from pathlib import Path
 from mingzhang.app import clocks as table_of_clocks
 from mingzhang.catalogue import listing
 from mingzhang.catalogue.model import SLOW_FROM_S
+from mingzhang.disputes import policy as dispute_policy
+from mingzhang.disputes import states as disputes
 from mingzhang.fulfilment import schedule as supply_schedule
 from mingzhang.fulfilment import states as attempts
 from mingzhang.fulfilment.scoring import WEIGHTS
@@ -29,7 +31,7 @@ from mingzhang.payments import states as payments
 from mingzhang.reconciliation import states as recon
 from mingzhang.refunds import flow as refund_flow
 from mingzhang.refunds import states as refunds
-from mingzhang.web import words, words_reconcile
+from mingzhang.web import words, words_disputes, words_reconcile
 from mingzhang.web.i18n import translations
 
 FILE = Path(__file__).resolve().parent.parent / "docs" / "states.md"
@@ -86,6 +88,7 @@ ENTRIES: Mapping[str, str] = {
     "told": "it was told of, last",
     "made": "it was made",
     "known": "it became known",
+    "round": "the dispute was opened or reopened, its pauses on top",
 }
 
 
@@ -168,6 +171,24 @@ def policies() -> Iterator[str]:
         yield (
             f"| {rule.happened} (`{case}`) | `{rule.then}` | {other} | {rule.aside} | {span(rule.clock_s)} | {rule.why} |"
         )
+
+
+def terms() -> Iterator[str]:
+    """What a dispute is to be done by, and what a missed term leads to."""
+    policy = dispute_policy.read_policy()
+    yield "| Term | Within | Never beyond | Told before | Missed | Then on the list of |"
+    yield "| --- | --- | --- | --- | --- | --- |"
+    for stage in disputes.STAGES:
+        yield (
+            f"| `{stage}` {words_disputes.STAGES[stage]} | {span(policy.promise[stage])} "
+            f"| {span(dispute_policy.LONGEST_S[stage])} | {spans(policy.remind[stage])} "
+            f"| `{policy.breach[stage]}` | {policy.role[stage]} |"
+        )
+    yield ""
+    yield "| The other side's own term | |"
+    yield "| --- | --- |"
+    for name, (unit, n) in policy.outside.items():
+        yield f"| {name} | {n} {'working days' if unit == 'workdays' else 'h'} |"
 
 
 def offers() -> Iterator[str]:
@@ -311,6 +332,18 @@ def described() -> str:
         f"decide, within {span(recon.PERSON_S)}. A bill that does not come is asked for after",
         f"{spans(recon.FILE_RETRY_S)}, and handed to people after {span(recon.FILE_MAX_S)}",
         "([reconciliation](reconciliation.md)).",
+        "",
+        "## Dispute – `disputes/states.py`",
+        "",
+        *states(disputes.TRANSITIONS, disputes.MEANING, words_disputes.STATES),
+        "",
+        *diagram(disputes.TRANSITIONS, "open"),
+        "",
+        "Terms count from the opening, or the one reopening; they stand still while the buyer's own action is pending",
+        f"(at most {disputes.PAUSES_MAX} times, each {span(disputes.BUYER_MAX_S)} at most), and nobody can edit them",
+        "([disputes](disputes.md)).",
+        "",
+        *terms(),
         "",
         "## Notice – `notices/states.py`",
         "",

@@ -89,9 +89,15 @@ WITH waits AS (
     CASE WHEN state = 'person' THEN since ELSE made_at END
   FROM claim WHERE finished_at IS NULL
   UNION ALL
+  SELECT 'dispute', bucket, dispute_id, state, next_actor, 0, due_at, deadline_at,
+    CASE next_actor WHEN 'shop' THEN 'round' ELSE 'handed_over' END,
+    CASE next_actor WHEN 'shop' THEN round_at + paused ELSE since END
+  FROM dispute WHERE closed_at IS NULL
+  UNION ALL
   SELECT 'fact', bucket, party || '/' || kind || '/' || external_id, 'waiting', 'shop', 0, NULL,
     known_at + interval '10 minutes', 'known', known_at FROM inbox)
-SELECT w.*, EXISTS (SELECT FROM breach b WHERE b.bucket = w.bucket AND b.kind = w.kind AND b.key = w.key
+SELECT w.*, EXISTS (SELECT FROM breach b WHERE b.bucket = w.bucket AND b.kind = w.kind
+  AND CASE w.kind WHEN 'dispute' THEN split_part(b.key, '/', 1) ELSE b.key END = w.key
   AND b.deadline_at >= w.deadline_at) AS told FROM waits w
 """
 TOOK = """

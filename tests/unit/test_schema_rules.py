@@ -53,6 +53,8 @@ APPEND_ONLY = (
     "attachment",
     "licence",
     "licence_picture",
+    "dispute_message",
+    "dispute_report",
 )
 ORDER_OWNED = (
     "orders",
@@ -78,6 +80,9 @@ ORDER_OWNED = (
     "unbooked",
     "remedy_request",
     "attachment",
+    "dispute",
+    "dispute_message",
+    "dispute_report",
 )
 # Who may write which table: a slice writes its own and no other.
 OWNERS = {
@@ -141,6 +146,7 @@ OWNERS = {
     },
     "fulfilment.manual": {"manual_task"},
     "refunds": {"refund"},
+    "disputes": {"dispute", "dispute_message", "dispute_report"},
     "settlement": {
         "settlement_batch",
         "settlement_line",

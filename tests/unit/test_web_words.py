@@ -34,6 +34,9 @@ EVENT_KINDS = (
     "payment_found payment_unpaid made_good money_matched match_decided refund_decided "
     "refund_cut refund_dropped went_ahead excess_found excess_unpaid excess_unfrozen excess_matched "
     "excess_refund_asked excess_refunded excess_needs_person "
+    "dispute_opened dispute_joined dispute_message dispute_asked dispute_offered dispute_accepted dispute_refused "
+    "dispute_remedy dispute_remedy_failed dispute_due_soon dispute_breached dispute_held dispute_released "
+    "dispute_closed dispute_reopened charged_back chargeback_won refunded_outside "
 )
 
 

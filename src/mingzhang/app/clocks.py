@@ -10,6 +10,7 @@ from typing import Any, Final
 
 import msgspec
 
+from mingzhang.disputes import states as disputes
 from mingzhang.evidence.store import APPLY_MAX_S
 from mingzhang.fulfilment.schedule import LATE_MAX_S, WATCH_MAX_S
 from mingzhang.orders import states as orders
@@ -110,6 +111,17 @@ CLOCKS: Final[tuple[Clock, ...]] = (
     Clock(kind="claim", states=("asking",), actor="shop", max_s=claims.SEARCH_MAX_S, entry=("made",)),
     Clock(kind="claim", states=("waiting",), actor="channel", max_s=claims.SEARCH_MAX_S, entry=("made",)),
     _person("claim", "person"),
+    Clock(
+        kind="dispute", states=("open", "working"), actor="shop", max_s=disputes.FINAL_MAX_S, entry=("round",)
+    ),
+    Clock(
+        kind="dispute", states=("asked", "offered"), actor="buyer", max_s=disputes.BUYER_MAX_S, entry=HANDED
+    ),
+    *(
+        Clock(kind="dispute", states=("remedy",), actor=actor, max_s=disputes.REMEDY_MAX_S, entry=HANDED)
+        for actor in ("channel", "supplier")
+    ),
+    _person("dispute", "open", "working", "remedy"),
     Clock(kind="fact", states=("waiting",), actor="shop", max_s=APPLY_MAX_S, entry=("known",)),
 )
 
@@ -121,6 +133,7 @@ ROWS: Final = {
     "suspense": "suspense",
     "hint": "trade_hint",
     "claim": "claim",
+    "dispute": "dispute",
     "fact": "inbox",
 }
 """Which table's rows each kind is."""

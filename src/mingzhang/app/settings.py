@@ -63,6 +63,9 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     law_path: str = (
         ""  # a TOML file laid over recourse/law.toml: promises, articles, figures of the help page
     )
+    disputes: str = (
+        ""  # changes to the terms of disputes: first=8,final=48,at_solution=refund (docs/disputes.md)
+    )
     limits: str = "on"  # own limits (R22): on, off, or rule=most pairs (docs/states.md)
 
     def __repr__(self) -> str:

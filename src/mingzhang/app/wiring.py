@@ -11,6 +11,7 @@ from mingzhang.app.crash import crash_point_from_env
 from mingzhang.app.settings import Settings
 from mingzhang.catalogue.cache import CatalogueCache
 from mingzhang.catalogue.store import Product, Rules
+from mingzhang.disputes.policy import read_policy
 from mingzhang.kit.adapter import Inner
 from mingzhang.kit.clock import clock_from_spec
 from mingzhang.kit.outbound import Outbound
@@ -41,6 +42,7 @@ def build_context(settings: Settings, pool: asyncpg.Pool, http: Outbound) -> Con
     vault = Vault(settings.secret_key, settings.card_keys)
     adapters = Adapters(settings, http, clock, Inner(pool=pool, vault=vault, crash_point=crash_point))
     rules = read_rules(settings.limits)
+    read_policy(settings.disputes)  # wrong terms are said at the start
     rng = random.Random(secrets.randbits(256))  # for ids; secrets come from elsewhere
     return Context(
         pool=pool,
@@ -63,6 +65,7 @@ def build_context(settings: Settings, pool: asyncpg.Pool, http: Outbound) -> Con
         balance_every_s=settings.balance_every_s,
         prefund_alarm_h=settings.prefund_alarm_h,
         prefund_stop_h=settings.prefund_stop_h,
+        dispute_terms=settings.disputes,
         crash_point=crash_point,
     )
 

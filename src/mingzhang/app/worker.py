@@ -15,6 +15,8 @@ from mingzhang.app.keys import watch_terms
 from mingzhang.app.stock_watch import watch_stock
 from mingzhang.app.treasury import look as look_at_treasury
 from mingzhang.app.wiring import APPLY
+from mingzhang.disputes.store import SQL as DISPUTES
+from mingzhang.disputes.visit import work_dispute
 from mingzhang.evidence import store as evidence
 from mingzhang.evidence.store import Waiting
 from mingzhang.fulfilment import store as fulfilment
@@ -66,6 +68,7 @@ ROUNDS: tuple[tuple[str, str, Visit], ...] = (
     (claim_store.SQL.claim_claims, "claim_id", claims.work_claim),
     (orders.SQL.claim_orders, "order_id", _ring),
     (SETTLEMENT.claim_earnings, "earning_of", earn.work_earning),
+    (DISPUTES.claim_disputes, "dispute_id", work_dispute),
 )
 
 

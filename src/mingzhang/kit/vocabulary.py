@@ -136,6 +136,8 @@ REASONS: Final[Mapping[str, Entry]] = {
     "buyer_chose_refund": Entry(Area.REFUND, Party.BUYER, Mend.NONE, Then.REFUND),
     "staff_refund": Entry(Area.REFUND, Party.SHOP, Mend.NONE, Then.REFUND),
     "charged_back": Entry(Area.REFUND, Party.CHANNEL, Mend.NONE, Then.REFUND),
+    "dispute": Entry(Area.REFUND, Party.SHOP, Mend.NONE, Then.REFUND),
+    "dispute_open": Entry(Area.REFUND, Party.BUYER, Mend.LATER, Then.PERSON),
     "waiting_float": Entry(Area.REFUND, Party.SHOP, Mend.LATER, Then.WAIT_FLOAT),
     "float_short": Entry(Area.REFUND, Party.SHOP, Mend.LATER, Then.WAIT_FLOAT),
     "refund_abnormal": Entry(Area.REFUND, Party.BUYER, Mend.NONE, Then.PERSON),

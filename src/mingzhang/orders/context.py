@@ -44,6 +44,7 @@ class Context:
     shop's seconds. `prefund_alarm_h`, `prefund_stop_h`: hours of runway below which somebody is told, and below which a
     supplier's goods are no longer sold. `reread_keys` makes adapters anew whose key
     files changed and names them. `limits`: own limits (R22), None: no order is refused.
+    `dispute_terms`: the shop's changes to the terms of disputes (`disputes.policy`).
     `banks`: adapters by name (`custody.banks.base.Bank`, which stands above us).
     `crash_point` is for crash tests only."""
 
@@ -64,6 +65,7 @@ class Context:
     balance_every_s: float = 300.0
     prefund_alarm_h: float = 24.0
     prefund_stop_h: float = 1.0
+    dispute_terms: str = ""
     banks: Mapping[str, Any] = field(default_factory=dict)
     health: Health = field(default_factory=Health)
     standing: SupplierHealth = field(default_factory=SupplierHealth)

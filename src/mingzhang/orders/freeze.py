@@ -9,14 +9,15 @@ from datetime import timedelta
 
 from mingzhang.fulfilment import store as fulfilment
 from mingzhang.ledger import postings
-from mingzhang.ledger.places import CHANNEL, HOLD, S
+from mingzhang.ledger.places import CHANNEL, CUSTODY, HOLD, O, S
 from mingzhang.orders import route
 from mingzhang.orders.context import Context
 from mingzhang.orders.states import PERSON_MAX_S
-from mingzhang.orders.store import Turn
+from mingzhang.orders.store import SQL, Turn
 from mingzhang.orders.suspense import ItemTurn
 from mingzhang.payments.policy import Case
 from mingzhang.payments.schedule import next_denied
+from mingzhang.payments.store import list_payments
 
 REASON = "payment_frozen"
 
@@ -33,7 +34,7 @@ async def freeze(turn: Turn, channel: str, evidence_id: str) -> None:
     if not await holds(turn, CHANNEL, channel):
         return
     turn.event("payment_frozen", evidence_id, channel=channel)
-    waits = await _withdraw(turn)
+    waits = await withdraw_unsent(turn, REASON)
     held = await turn.balances()
     posting = postings.frozen(order.order_id, held, at=(CHANNEL, channel), by_channel=True)
     await turn.post(posting, evidence_id)
@@ -42,7 +43,7 @@ async def freeze(turn: Turn, channel: str, evidence_id: str) -> None:
         turn.move("needs_person", holder=HOLD, next_actor="person", deadline_at=deadline, reason=REASON)
 
 
-async def _withdraw(turn: Turn) -> bool:
+async def withdraw_unsent(turn: Turn, reason: str) -> bool:
     """Whether nothing of the order is out yet; then nothing goes out: when it is let go, an attempt is planned anew."""
     order = turn.order
     attempts = await fulfilment.list_attempts(turn.conn, order.order_id)
@@ -51,7 +52,7 @@ async def _withdraw(turn: Turn) -> bool:
     if sent or not (order.state == "paid" or (order.state == "supplying" and under_way)):
         return False
     for attempt in under_way:
-        await route.cancel(turn, attempt, REASON)
+        await route.cancel(turn, attempt, reason)
     return True
 
 
@@ -67,6 +68,40 @@ async def unfreeze(
     await turn.post(postings.unfrozen(order.order_id, held, at=(CHANNEL, channel)), evidence_id)
     if order.state == "needs_person" and order.reason == REASON:
         await route.start_over(ctx, turn, channel, evidence_id, price_stands=price_stands)
+
+
+async def is_frozen(turn: Turn) -> bool:
+    """Whether the channel's own freeze is on the order, as far as it was told."""
+    order = turn.order
+    kind = await turn.conn.fetchval(SQL.read_freeze, order.bucket, order.order_id)
+    return bool(kind == "payment_frozen")
+
+
+async def hold(turn: Turn, evidence_id: str) -> int:
+    """A dispute holds back what lies at rest, at channel or bank: the buyer's own, not the float's claim. Fen moved."""
+    moved = 0
+    for account, fen in sorted((await turn.balances()).items()):
+        if account.place in (CHANNEL, CUSTODY) and account.owner == O and fen > 0:
+            at = (account.place, account.party)
+            posting = postings.frozen(turn.order.order_id, await turn.balances(), at=at, by_channel=False)
+            await turn.post(posting, evidence_id)
+            moved += fen
+    return moved
+
+
+async def lift(turn: Turn, evidence_id: str, books: str = "") -> int:
+    """What a dispute held goes back to where it was; a channel's own freeze stays. Fen moved."""
+    held = [
+        (account, fen) for account, fen in (await turn.balances()).items() if account.place == HOLD and fen
+    ]
+    if not held or await is_frozen(turn):
+        return 0
+    channels = {payment.channel for payment in await list_payments(turn.conn, turn.order.order_id)}
+    for party in sorted({account.party for account, _ in held}):
+        at = (CHANNEL if party in channels else CUSTODY, party)
+        posting = postings.unfrozen(turn.order.order_id, await turn.balances(), at=at)
+        await turn.post(posting, evidence_id, books=books)
+    return sum(fen for _, fen in held)
 
 
 async def freeze_item(turn: ItemTurn, evidence_id: str) -> None:

@@ -123,6 +123,11 @@ ORDER BY seq DESC LIMIT 1
 -- Whether its money came in time or late.
 SELECT kind FROM event WHERE bucket = $1 AND order_id = $2 AND kind IN ('paid', 'paid_late') ORDER BY seq DESC LIMIT 1
 
+-- name: read_freeze
+-- The channel's last word on whether it froze the order's money.
+SELECT kind FROM event WHERE bucket = $1 AND order_id = $2 AND kind IN ('payment_frozen', 'payment_unfrozen')
+ORDER BY seq DESC LIMIT 1
+
 -- name: list_states
 -- What every order says of itself, for the audit.
 SELECT order_id, state, paid_at, cost_fen FROM orders

@@ -18,6 +18,7 @@ from mingzhang.ledger import postings
 from mingzhang.ledger.moves import Posting, Refused
 from mingzhang.ledger.places import CHANNEL, CHARGEBACK, REFUND_ARRIVED, RESERVED
 from mingzhang.ledger.store import read_float
+from mingzhang.orders import freeze
 from mingzhang.orders.context import Context
 from mingzhang.orders.doubt import came_back
 from mingzhang.orders.states import PERSON_MAX_S, REFUND_MAX_S
@@ -50,12 +51,17 @@ async def start_refund(turn: Turn, cause: str, evidence_id: str, amount_fen: int
     ``amount_fen``: a part (row 10), at most what was not given back before; None for all of that.
     """
     order, now = turn.order, turn.now
-    paid = _booked(await list_payments(turn.conn, order.order_id), order.price_fen)
+    paid = await booked(turn)
     before = await list_refunds(turn.conn, order.order_id)
     left = await left_fen(turn)
     amount = left if amount_fen is None else min(amount_fen, left)
     if amount <= 0:
         return
+    # What a dispute held goes back by its own outcome: it is gathered from where it lay.
+    cited = "" if "#" in evidence_id else evidence_id
+    await freeze.lift(
+        turn, cited or await turn.conn.fetchval(ORDERS.read_last_evidence, order.bucket, order.order_id)
+    )
     n = len(before) + 1
     refund_no = refund_number(order.order_id, n)
     deadline = now + timedelta(seconds=REFUND_MAX_S)
@@ -76,9 +82,13 @@ async def start_refund(turn: Turn, cause: str, evidence_id: str, amount_fen: int
         promised_by(now, PROMISE_WORKDAYS),
     )
     part = {"amount_fen": amount} if amount < order.price_fen else {}
-    cited = "" if "#" in evidence_id else evidence_id
     turn.event("refund_asked", cited, reason=cause, channel=paid.channel, **part)
     turn.move("refunding", holder="channel", next_actor="shop", deadline_at=deadline)
+
+
+async def booked(turn: Turn) -> Payment:
+    """The payment that a refund of the order goes by. Raises `refund_not_open`."""
+    return _booked(await list_payments(turn.conn, turn.order.order_id), turn.order.price_fen)
 
 
 def _booked(payments: Sequence[Payment], price_fen: int) -> Payment:

@@ -12,7 +12,7 @@ from mingzhang.ledger import postings
 from mingzhang.ledger.moves import Posting, Refused
 from mingzhang.ledger.places import CHANNEL, CHARGEBACK, HOLD, MISSING, PAYER, UNEXPLAINED, Account, Balances
 from mingzhang.ledger.store import read_float
-from mingzhang.orders import unbooked
+from mingzhang.orders import freeze, unbooked
 from mingzhang.orders.context import Context
 from mingzhang.orders.store import Turn
 from mingzhang.orders.suspense import ItemTurn, open_subject
@@ -50,7 +50,7 @@ async def _post_settled(turn: Turn | ItemTurn, batch: Batch, member: Waiting, ke
     if not any(account.place in (PAYER, UNEXPLAINED) for account in balances):
         raise Refused("money_missing", "the payment is not booked yet")
     if _own(balances, HOLD, batch.channel):
-        raise Refused("not_movable", "frozen money was settled")
+        balances = await _let_go(turn, batch, key)
     rows: list[Posting] = []
     if _own(balances, MISSING, batch.channel):  # the channel pays it out, so it was there (row 24)
         rows.append(postings.found_at_channel(member.subject, balances, channel=batch.channel))
@@ -85,6 +85,13 @@ async def _post_settled(turn: Turn | ItemTurn, batch: Batch, member: Waiting, ke
     )
     for row in rows:
         await turn.post(row, batch.evidence_id, books=key)
+
+
+async def _let_go(turn: Turn | ItemTurn, batch: Batch, key: str) -> dict[Account, int]:
+    """What a dispute held at the channel is paid out with the rest; the dispute holds it again where it arrives."""
+    if not isinstance(turn, Turn) or not await freeze.lift(turn, batch.evidence_id, key):
+        raise Refused("not_movable", "frozen money was settled")
+    return await turn.balances()
 
 
 async def _charged(turn: Turn | ItemTurn, batch: Batch, member: Waiting, balances: Balances) -> int:

@@ -62,7 +62,9 @@ async def _earn(turn: Turn, bank: str, evidence_id: str) -> int | None:
     if any(refund.state not in REFUND_FINAL for refund in await list_refunds(turn.conn, order.order_id)):
         return None
     balances = await turn.balances()
-    if _stands(balances, SETTLEMENT):
+    if _stands(balances, SETTLEMENT) or await turn.conn.fetchval(
+        SQL.read_disputed, order.bucket, order.order_id
+    ):
         return None
     for party in _stands(balances, CHANNEL):
         posting = postings.reserve_home(

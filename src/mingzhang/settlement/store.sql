@@ -141,3 +141,7 @@ WHERE bucket = $1 AND order_id = $2
 -- It was earned, or is looked at again later.
 UPDATE earning SET state = $3, earned_fen = earned_fen + $4, next_actor = $5, due_at = $6, deadline_at = $7, since = $8,
   lease_until = NULL WHERE bucket = $1 AND order_id = $2
+
+-- name: read_disputed
+-- Whether a dispute of the order is at no end: nothing of its money is earned meanwhile.
+SELECT EXISTS (SELECT FROM dispute WHERE bucket = $1 AND order_id = $2 AND closed_at IS NULL)

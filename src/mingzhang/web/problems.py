@@ -11,6 +11,7 @@ from typing import Final, NamedTuple
 from mingzhang.web import (
     words_attachments,
     words_custody,
+    words_disputes,
     words_doubt,
     words_packs,
     words_people,
@@ -37,6 +38,7 @@ PROBLEMS: Final[Mapping[str, Advice]] = {
     **{code: Advice(*told) for code, told in words_reconcile.PROBLEMS.items()},
     **{code: Advice(*said) for code, said in words_refusals.REFUSALS.items()},
     **{code: Advice(*said) for code, said in words_packs.REFUSALS.items()},
+    **{code: Advice(*said) for code, said in words_disputes.REFUSALS.items()},
     **{code: Advice(*told) for code, told in words_custody.PROBLEMS.items()},
     "not_found": Advice(N_("没有找到这个页面"), N_("请检查网址，或用任意一个单号查找您的订单。")),
     "not_logged": Advice(

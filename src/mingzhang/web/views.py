@@ -17,6 +17,7 @@ from mingzhang.kit.beijing import BEIJING
 from mingzhang.web import (
     words,
     words_console,
+    words_disputes,
     words_doubt,
     words_letters,
     words_packs,
@@ -34,6 +35,7 @@ from mingzhang.web.problems import FIELD_ERRORS, FIELD_OTHER
 from mingzhang.web.words import N_, word
 
 TABLES: Final[Mapping[str, tuple[Mapping[str, str], str]]] = {
+    **{name: (table, words.GENERAL) for name, table in words_disputes.TABLES.items()},
     "pay_badge": (words.PAY_BADGES, words.GENERAL),
     "supply_badge": (words.SUPPLY_BADGES, words.GENERAL),
     "actor": (words.ACTORS, words.PARTY_GENERAL),

@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Final
 
-from mingzhang.web import words_doubt, words_people, words_refunds, words_returns
+from mingzhang.web import words_disputes, words_doubt, words_people, words_refunds, words_returns
 
 
 def N_(text: str) -> str:  # noqa: N802 - the name gettext tools look for
@@ -273,6 +273,7 @@ REASONS: Final[Mapping[str, str]] = {
     "notice_failed": N_("通知没有发出去"),
     **words_doubt.REASONS,
     **words_returns.REASONS,
+    **words_disputes.REASONS,
     "buyer_request": N_("买家申请退款、补发或其他处理"),
     "key_ends": N_("密钥或证书快到期"),
     "resupply_refused": N_("补发被供应商拒绝"),
@@ -400,6 +401,7 @@ EVENTS: Final[Mapping[str, str]] = {
     "resupply_started": N_("【%(shop)s】为您补发一次，费用由本店承担"),
     **words_doubt.EVENTS,
     **words_returns.EVENTS,
+    **words_disputes.EVENTS,
     "request_made": N_("您向本店提出申请，24 小时内答复"),
     "request_answered": N_("本店答复了您的申请"),
 }
@@ -729,6 +731,7 @@ MONEY_ACTIONS: Final[Mapping[str, str]] = {
     **words_doubt.MONEY_ACTIONS,
     **words_people.MONEY_ACTIONS,
     **words_refunds.MONEY_ACTIONS,
+    **words_disputes.MONEY_ACTIONS,
 }
 APPROVAL_STATES: Final[Mapping[str, str]] = {
     "proposed": N_("等第二个人决定"),

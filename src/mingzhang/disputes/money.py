@@ -1,0 +1,85 @@
+"""An order's money while it is disputed: held back at `hold`, let go again, and what of it could be given back (row 21)."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from typing import Final
+
+from mingzhang.disputes.case import Case
+from mingzhang.disputes.states import HOLDS
+from mingzhang.kit.errors import Problem
+from mingzhang.ledger.places import HOLD, MISSING, O
+from mingzhang.orders import freeze, route
+from mingzhang.orders.states import PERSON_MAX_S
+from mingzhang.refunds import flow as refunds
+
+UNSENT: Final = "dispute_open"
+REFUNDABLE: Final = frozenset(
+    {"paid", "supplying", "needs_buyer", "needs_person", "delivered", "refunding", "refunded"}
+)
+
+
+async def hold(case: Case) -> None:
+    """Hold back what lies at rest, as long as the dispute is about the money and nothing of it is on its way back.
+
+    What was not sent is not sent. An order that waits for a fact to be booked is held at the next look.
+    """
+    row, turn = case.row, case.turn
+    if row.kind not in HOLDS or row.state in ("remedy", "closed") or turn.order.paid_at is None:
+        return
+    row.held = True
+    if await refunds.is_under_way(turn):
+        return
+    cited = await case.cited()
+    try:
+        waits = await freeze.withdraw_unsent(turn, UNSENT)
+        fen = await freeze.hold(turn, cited)
+    except Problem as problem:
+        if problem.code != "fact_waits":
+            raise
+        return
+    if fen:
+        case.event("dispute_held", cited, amount_fen=fen)
+    if waits:
+        until = turn.now + timedelta(seconds=PERSON_MAX_S)
+        turn.move("needs_person", holder=HOLD, next_actor="person", deadline_at=until, reason=UNSENT)
+
+
+async def let_go(case: Case) -> None:
+    """The money goes back to where it was; the dispute holds it no more."""
+    row, turn = case.row, case.turn
+    if not row.held:
+        return
+    row.held = False
+    cited = await case.cited()
+    fen = await freeze.lift(turn, cited)
+    if fen:
+        case.event("dispute_released", cited, amount_fen=fen)
+
+
+async def resume(case: Case) -> None:
+    """The dispute ended without a remedy: an order that waited for it is supplied after all."""
+    turn, order = case.turn, case.turn.order
+    if order.state == "needs_person" and order.reason == UNSENT:
+        paid = await refunds.booked(turn)
+        await route.start_over(case.ctx, turn, paid.channel, await case.cited(), price_stands=False)
+
+
+async def refundable_fen(case: Case) -> int:
+    """What could be given back now; 0 for an unpaid order, and for money that its channel froze or denies."""
+    turn = case.turn
+    if turn.order.paid_at is None or turn.order.state not in REFUNDABLE:
+        return 0
+    balances = await turn.balances()
+    if any(account.place == MISSING and account.owner == O for account in balances):
+        return 0
+    if any(account.place == HOLD for account in balances) and await freeze.is_frozen(turn):
+        return 0
+    left = await refunds.left_fen(turn)
+    if left <= 0:
+        return 0
+    try:
+        await refunds.check_parts(case.ctx, turn, left)
+    except Problem:
+        return 0
+    return left

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import base64
 from datetime import timedelta
 from typing import Any, Final
 
@@ -10,37 +9,29 @@ import msgspec
 
 from mingzhang.disputes import clock, store
 from mingzhang.disputes.policy import Policy, read_policy
-from mingzhang.disputes.states import FILES_MAX, MESSAGES_MAX, TEXT_MAX, check_move, read_number
+from mingzhang.disputes.states import MESSAGES_MAX, TEXT_MAX, check_move, read_number
 from mingzhang.disputes.store import SQL, Dispute
 from mingzhang.evidence import store as evidence
 from mingzhang.evidence.messages import Direction, Message, Standing
+from mingzhang.kit import attachments
 from mingzhang.kit.errors import Kind, Problem
 from mingzhang.orders.context import Context
 from mingzhang.orders.store import SQL as ORDERS
 from mingzhang.orders.store import Turn, open_turn
 
-PARTIES: Final = {"buyer": "buyer", "channel": "channel", "regulator": "regulator"}
 PAUSED: Final = frozenset({"offered", "asked"})
-
-
-class Attachment(msgspec.Struct, frozen=True, kw_only=True):
-    """A file that was drawn anew before it comes here (`kit/attachments.py`)."""
-
-    body: bytes
-    content_type: str
-    name: str = ""
 
 
 class Said(msgspec.Struct, frozen=True, kw_only=True):
     """What somebody says. ``speaker``: buyer, shop, channel, regulator; ``by``: the member of staff; ``external_id``: the
-    channel's own number of it: told twice, it is kept once.
+    channel's own number of it: told twice, it is kept once; ``attachments``: pictures, drawn by `kit.attachments.draw_all`.
     """
 
     speaker: str
     text: str
     by: str = ""
     external_id: str = ""
-    attachments: tuple[Attachment, ...] = ()
+    attachments: tuple[bytes, ...] = ()
 
 
 def policy_of(ctx: Context) -> Policy:
@@ -75,12 +66,10 @@ class Case:
         evidence_id: str = "",
         **data: Any,
     ) -> int:
-        """Add a line to the conversation. Raises `too_long`, `too_many_files`, `dispute_full`."""
+        """Add a line to the conversation. Raises `too_long`, `dispute_full`."""
         text = said.text.strip()
         if len(text) > TEXT_MAX:
             raise Problem("too_long", Kind.INVALID, params={"field": "text"})
-        if len(said.attachments) > FILES_MAX:
-            raise Problem("too_many_files", Kind.INVALID)
         row, turn = self.row, self.turn
         if said.external_id:
             known = await turn.conn.fetchval(SQL.find_message, row.bucket, row.dispute_id, said.external_id)
@@ -89,7 +78,15 @@ class Case:
         if row.said >= MESSAGES_MAX and kind == "text":
             raise Problem("dispute_full", Kind.TOO_MANY)
         row.said += 1
-        kept = [await self._keep_file(said, each) for each in said.attachments]
+        kept = await attachments.keep(
+            turn.conn,
+            self.ctx.vault,
+            self.ctx.rng,
+            turn.now,
+            bucket=row.bucket,
+            owner=row.dispute_id,
+            drawn=said.attachments,
+        )
         await turn.conn.execute(
             SQL.insert_message,
             row.bucket,
@@ -103,7 +100,7 @@ class Case:
             remedy,
             amount_fen,
             data,
-            kept,
+            list(kept),
             evidence_id,
             said.external_id,
         )
@@ -115,19 +112,6 @@ class Case:
         """What happened by itself."""
         said = Said(speaker="system", text="")
         await self.say(said, kind, remedy=remedy, amount_fen=amount_fen, evidence_id=evidence_id, **data)
-
-    async def _keep_file(self, said: Said, file: Attachment) -> str:
-        """An attachment as evidence, sealed: it shows names and balances."""
-        message = Message(
-            party=PARTIES.get(said.speaker, "shop"),
-            kind="dispute_file",
-            direction=Direction.IN,
-            standing=Standing.HINT,
-            body=self.ctx.vault.seal(base64.b64encode(file.body).decode()),
-            content_type="application/octet-stream",
-            note=f"{self.row.dispute_id} {file.content_type} in base64, sealed"[:200],
-        )
-        return await evidence.keep(self.turn.conn, self.ctx.rng, self.turn.now, message)
 
     async def own_word(self, kind: str, **terms: Any) -> str:
         """Our own decision as evidence, for the postings that rest on it."""

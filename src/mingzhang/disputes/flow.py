@@ -12,7 +12,7 @@ from typing import Any, Final
 import msgspec
 
 from mingzhang.disputes import clock, money, remedy, store
-from mingzhang.disputes.case import Attachment, Case, Said, open_both, open_case, policy_of
+from mingzhang.disputes.case import Case, Said, open_both, open_case, policy_of
 from mingzhang.disputes.policy import terms
 from mingzhang.disputes.states import (
     KINDS,
@@ -48,7 +48,7 @@ class Opening(msgspec.Struct, frozen=True, kw_only=True):
     complaint_no: str = ""
     outside_by: datetime | None = None
     evidence_id: str = ""
-    attachments: tuple[Attachment, ...] = ()
+    attachments: tuple[bytes, ...] = ()
 
 
 class Opened(msgspec.Struct, frozen=True, kw_only=True):
@@ -72,7 +72,7 @@ def kinds_for(order: Order) -> tuple[str, ...]:
 
 async def open_dispute(ctx: Context, opening: Opening) -> Opened:
     """Put it on record, its clocks running. Raises `unknown_order`, `dispute_invalid`, `dispute_not_open`,
-    `dispute_already_open`, `too_many_disputes`, `too_long`, `too_many_files`.
+    `dispute_already_open`, `too_many_disputes`, `too_long`.
     """
     async with transaction(ctx.pool) as conn:
         turn = await open_turn(conn, opening.order_id, ctx.now(), ctx.rng)
@@ -165,7 +165,7 @@ async def _insert(ctx: Context, turn: Turn, opening: Opening, n: int) -> Case:
 async def add_message(ctx: Context, dispute_id: str, said: Said) -> int:
     """Say something. A shop's word is its answer; a buyer's, while asked, gives the turn back. Returns its number.
 
-    Raises `unknown_dispute`, `dispute_closed`, `message_empty`, `too_long`, `too_many_files`, `dispute_full`.
+    Raises `unknown_dispute`, `dispute_closed`, `message_empty`, `too_long`, `dispute_full`.
     """
     if not said.text.strip() and not said.attachments:
         raise Problem("message_empty", Kind.INVALID)

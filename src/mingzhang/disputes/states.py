@@ -64,7 +64,6 @@ REMEDY_MAX_S: Final = 96 * HOUR_S
 PAUSES_MAX: Final = 3  # a shop cannot ask for ever
 REOPEN_DAYS: Final = 15
 TEXT_MAX: Final = 1000
-FILES_MAX: Final = 4
 MESSAGES_MAX: Final = 200
 
 

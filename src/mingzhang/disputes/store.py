@@ -61,7 +61,7 @@ class Dispute(msgspec.Struct, kw_only=True):
 
 class Message(msgspec.Struct, frozen=True, kw_only=True):
     """One line of a dispute. ``kind``: text, or what happened (asked, offered, accepted, refused, decided, missed, …);
-    ``text_enc``: sealed; ``name``: who of the staff, for staff alone; ``files``: evidence ids of sealed attachments.
+    ``text_enc``: sealed; ``name``: who of the staff, for staff alone; ``files``: ids of attachments.
     """
 
     n: int

@@ -107,7 +107,7 @@ CREATE TRIGGER dispute_clocks_held BEFORE UPDATE ON dispute FOR EACH ROW EXECUTE
 CREATE TRIGGER dispute_kept BEFORE DELETE OR TRUNCATE ON dispute EXECUTE FUNCTION refuse_change();
 
 -- What was said and what happened, numbered in the dispute. `text_enc`: sealed. `data`: the terms of an offer and who
--- agreed to it. `files`: evidence ids of attachments, sealed. `external_id`: the channel's own number of a message.
+-- agreed to it. `files`: ids of attachments (0074). `external_id`: the channel's own number of a message.
 CREATE TABLE dispute_message (
   bucket int NOT NULL,
   dispute_id text COLLATE "C" NOT NULL,

@@ -132,8 +132,6 @@ PROBLEMS: Final[Mapping[str, str]] = {
     "too_many_pauses": N_("已经请买家补充或决定过三次，不能再暂停期限"),
     "message_empty": N_("请写明内容"),
     "dispute_full": N_("这件纠纷的留言太多了，请致电客服"),
-    "too_many_files": N_("一次最多传 4 张图片"),
-    "file_too_large": N_("图片太大，请截取需要的部分再传"),
     "dispute_invalid": N_("请选择一项"),
     "dispute_not_open": N_("这张订单现在不能按这一项提出纠纷"),
     "dispute_already_open": N_("同一件事已经在处理，请在原纠纷里留言"),

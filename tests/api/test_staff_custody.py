@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 import asyncio
+import hashlib
 import re
+from datetime import timedelta
 from pathlib import Path
 
 import asyncpg
 from test_staff_pages import sign_in_strong
 
-from house import open_house
+from house import House, open_house
 from mingzhang.custody.store import open_account
 from mingzhang.kit.database import transaction
+from mingzhang.settlement.coverage import close_next_day
 from mingzhang.staff.rights import Role
 
 FORM = {
@@ -72,3 +75,35 @@ async def test_an_instruction_takes_two_people_and_only_float(database_url: str,
             said = await answer.json()
         assert (said["custody"], said["short"], said["new_money_pays_old_orders"]) == ("self", False, False)
         assert await house.lost_fen() == 0
+        await everybody_may_read(house)
+
+
+async def everybody_may_read(house: House) -> None:
+    """The trust page (R45): the day just closed with its proof, no account number, the rules to keep."""
+    async with house.desk.pool.acquire() as conn, conn.transaction(isolation="repeatable_read"):
+        day = await close_next_day(conn, house.desk.clock.now() + timedelta(days=2))
+    async with house.http.get(f"{house.url}/api/v1/trust") as answer:
+        assert answer.status == 200
+        told = await answer.json()
+    assert (told["custody"], told["short"], told["new_money_fen"]) == ("self", False, 0)
+    assert [row["day"] for row in told["days"]] == [str(day)]
+    pages = {}
+    for path in ("/trust", f"/trust/days/{day}", "/trust/rules/1", "/trust/rules/1/text"):
+        async with house.http.get(house.url + path) as answer:
+            assert answer.status == 200, path
+            pages[path] = await answer.text()
+        assert house.world.ready["bank"]["account"] not in pages[path]
+    assert "商家自有账户（未存管）" in pages["/trust"]
+    digest = hashlib.sha256(pages["/trust/rules/1/text"].encode()).hexdigest()
+    assert digest == told["papers"][0]["sha256"]
+    assert digest in pages["/trust/rules/1"]
+    async with house.http.get(f"{house.url}/api/v1/trust/days/{day}") as answer:
+        rows = (await answer.json())["rows"]
+    owed = sum(row["fen"] for row in rows if row["kind"] == "owed")
+    assert (owed, sum(row["fen"] for row in rows) - owed) == (
+        told["days"][0]["owed_fen"],
+        told["days"][0]["covered_fen"],
+    )
+    for path in ("/trust/days/2001-01-01", "/trust/days/x", "/trust/rules/99", "/trust/rules/-1"):
+        async with house.http.get(house.url + path) as answer:
+            assert answer.status == 404, path

@@ -28,6 +28,7 @@ from mingzhang.catalogue.change import Author, apply_lines, set_category
 from mingzhang.catalogue.fields import AccountField, fields_of
 from mingzhang.catalogue.number_check import NumberCheck, require_in_use
 from mingzhang.catalogue.window import WindowCache
+from mingzhang.custody.store import is_in_custody
 from mingzhang.evidence import store as evidence
 from mingzhang.evidence.messages import HttpMessage, Reply
 from mingzhang.fulfilment.stock.importer import import_cards
@@ -85,7 +86,7 @@ class Desk:
         self._http = http
         self._times = TypicalTimes()
         self.window = WindowCache(ctx.pool)
-        self.shop = FaceCache(ctx.pool)
+        self.shop = FaceCache(ctx.pool, is_in_custody)
         self._guesses = Guesses(ctx.pool, ctx.vault.fingerprint)
         self._statuses = StatusReader(ctx.pool)
         self._bell = asyncio.Condition()

@@ -50,6 +50,7 @@ from mingzhang.app import (
     http_staff_setup,
     http_staff_stock,
     http_staff_supply,
+    http_trust,
     http_vocabulary,
     metrics,
 )
@@ -70,6 +71,7 @@ from mingzhang.app.http_kit import (
 from mingzhang.app.http_static import PacksStatic
 from mingzhang.app.origin import NotesOrigin
 from mingzhang.app.problems import PROBLEM_JSON, body_of, from_status
+from mingzhang.app.trust.cache import Trust
 from mingzhang.kit.errors import Kind, Problem
 from mingzhang.kit.guesses import Guesses
 from mingzhang.web import pages
@@ -225,6 +227,8 @@ def handlers_of(*, demo: bool) -> list[Any]:
         http_log.ROUTER,
         *http_packs.HANDLERS,
         http_packs.ROUTER,
+        *http_trust.HANDLERS,
+        http_trust.ROUTER,
         http_correction.ROUTER,
         http_returns.ROUTER,
         http_docs.docs,
@@ -248,6 +252,7 @@ def create_app(desk: Desk) -> Litestar:
                 "guesses": Guesses(desk.pool, desk.ctx.vault.fingerprint),
                 "counts": Counts(desk.pool),
                 "runs": Runs(),
+                "trust": Trust(desk),
             }
         ),
         middleware=[

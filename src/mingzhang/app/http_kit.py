@@ -85,6 +85,7 @@ def shop_of(
         licence=face.licence,
         icp=face.icp,
         demo_speed=speed,
+        custody=desk.shop.custody,
         ways=_once(desk.ways(device_of(agent), amount_fen, payer_known=bool(payer))),
         channels_down=tuple(sorted(desk.channels_down)),
         device=device_of(agent).value,

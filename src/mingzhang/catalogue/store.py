@@ -8,7 +8,17 @@ import asyncpg
 import msgspec
 
 from mingzhang.catalogue.listing import require_honest
-from mingzhang.catalogue.model import Category, ChangeLine, Listing, Product, Route, Rules, Texts, Tier
+from mingzhang.catalogue.model import (
+    Category,
+    ChangeLine,
+    Listing,
+    Product,
+    Route,
+    Rules,
+    RulesVersion,
+    Texts,
+    Tier,
+)
 from mingzhang.kit.errors import Kind, Problem
 from mingzhang.kit.sql import load
 
@@ -96,6 +106,23 @@ async def read_rules(conn: asyncpg.Connection, now: datetime) -> Rules:
     if row is None:
         raise Problem("no_rules", Kind.UNAVAILABLE)
     return Rules(**dict(row))
+
+
+async def list_rules(conn: asyncpg.Connection) -> list[RulesVersion]:
+    """Every version, the newest first, without the texts."""
+    return [_rules_version(row) for row in await conn.fetch(SQL.list_rules)]
+
+
+async def read_rules_version(conn: asyncpg.Connection, version: int) -> RulesVersion:
+    """One version, whether it holds or not. Raises `not_found`."""
+    row = await conn.fetchrow(SQL.read_rules_version, version)
+    if row is None:
+        raise Problem("not_found", Kind.NOT_FOUND)
+    return _rules_version(row)
+
+
+def _rules_version(row: asyncpg.Record) -> RulesVersion:
+    return RulesVersion(**{**row, "sha256": row["sha256"].hex()})
 
 
 def _listing(row: asyncpg.Record) -> Listing:

@@ -46,6 +46,14 @@ ON CONFLICT (version) DO NOTHING
 -- The rules in force.
 SELECT version, text_zh, text_en FROM rule_version WHERE effective_at <= $1 ORDER BY version DESC LIMIT 1
 
+-- name: list_rules
+-- Every version of the rules, the newest first; the texts are read one by one.
+SELECT version, '' AS text_zh, '' AS text_en, sha256, effective_at FROM rule_version ORDER BY version DESC LIMIT 200
+
+-- name: read_rules_version
+-- One version of the rules.
+SELECT version, text_zh, text_en, sha256, effective_at FROM rule_version WHERE version = $1
+
 -- name: list_listings
 -- Every product, on sale or not, with its texts and its family's title.
 SELECT p.*, f.title_zh AS family_zh, f.title_en AS family_en, t.description_zh, t.description_en, t.notice_zh,

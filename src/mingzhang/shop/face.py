@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import hashlib
 import time
-from collections.abc import Mapping
+from collections.abc import Awaitable, Callable, Mapping
 from datetime import datetime
 from typing import Final
 from urllib.parse import urlsplit
@@ -36,6 +36,7 @@ LENGTHS: Final[dict[str, int]] = {
 }
 """The texts that may be set, and how many characters each may have; the logo is set by itself."""
 LINES: Final = frozenset({"notice_zh", "notice_en"})
+Ask = Callable[[asyncpg.Connection], Awaitable[bool]]
 SCHEMES: Final = frozenset({"https", "mailto", "tel"})
 
 
@@ -137,10 +138,12 @@ async def write_version(
 class FaceCache:
     """What holds, as it was at most a second ago; while the database is away, what was known last."""
 
-    def __init__(self, pool: asyncpg.Pool) -> None:
+    def __init__(self, pool: asyncpg.Pool, in_custody: Ask | None = None) -> None:
         self._pool = pool
+        self._in_custody = in_custody
         self._read_at = float("-inf")
         self.now = Version()
+        self.custody = False  # 存管: until it is known, pages say 未存管
 
     async def refresh(self) -> None:
         """Read it again when it is old."""
@@ -150,6 +153,8 @@ class FaceCache:
         try:
             async with self._pool.acquire() as conn:
                 self.now = await read_newest(conn)
+                if self._in_custody is not None:
+                    self.custody = await self._in_custody(conn)
         except DATABASE_AWAY:
             return
 

@@ -1,0 +1,103 @@
+"""The trust page (R45): for people at /trust, for machines at /api/v1/trust; everything on it is for everybody."""
+
+from __future__ import annotations
+
+from datetime import date
+from typing import Any, Final
+
+from litestar import Response, Router, get
+from litestar.params import FromPath
+
+from mingzhang.app.http_docs import problems
+from mingzhang.app.http_guard import ANYBODY
+from mingzhang.app.http_kit import AnyRequest, HtmlResponse, desk_of, language, page, shop_of
+from mingzhang.app.trust.cache import Trust
+from mingzhang.app.trust.read import read_day
+from mingzhang.catalogue.store import read_rules_version
+from mingzhang.kit.errors import Kind, Problem
+from mingzhang.web import pages_trust
+from mingzhang.web.model_trust import DayProof, TrustPage
+
+VERSION_DIGITS_MAX: Final = 6
+
+
+def _trust(request: AnyRequest) -> Trust:
+    known: Trust = request.app.state.trust
+    return known
+
+
+@get("/trust", include_in_schema=False, guards=[ANYBODY])
+async def trust(request: AnyRequest) -> HtmlResponse:
+    """Licences, money, suppliers, service, breaches, rules and the public record, on one page."""
+    desk = desk_of(request)
+    found = await _trust(request).read()
+    return page(request, pages_trust.trust_page(found, shop_of(desk), language(request), desk.clock.now()))
+
+
+@get("/trust/days/{day:str}", include_in_schema=False, guards=[ANYBODY])
+async def trust_day(request: AnyRequest, day: FromPath[str]) -> HtmlResponse:
+    """A closed day's coverage with its proof."""
+    desk = desk_of(request)
+    found = await read_day(desk, _day(day))
+    return page(request, pages_trust.day_page(found, shop_of(desk), language(request), desk.clock.now()))
+
+
+@get("/trust/rules/{version:str}", include_in_schema=False, guards=[ANYBODY])
+async def rules(request: AnyRequest, version: FromPath[str]) -> HtmlResponse:
+    """A version of the rules, past, present or to come."""
+    desk = desk_of(request)
+    async with desk.pool.acquire() as conn:
+        found = await read_rules_version(conn, _version(version))
+    return page(request, pages_trust.rules_page(found, shop_of(desk), language(request), desk.clock.now()))
+
+
+@get("/trust/rules/{version:str}/text", include_in_schema=False, guards=[ANYBODY])
+async def rules_text(request: AnyRequest, version: FromPath[str]) -> Response[Any]:
+    """The same to keep: both languages, as the SHA-256 on the trust page covers them."""
+    async with desk_of(request).pool.acquire() as conn:
+        found = await read_rules_version(conn, _version(version))
+    headers = {"Content-Disposition": f'attachment; filename="rules-{found.version}.txt"'}
+    return Response(
+        f"{found.text_zh}\n{found.text_en}", media_type="text/plain; charset=utf-8", headers=headers
+    )
+
+
+def _day(text: str) -> date:
+    try:
+        return date.fromisoformat(text[:10])
+    except ValueError:
+        raise Problem("unknown_day", Kind.NOT_FOUND) from None
+
+
+def _version(text: str) -> int:
+    if not (text.isascii() and text.isdecimal() and len(text) <= VERSION_DIGITS_MAX):
+        raise Problem("not_found", Kind.NOT_FOUND)
+    return int(text)
+
+
+@get(
+    "/trust",
+    summary="What anybody may know of this shop",
+    responses=problems({}),
+    operation_id="getTrust",
+    guards=[ANYBODY],
+)
+async def api_trust(request: AnyRequest) -> TrustPage:
+    """The trust page for machines; at most some seconds old. docs/trust.md says what each figure means."""
+    return await _trust(request).read()
+
+
+@get(
+    "/trust/days/{day:str}",
+    summary="A closed day's coverage with its proof",
+    responses=problems({404: ("unknown_day",)}),
+    operation_id="getTrustDay",
+    guards=[ANYBODY],
+)
+async def api_day(request: AnyRequest, day: FromPath[str]) -> DayProof:
+    """Every row that the day's coverage is made of. `day`: a Beijing date."""
+    return await read_day(desk_of(request), _day(day))
+
+
+HANDLERS: Final = (trust, trust_day, rules, rules_text)
+ROUTER: Final = Router("/api/v1", route_handlers=[api_trust, api_day])

@@ -1,0 +1,214 @@
+"""Reads what the trust page says. Every question is bounded: roll-ups by day, the newest rows, never all orders."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Sequence
+from datetime import date, datetime, timedelta
+from typing import Final
+
+import asyncpg
+
+from mingzhang.app.console.arithmetic import percentile
+from mingzhang.app.console.fill import ARRIVED
+from mingzhang.app.desk import Desk
+from mingzhang.app.desk_custody import ratio_text
+from mingzhang.app.transparency import signer_of, witnesses_of
+from mingzhang.catalogue.store import list_rules
+from mingzhang.custody.store import list_accounts
+from mingzhang.kit.beijing import BEIJING
+from mingzhang.kit.errors import Kind, Problem
+from mingzhang.kit.sql import load
+from mingzhang.orders.store import SQL as ORDERS
+from mingzhang.settlement.coverage import SQL as COVERAGE
+from mingzhang.settlement.coverage import WHOLE_PPM
+from mingzhang.transparency.tree import SQL as LOG
+from mingzhang.web.model_trust import (
+    BreachCount,
+    CoverageDay,
+    DayProof,
+    PaperVersion,
+    ProofRow,
+    Service,
+    SignedState,
+    SupplierSeen,
+    TrustPage,
+)
+
+SQL: Final = load("mingzhang.app.trust", "trust")
+SERVICE_DAYS: Final = 30
+BREACH_DAYS: Final = 90
+BREACHES_MAX: Final = 20_000
+REFUNDS_MAX: Final = 500
+COVERAGE_DAYS: Final = 30
+REFUSED: Final = ("supplier_refused", "supplier_reversed")
+OWNERS_OWED: Final = frozenset({"o", "S"})
+
+
+async def read_trust(desk: Desk) -> TrustPage:
+    """The whole page, out of one connection."""
+    now, face = desk.clock.now(), desk.shop.now.face
+    async with desk.pool.acquire() as conn:
+        live = await conn.fetchrow(COVERAGE.read_now)
+        days = await conn.fetch(COVERAGE.list_days, COVERAGE_DAYS)
+        return TrustPage(
+            made_at=now,
+            custody=custody_kind({account.kind for account in await list_accounts(conn)}),
+            coverage=ratio_text(live["ratio_ppm"]) if live else "",
+            short=bool(live and live["short_since"]),
+            new_money_fen=live["new_money_fen"] if live else 0,
+            looked_at=live["looked_at"] if live else None,
+            days=tuple(_day(row) for row in days),
+            suppliers=await _suppliers(conn),
+            service=await _service(conn, now),
+            breach_days=BREACH_DAYS,
+            breaches=await _breaches(conn, now),
+            papers=await _papers(conn),
+            record=await _record(conn, desk),
+            licence=face.licence,
+            icp=face.icp,
+            address=face.address,
+        )
+
+
+def custody_kind(kinds: set[str]) -> str:
+    """What the shop's accounts are together: custody only when every one is."""
+    if not kinds:
+        return "none"
+    return "custody" if kinds == {"custody"} else "self"
+
+
+def _day(row: asyncpg.Record) -> CoverageDay:
+    return CoverageDay(
+        day=str(row["day"]),
+        coverage=ratio_text(row["ratio_ppm"]),
+        covered_fen=row["covered_fen"],
+        owed_fen=row["owed_fen"],
+        new_money_fen=row["new_money_fen"],
+    )
+
+
+async def read_day(desk: Desk, day: date) -> DayProof:
+    """A closed day with its proof. What is the shop's own (float, its claims, margin) is one sum, and accounts are not
+    named. Raises `unknown_day`."""
+    async with desk.pool.acquire() as conn:
+        found = await conn.fetchrow(COVERAGE.read_day, day)
+        if found is None:
+            raise Problem("unknown_day", Kind.NOT_FOUND)
+        cited = {row["evidence_id"] for row in found["proof"]["rows"]} - {""}
+        digests = {
+            row["evidence_id"]: row["sha256"].hex() for row in await conn.fetch(LOG.read_digests, list(cited))
+        }
+    rows: list[ProofRow] = []
+    shops = 0
+    for row in found["proof"]["rows"]:
+        if row["kind"] == "owner" and row["what"] not in OWNERS_OWED:
+            shops += row["fen"]
+            continue
+        kind = "owed" if row["kind"] == "owner" else row["kind"]
+        rows.append(
+            ProofRow(
+                kind=kind, party=row["party"], fen=row["fen"], sha256=digests.get(row["evidence_id"], "")
+            )
+        )
+    before = [row for row in rows if row.kind != "owed"]
+    after = [row for row in rows if row.kind == "owed"]
+    return DayProof(day=_day(found), rows=(*before, ProofRow(kind="shops", party="", fen=shops), *after))
+
+
+async def _suppliers(conn: asyncpg.Connection) -> tuple[SupplierSeen, ...]:
+    rows = await conn.fetch(SQL.list_supplied, [*ARRIVED, *REFUSED])
+    told: dict[str, list[asyncpg.Record]] = defaultdict(list)
+    for row in rows:
+        told[row["supplier"]].append(row)
+    found = []
+    for supplier, ends in told.items():
+        arrived = [row for row in ends if row["outcome"] in ARRIVED]
+        found.append(
+            SupplierSeen(
+                supplier=supplier,
+                delivered=sum(row["n"] for row in arrived),
+                refused=sum(row["n"] for row in ends) - sum(row["n"] for row in arrived),
+                first_at=min((row["first_at"] for row in arrived), default=None),
+                last_at=max((row["last_at"] for row in arrived), default=None),
+            )
+        )
+    return tuple(sorted(found, key=lambda one: (-one.delivered, one.supplier)))
+
+
+async def _service(conn: asyncpg.Connection, now: datetime) -> Service:
+    since = (now.astimezone(BEIJING) - timedelta(days=SERVICE_DAYS)).replace(
+        hour=0, minute=0, second=0, microsecond=0
+    )
+    bins: dict[int, int] = defaultdict(int)
+    n = arrived = late = 0
+    for row in await conn.fetch(SQL.list_service, since, [*ARRIVED, *REFUSED]):
+        n += row["n"]
+        if row["outcome"] in ARRIVED:
+            arrived += row["n"]
+            late += row["n"] if row["late"] else 0
+        if row["bin"] >= 0:
+            bins[row["bin"]] += row["n"]
+    buckets = [row["bucket"] for row in await conn.fetch(ORDERS.list_buckets)]
+    each = max(1, REFUNDS_MAX // max(1, len(buckets)))
+    refunds = sorted(row["took_s"] for row in await conn.fetch(SQL.list_refund_times, buckets, each))
+    as_of = await conn.fetchval(SQL.read_as_of)
+    return Service(
+        days=SERVICE_DAYS,
+        n=n,
+        success_ppm=arrived * WHOLE_PPM // n if n else None,
+        arrived=arrived,
+        p50_s=percentile(bins, 0.5),
+        p90_s=percentile(bins, 0.9),
+        kept_ppm=(arrived - late) * WHOLE_PPM // arrived if arrived else None,
+        refunds=len(refunds),
+        refund_p50_s=nearest_rank(refunds, 0.5),
+        refund_p90_s=nearest_rank(refunds, 0.9),
+        as_of=datetime.fromisoformat(as_of) if as_of else None,
+    )
+
+
+def nearest_rank(values: Sequence[float], share: float) -> float | None:
+    """The smallest of sorted values that at least that share does not exceed; None of none."""
+    if not values:
+        return None
+    return values[min(len(values) - 1, max(0, -(-int(share * 100) * len(values) // 100) - 1))]
+
+
+async def _breaches(conn: asyncpg.Connection, now: datetime) -> tuple[BreachCount, ...]:
+    rows = await conn.fetch(SQL.count_breaches, now - timedelta(days=BREACH_DAYS), BREACHES_MAX)
+    return tuple(
+        BreachCount(kind=row["kind"], late_actor=row["late_actor"], n=row["n"], last_at=row["last_at"])
+        for row in rows
+    )
+
+
+async def _papers(conn: asyncpg.Connection) -> tuple[PaperVersion, ...]:
+    return tuple(
+        PaperVersion(
+            kind="rules",
+            version=row.version,
+            effective_at=row.effective_at,
+            sha256=row.sha256,
+            url=f"/trust/rules/{row.version}",
+        )
+        for row in await list_rules(conn)
+    )
+
+
+async def _record(conn: asyncpg.Connection, desk: Desk) -> SignedState | None:
+    head = await conn.fetchrow(LOG.read_head)
+    if head is None:
+        return None
+    known = {witness.key.name for witness in witnesses_of(desk.settings)}
+    cosigned = await conn.fetchrow(LOG.read_cosigned_head, list(known)) if known else None
+    lines = await conn.fetch(LOG.list_cosignatures, cosigned["size"]) if cosigned else []
+    names = {row["line"].split(" ")[1] for row in lines} & known
+    return SignedState(
+        size=head["size"],
+        root=head["root"].hex(),
+        signed_at=head["at"],
+        key=signer_of(desk.settings).verifier.text(),
+        cosigned_by=tuple(sorted(names)),
+        cosigned_size=cosigned["size"] if cosigned else 0,
+    )

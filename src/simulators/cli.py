@@ -27,6 +27,9 @@ def parser() -> argparse.ArgumentParser:
     run.add_argument("--wechat-port", type=int, default=0)
     run.add_argument("--bank-port", type=int, default=0)
     run.add_argument("--bank-balance-fen", type=int, default=0)
+    run.add_argument(
+        "--bank-statement-s", type=float, default=600.0, help="between statements; 0: on request"
+    )
     run.add_argument("--control-port", type=int, default=0)
     run.add_argument("--seed", type=int, default=0)
     run.add_argument(
@@ -34,7 +37,7 @@ def parser() -> argparse.ArgumentParser:
         type=Clock.parse,
         default=Clock(),
         metavar="CLOCK",
-        help="system, or scaled:<real_epoch>:<virtual_epoch>:<speed>",
+        help="system, scaled:<real_epoch>:<virtual_epoch>:<speed>, or stepped:…:<file>",
     )
     run.add_argument("--keys-dir", type=Path, help="keep the simulated Alipay's key here between starts")
     run.add_argument("--merchant-public-key", type=Path, help="file with the merchant's public key")
@@ -64,6 +67,7 @@ def main(arguments: list[str] | None = None) -> None:
         wechat_port=given.wechat_port,
         bank_port=given.bank_port,
         bank_balance_fen=given.bank_balance_fen,
+        bank_statement_s=given.bank_statement_s,
         control_port=given.control_port,
         seed=given.seed,
         clock=given.clock,

@@ -2,6 +2,7 @@
 
 GET  /health · /time · /books[?order=prefix][&party=] · /faults[?order=prefix] · /faults/catalogue
 GET  /scenarios · /scenarios/{name}?seed=&orders=[&late_s=][&channels=alipay,wechat,epay][&suppliers=all]
+POST /time/step {"s"}: a stepped clock is set forward
 POST /faults {"order"|"next","faults":[…]} · PUT /rates {"alipay.notify_lost":0.1}
 POST /buyers/pay {"out_trade_no"|"qr_code"|"pay_url","outcome","pay_twice","late","delay_s"}
 POST /decide {"order","outcome":"success|failed|silent","reason"}
@@ -120,6 +121,7 @@ class Control:
         return [
             web.get("/health", self.health),
             web.get("/time", self.time),
+            web.post("/time/step", self.step),
             web.get("/books", self.books),
             web.get("/faults", self.faults_on),
             web.post("/faults", self.faults),
@@ -141,7 +143,19 @@ class Control:
         return web.json_response({"ok": True, "down": self.world.down, "dropped": self.world.dropped})
 
     async def time(self, _: web.Request) -> web.Response:
-        return web.json_response({"now": self.world.now().isoformat(), "speed": self.world.clock.speed})
+        world, next_at = self.world, self.world.next_at
+        told = {"now": world.now().isoformat(), "speed": world.clock.speed, "busy": world.busy}
+        return web.json_response({**told, "next_at": next_at.isoformat() if next_at else None})
+
+    async def step(self, request: web.Request) -> web.Response:
+        seconds = (await _object(request)).get("s")
+        if not isinstance(seconds, (int, float)):
+            raise BadRequestError("seconds_needed")
+        try:
+            self.world.step(float(seconds))
+        except ValueError:
+            raise BadRequestError("no_such_step") from None
+        return await self.time(request)
 
     async def books(self, request: web.Request) -> web.Response:
         prefix, party = request.query.get("order", ""), request.query.get("party", "")

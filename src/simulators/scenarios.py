@@ -119,6 +119,16 @@ CLAIMS = {
     "pay_late_and_claim": ["others", "made_up", "own"],
     "guess": ["made_up", "others"],
 }
+# Bills and lists that are wrong in one line: the order itself is as any other.
+WRONG_BILLS = (
+    Recipe("bill_row_missing", (_a("bill_row_missing"),), channels=("alipay", "wechat")),
+    Recipe("bill_row_extra", (_a("bill_row_extra"),), channels=("alipay", "wechat")),
+    Recipe("bill_amount_off", (_a("bill_amount_off"),), channels=("alipay", "wechat")),
+    Recipe("bill_row_twice", (_a("bill_row_twice"),), channels=("alipay", "wechat")),
+    Recipe("bill_wrong_day", (_a("bill_wrong_day"),), channels=("alipay", "wechat")),
+    Recipe("supplier_row_missing", (_f("bill_row_missing"),)),
+    Recipe("supplier_amount_off", (_f("bill_amount_off"),)),
+)
 NEVER_PAID = (Recipe("abandoned", buyer="abandon"), Recipe("cancelled", buyer="cancel"))
 
 # Shares in percent: (recipes to cycle through, of them this much); what is left over is normal.
@@ -145,6 +155,17 @@ SCENARIOS: dict[str, tuple[tuple[tuple[Recipe, ...], int], ...]] = {
             30,
         ),
         (NEVER_KNOWN, 10),
+    ),
+    # Everything, for days of a shop; the bank's faults are on its lines (bank/entries.py), not on orders.
+    "all": (
+        (PAYMENT_ARRIVES, 22),
+        (CLAIMED, 4),
+        (OTHER_MONEY, 6),
+        (SUPPLY_ARRIVES, 18),
+        (REFUSED, 12),
+        (NEVER_KNOWN, 2),
+        (WRONG_BILLS, 8),
+        (NEVER_PAID, 4),
     ),
 }
 WHEN = {"pay_late": "after_expiry", "pay_late_and_claim": "long_after_expiry"}

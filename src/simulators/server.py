@@ -67,6 +67,7 @@ class Options:
     merchant_public_key: str = ""
     supplier_balance_fen: int = 100_000_000
     bank_balance_fen: int = 0
+    bank_statement_s: float = 600.0
     rates: dict[str, float] = field(default_factory=dict)
     fulu_notify_url: str = ""
     fulu_delay_s: float = 3.0
@@ -95,7 +96,7 @@ class Simulators:
         )
         self.epay = EpaySide(self.world)
         self.wechat = WechatSide(self.world, options.keys_dir, options.merchant_public_key)
-        self.bank = BankSide(self.world, options.bank_balance_fen)
+        self.bank = BankSide(self.world, options.bank_balance_fen, options.bank_statement_s)
         self._runners: list[web.AppRunner] = []
         self._urls: dict[str, str] = {}
 

@@ -16,6 +16,7 @@ from aiohttp import web
 from aiohttp.typedefs import Handler, Middleware
 from yarl import URL
 
+from simulators.ahead import Ahead
 from simulators.faults import Faults
 from simulators.wrong_bills import WrongBills
 
@@ -26,6 +27,7 @@ MAX_BODY_BYTES = 256 * 1024
 MAX_UPLOAD_BYTES = 6 * 1024 * 1024
 HOLD_MAX_S = 60.0
 NOTIFY_TIMEOUT_S = 10.0
+STEP_MAX_S = 40 * 86400.0
 
 _SUFFIX = re.compile(r"[PTR]\d{1,2}$")
 
@@ -37,28 +39,30 @@ def order_prefix(number: str) -> str:
 
 @dataclass(frozen=True)
 class Clock:
-    """Virtual time: ``virtual_epoch + (real now - real_epoch) * speed``; seconds since 1970."""
+    """Virtual time: ``virtual_epoch + (real now - real_epoch) * speed``; seconds since 1970. ``ahead``: further on."""
 
     real_epoch: float = 0.0
     virtual_epoch: float = 0.0
     speed: float = 1.0
+    ahead: Ahead | None = None
 
     @classmethod
     def parse(cls, text: str) -> Clock:
-        """``system`` or ``scaled:<real_epoch>:<virtual_epoch>:<speed>``, else ValueError."""
+        """``system``, ``scaled:<real_epoch>:<virtual_epoch>:<speed>`` or ``stepped:…:<file>``, else ValueError."""
         if text == "system":
             return cls()
-        kind, *parts = text.split(":")
-        if kind != "scaled" or len(parts) != 3:
+        kind, *parts = text.split(":", 4)
+        if (kind, len(parts)) not in (("scaled", 3), ("stepped", 4)):
             raise ValueError(f"clock must be 'system' or 'scaled:real:virtual:speed', not {text!r}")
-        real, virtual, speed = (float(part) for part in parts)
+        real, virtual, speed = (float(part) for part in parts[:3])
         if speed <= 0:
             raise ValueError("clock speed must be above 0")
-        return cls(real, virtual, speed)
+        return cls(real, virtual, speed, Ahead(parts[3]) if kind == "stepped" else None)
 
     def now(self) -> datetime:
         """Virtual now, UTC-aware."""
-        return datetime.fromtimestamp(self.virtual_epoch + (time.time() - self.real_epoch) * self.speed, UTC)
+        seconds = self.virtual_epoch + (time.time() - self.real_epoch) * self.speed
+        return datetime.fromtimestamp(seconds + (self.ahead.seconds if self.ahead else 0.0), UTC)
 
     def real_s(self, virtual_s: float) -> float:
         """How many real seconds a virtual span lasts."""
@@ -78,6 +82,15 @@ def read_beijing(text: str) -> datetime | None:
     return None
 
 
+@dataclass
+class Timer:
+    """Something that happens by itself at a virtual time."""
+
+    due_at: datetime
+    work: Callable[[], Awaitable[None]]
+    handle: asyncio.TimerHandle | None = None
+
+
 class World:
     """Shared by both parties. One event loop, one outbound HTTP session, bounded scheduling."""
 
@@ -89,10 +102,9 @@ class World:
         self.down: dict[str, bool] = {"alipay": False, "fulu": False, "dtone": False, "kasushou": False}
         self.dropped = 0
         self._sequence = 0
-        self._pending = 0
         self._closing = False
         self._tasks: set[asyncio.Task[None]] = set()
-        self._timers: set[asyncio.TimerHandle] = set()
+        self._timers: dict[int, Timer] = {}
         self._session: aiohttp.ClientSession | None = None
         self._sending = asyncio.Semaphore(64)
 
@@ -112,27 +124,47 @@ class World:
         """Run ``work`` after a virtual span. Past MAX_PENDING waiting works it is dropped and counted."""
         if self._closing:
             return
-        if self._pending >= MAX_PENDING:
+        if len(self._timers) >= MAX_PENDING:
             self.dropped += 1
             return
-        self._pending += 1
-        loop = asyncio.get_running_loop()
-        handle: asyncio.TimerHandle | None = None
+        number = self.next_number()
+        self._timers[number] = Timer(self.now() + timedelta(seconds=virtual_s), work)
+        self._wind(number)
 
-        def fire() -> None:
-            self._pending -= 1
-            if handle is not None:
-                self._timers.discard(handle)
-            task = loop.create_task(self._guarded(work))
-            self._tasks.add(task)
-            task.add_done_callback(self._tasks.discard)
+    def _wind(self, number: int) -> None:
+        """Let a timer ring when its time has come, as time passes now."""
+        timer, loop = self._timers[number], asyncio.get_running_loop()
+        if timer.handle is not None:
+            timer.handle.cancel()
+        left = self.clock.real_s((timer.due_at - self.now()).total_seconds())
+        if left <= 0:
+            self._fire(number)
+        else:
+            timer.handle = loop.call_later(left, self._fire, number)
 
-        real = self.clock.real_s(virtual_s)
-        if real <= 0:
-            fire()
-            return
-        handle = loop.call_later(real, fire)
-        self._timers.add(handle)
+    def _fire(self, number: int) -> None:
+        work = self._timers.pop(number).work
+        task = asyncio.get_running_loop().create_task(self._guarded(work))
+        self._tasks.add(task)
+        task.add_done_callback(self._tasks.discard)
+
+    def step(self, seconds: float) -> None:
+        """Set the time forward; what became due by it happens at once, in its order. Raises ValueError."""
+        if self.clock.ahead is None or not 0 <= seconds <= STEP_MAX_S:
+            raise ValueError("this clock takes no such step")
+        self.clock.ahead.add(seconds)
+        for number, _ in sorted(self._timers.items(), key=lambda item: item[1].due_at):
+            self._wind(number)
+
+    @property
+    def busy(self) -> int:
+        """How much is being done right now."""
+        return len(self._tasks)
+
+    @property
+    def next_at(self) -> datetime | None:
+        """When the next thing happens by itself."""
+        return min((timer.due_at for timer in self._timers.values()), default=None)
 
     @staticmethod
     async def _guarded(work: Callable[[], Awaitable[None]]) -> None:
@@ -176,8 +208,9 @@ class World:
     async def close(self) -> None:
         """Stop timers, tasks and the HTTP session."""
         self._closing = True
-        for handle in self._timers:
-            handle.cancel()
+        for timer in self._timers.values():
+            if timer.handle is not None:
+                timer.handle.cancel()
         for task in list(self._tasks):
             task.cancel()
         if self._tasks:

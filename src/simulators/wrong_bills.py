@@ -59,14 +59,15 @@ class WrongBills:
             params = None if party in self._mended else self._faults.find(line.number, party, name)
             if params is None:
                 continue
-            self._bent[party, line.number, name] = {
-                "party": party,
-                "number": line.number,
-                "trade_no": line.their_no,
-                "fault": name,
-            }
             fen = number_of(params, "fen", 1)
             lines = self._bend(name, lines, int(fen))
+            strange = lines[-1] if name == "bill_row_extra" and lines else line
+            self._bent[party, line.number, name] = {
+                "party": party,
+                "number": strange.number,
+                "trade_no": strange.their_no,
+                "fault": name,
+            }
         return lines
 
     def _bend(self, name: str, lines: list[Shown], fen: int) -> list[Shown]:

@@ -35,7 +35,7 @@ ALL = ("", "", "", None, True, 10, 0)
 
 def after_day(ctx: Context, hours: float) -> Context:
     end = datetime.combine(DAY + timedelta(days=1), datetime.min.time(), BEIJING)
-    return dataclasses.replace(ctx, clock=ManualClock(end + timedelta(hours=hours)))
+    return dataclasses.replace(ctx, clock=ManualClock(end + timedelta(hours=hours, microseconds=1)))
 
 
 async def only_break(house: House) -> Break:

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import asyncio
+import dataclasses
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
@@ -10,6 +12,8 @@ import pytest
 
 from house import House, open_house
 from mingzhang.fulfilment.store import Attempt, list_attempts
+from mingzhang.kit.clock import ManualClock
+from mingzhang.orders.supply import work_attempt
 from mingzhang.web.model import OrderPage
 
 PHONE = "phone-30"  # 卡速售, then 福禄, then DT One
@@ -181,8 +185,13 @@ async def test_a_success_after_the_refusal_is_the_shops_loss(
         loss = await house.desk.pool.fetchval(
             "SELECT sum(amount_fen) FROM leg WHERE subject = $1 AND place = 'spent.loss'", order_id
         )
-        assert loss == (await attempts(house, order_id))[0].cost_fen
+        (attempt,) = await attempts(house, order_id)
+        assert loss == attempt.cost_fen
         await sound(house)
+        # Past the window in which a word may be taken back it is asked a last time, and never again.
+        over = ManualClock(house.desk.ctx.now() + timedelta(hours=73))
+        await work_attempt(dataclasses.replace(house.desk.ctx, clock=over), attempt.attempt_no)
+        assert [each.due_at for each in await attempts(house, order_id)] == [None]
 
 
 @pytest.mark.parametrize("product", ["card-50", "steam-100"])

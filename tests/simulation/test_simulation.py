@@ -13,10 +13,10 @@ import pytest
 PROGRAM = (sys.executable, "-c", "from mingzhang.app.cli import main; main()")
 
 
-def run(*arguments: str) -> tuple[int, dict[str, Any], str]:
+def run(*arguments: str, most_s: float = 110) -> tuple[int, dict[str, Any], str]:
     """Exit code, the one line of JSON, and what was said on the way."""
     done = subprocess.run(
-        [*PROGRAM, *arguments, "--json"], check=False, capture_output=True, text=True, timeout=110
+        [*PROGRAM, *arguments, "--json"], check=False, capture_output=True, text=True, timeout=most_s
     )
     assert done.stdout.count("\n") == 1, done.stderr[-3000:]
     return done.returncode, json.loads(done.stdout), done.stderr
@@ -55,3 +55,21 @@ def test_eighty_orders_while_everything_is_killed_in_turn() -> None:
 def test_eighty_orders_over_all_suppliers() -> None:
     """Refused, silent, taken back, too late, in part: by every supplier, and no buyer loses a fen."""
     check(*run("simulate", "--seed", "4", "--orders", "80", "--suppliers", "all", "--faults", "supply"), 80)
+
+
+@pytest.mark.long
+def test_two_days_with_settlement_statements_bills_and_reports() -> None:
+    """Every source of every day is held against the ledger, every line that was bent is found and has its owner."""
+    code, told, said = run(
+        *("simulate", "--seed", "7", "--days", "2", "--orders", "40"),
+        *("--faults", "all", "--channels", "all"),
+        most_s=400,
+    )
+    assert (told["audit"], told["clocks"], code) == ("ok", "ok", 0), (told, said[-1500:])
+    assert (told["lost_fen"], told["double_topups"], told["ends"]) == (0, 0, told["predicted"])
+    assert told["statements"]["judged"] == told["statements"]["expected"] == 2 * 6
+    breaks = told["breaks"]
+    assert breaks["found"] == breaks["planted"] > 0
+    assert breaks["owned"] == breaks["open"]
+    assert told["reports"] >= 2
+    assert set(told["payouts"]) == {"closed"}

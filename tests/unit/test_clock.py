@@ -3,11 +3,15 @@ from __future__ import annotations
 import asyncio
 import time
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
 
 import pytest
 
-from mingzhang.kit.clock import Clock, ManualClock, ScaledClock, SystemClock, clock_from_spec
+from mingzhang.app.days.walk import stepped_clock
+from mingzhang.kit.clock import Clock, ManualClock, ScaledClock, SteppedClock, SystemClock, clock_from_spec
 from mingzhang.kit.errors import Problem
+from simulators.world import Clock as OutsideClock
+from simulators.world import World
 
 START = datetime(2026, 1, 1, tzinfo=UTC)
 
@@ -36,6 +40,35 @@ async def test_scaled_sleep_is_divided_by_the_speed() -> None:
     before = clock.now()
     await asyncio.wait_for(clock.sleep(3600), 10)
     assert clock.now() - before >= timedelta(minutes=55)
+
+
+async def test_a_stepped_clock_is_set_forward_for_product_and_outside_world_at_once(tmp_path: Path) -> None:
+    """What was to happen in the hours between happens then, in its order; what is further off waits on."""
+    spec = stepped_clock(tmp_path, START)
+    clock, world, happened = clock_from_spec(spec), World(clock=OutsideClock.parse(spec)), []
+    assert isinstance(clock, SteppedClock)
+    assert clock.spec() == spec
+
+    def note(name: str) -> None:
+        async def work() -> None:
+            happened.append(name)
+
+        world.after({"second": 7200, "first": 3600, "far": 90_000}[name], work)
+
+    for name in ("second", "first", "far"):
+        note(name)
+    world.step(4 * 3600)
+    await asyncio.sleep(0)
+    assert happened == ["first", "second"]
+    assert timedelta(hours=4) <= clock.now() - START < timedelta(hours=5)
+    assert abs(clock.now() - world.now()) < timedelta(minutes=10)
+    assert world.next_at is not None
+    assert timedelta(hours=25) <= world.next_at - START < timedelta(hours=26)
+    with pytest.raises(ValueError, match="no such step"):
+        world.step(-1)
+    await world.close()
+    with pytest.raises(Problem, match="clock_invalid"):
+        clock_from_spec(spec + "-gone")
 
 
 async def test_the_system_clock_is_aware_utc_and_sleeps() -> None:

@@ -62,6 +62,7 @@ class Faults(StrEnum):
     PAYMENT = "payment"
     SUPPLY = "supply"
     NONE = "none"
+    ALL = "all"
 
 
 class Suppliers(StrEnum):
@@ -76,7 +77,7 @@ CHANNELS: Final = ("alipay", "wechat", "epay")
 
 class Check(msgspec.Struct, frozen=True, kw_only=True):
     """What to run. ``kills``: how often a process of the product or PostgreSQL is killed under way. ``settle``: at the end
-    every channel pays out, into custody at the simulated bank."""
+    every channel pays out, into custody at the simulated bank. ``days``: over so many days (`app.days`), else at once."""
 
     orders: int
     seed: int = 1
@@ -86,6 +87,7 @@ class Check(msgspec.Struct, frozen=True, kw_only=True):
     kills: int = 0
     channels: tuple[str, ...] = ("alipay",)
     settle: bool = False
+    days: int = 0
 
 
 class Found(msgspec.Struct, frozen=True, kw_only=True):
@@ -177,7 +179,7 @@ async def drive_and_audit(demo: Demo, check: Check, at_end: Callable[[], None] =
             "channels": ",".join(check.channels),
             "suppliers": check.suppliers.value,
         }
-        plan = await _get(http, f"{settings.control_url}/scenarios/{check.faults.value}", query)
+        plan = await read_json(http, f"{settings.control_url}/scenarios/{check.faults.value}", query)
         clock = clock_from_spec(settings.clock)
         buyers = Buyers(http, settings.base_url, settings.control_url, clock, check.seed)
         buyers.channels = {row["channel"] for row in plan["orders"]}
@@ -188,14 +190,14 @@ async def drive_and_audit(demo: Demo, check: Check, at_end: Callable[[], None] =
         at_end()
         looked_at = clock.now()
         await demo.stop_product()
-        books = await _get(http, f"{settings.control_url}/books")
+        books = await read_json(http, f"{settings.control_url}/books")
     clocks = {"table": exported(), "at": looked_at.isoformat(), "grace_s": GRACE_REAL_S * SPEED}
-    told = await _outside_audit(settings.database_url, {"books": books, "clocks": clocks})
+    told = await ask_auditor(settings.database_url, {"books": books, "clocks": clocks})
     findings += [f"not accounted for: {json.dumps(each)}" for each in told["differences"]]
     unsent = killer.never_sent(await _unanswered(settings.database_url), heard_numbers(books))
     expected = _expect(plan["orders"], buyers.ids, unsent)
-    findings += _surprises(plan["orders"], expected, buyers.ids, ends)
-    findings += await _own_audit(settings)
+    findings += surprises(plan["orders"], expected, buyers.ids, ends)
+    findings += await audit_own_books(settings)
     counts, predicted = Counter(ends.values()), Counter(expected.values())
     return Verdict(
         orders=len(ends),
@@ -211,8 +213,8 @@ async def drive_and_audit(demo: Demo, check: Check, at_end: Callable[[], None] =
         kills=killer.done,
         lapsed=len(buyers.lapsed),
         channels=dict(Counter(row["channel"] for row in plan["orders"])),
-        found=_how_found(books, await _fetch(settings.database_url, SQL.list_found)),
-        aside={row["state"]: row["n"] for row in await _fetch(settings.database_url, SQL.count_aside)},
+        found=_how_found(books, await fetch(settings.database_url, SQL.list_found)),
+        aside={row["state"]: row["n"] for row in await fetch(settings.database_url, SQL.count_aside)},
         claims=buyers.claimant.made,
         never_sent=sum(expected[row["index"]] != row["expected"] for row in plan["orders"]),
         seconds=round(time.monotonic() - started, 1),
@@ -278,7 +280,9 @@ def _found(waits: list[float]) -> Found:
     )
 
 
-async def _get(http: aiohttp.ClientSession, url: str, query: dict[str, str] | None = None) -> dict[str, Any]:
+async def read_json(
+    http: aiohttp.ClientSession, url: str, query: dict[str, str] | None = None
+) -> dict[str, Any]:
     async with http.get(url, params=query) as answer:
         answer.raise_for_status()
         told: dict[str, Any] = await answer.json()
@@ -296,7 +300,7 @@ async def _until_all_ended(
     calm_since, seen, ends = time.monotonic(), {"": ""}, dict[str, str]()
     try:
         while time.monotonic() < give_up:
-            ends = await _read_ends(dsn, buyers) or ends
+            ends = await read_ends(dsn, buyers) or ends
             if ends != seen:
                 calm_since, seen = time.monotonic(), ends
                 _tell(ends)
@@ -321,7 +325,7 @@ async def _until_all_ended(
     still_open = [order_id for order_id, end in ends.items() if end == "open"]
     findings += [
         "came to no end in time: " + ", ".join(f"{name} {value}" for name, value in row.items())
-        for row in await _fetch(dsn, SQL.list_open, still_open)
+        for row in await fetch(dsn, SQL.list_open, still_open)
     ]
     return ends, findings
 
@@ -329,18 +333,18 @@ async def _until_all_ended(
 async def _nothing_under_way(dsn: str, buyers: Buyers, acted_at: datetime) -> bool:
     """No money on its way back, no question open, and the channels' own lists read since the last buyer acted."""
     try:
-        (row,) = await _fetch(dsn, SQL.count_under_way)
-        (last,) = await _fetch(dsn, SQL.read_last_pass, list(LISTED & buyers.channels))
+        (row,) = await fetch(dsn, SQL.count_under_way)
+        (last,) = await fetch(dsn, SQL.read_last_pass, list(LISTED & buyers.channels))
     except DATABASE_DOWN:
         return False
     listed = not LISTED & buyers.channels or (last["done_at"] is not None and last["done_at"] > acted_at)
     return row["n"] == 0 and listed
 
 
-async def _read_ends(dsn: str, buyers: Buyers) -> dict[str, str]:
+async def read_ends(dsn: str, buyers: Buyers) -> dict[str, str]:
     """Every order's end as it stands; nothing while the database is down."""
     try:
-        rows = await _fetch(dsn, SQL.list_ends)
+        rows = await fetch(dsn, SQL.list_ends)
     except DATABASE_DOWN:
         return {}
     ends = {
@@ -354,10 +358,10 @@ async def _read_ends(dsn: str, buyers: Buyers) -> dict[str, str]:
 
 
 async def _unanswered(dsn: str) -> list[Intent]:
-    return [Intent(**dict(row)) for row in await _fetch(dsn, SQL.list_unanswered)]
+    return [Intent(**dict(row)) for row in await fetch(dsn, SQL.list_unanswered)]
 
 
-async def _fetch(dsn: str, statement: str, *arguments: object) -> list[Any]:
+async def fetch(dsn: str, statement: str, *arguments: object) -> list[Any]:
     """One reading over a connection of its own: the server may have been killed since the last."""
     connection = await connect(dsn)
     try:
@@ -382,7 +386,7 @@ def _tell(ends: dict[str, str]) -> None:
     progress.print(text or "…", markup=False, highlight=False)
 
 
-def _surprises(
+def surprises(
     rows: list[dict[str, Any]], expected: dict[int, str], ids: dict[int, str], ends: dict[str, str]
 ) -> list[str]:
     """Orders that did not end as predicted, even when the counts happen to agree."""
@@ -395,7 +399,7 @@ def _surprises(
     return found
 
 
-async def _outside_audit(dsn: str, given: dict[str, Any]) -> dict[str, Any]:
+async def ask_auditor(dsn: str, given: dict[str, Any]) -> dict[str, Any]:
     """The auditor is a program of its own that shares no code with us."""
     process = await asyncio.create_subprocess_exec(
         sys.executable,
@@ -410,7 +414,7 @@ async def _outside_audit(dsn: str, given: dict[str, Any]) -> dict[str, Any]:
     return told
 
 
-async def _own_audit(settings: Settings) -> list[str]:
+async def audit_own_books(settings: Settings) -> list[str]:
     desk = await open_desk(settings)
     try:
         return (await run_audit(desk.ctx, full=True)).lines

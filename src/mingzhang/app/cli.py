@@ -33,6 +33,7 @@ from mingzhang.app.cli_reconcile import closing, reconcile
 from mingzhang.app.cli_staff import staff_app
 from mingzhang.app.cli_stock import stock_app
 from mingzhang.app.cli_supply import supply_app
+from mingzhang.app.days.run import run_days
 from mingzhang.app.desk import open_desk
 from mingzhang.app.here import settings_here
 from mingzhang.app.http_server import plain_config, serve_http, web_config
@@ -184,6 +185,10 @@ def simulate(
     settle: Annotated[
         bool, typer.Option(help="at the end the channels pay out, into custody at the simulated bank")
     ] = True,
+    days: Annotated[
+        int,
+        typer.Option(help="over so many days: settlement, statements, bills, closing reports", min=0, max=31),
+    ] = 0,
     as_json: Annotated[bool, typer.Option("--json", help="one JSON object")] = False,
 ) -> None:
     """Drive a seeded plan through a platform of its own and audit it; exit 1 when the books do not agree."""
@@ -199,8 +204,9 @@ def simulate(
         kills=kills,
         channels=named,
         settle=settle,
+        days=days,
     )
-    raise typer.Exit(run_check(check, as_json))
+    raise typer.Exit(run_days(check, as_json) if days else run_check(check, as_json))
 
 
 def main() -> None:

@@ -194,12 +194,15 @@ class Demo:
         settings: Mapping[str, str] | None = None,
         simulators: Sequence[str] = (),
         console: Console | None = None,
+        clock: str = "",
     ) -> None:
-        """``settings``: more MINGZHANG_* values by lower-case name; ``simulators``: more of their options."""
+        """``settings``: more MINGZHANG_* values by lower-case name; ``simulators``: more of their options; ``clock``:
+        the time of all processes, else ×60 from now on."""
         self.folder = folder.absolute()
         self._more = dict(settings or {})
         self._simulators = tuple(simulators)
         self._console = console or out
+        self._clock = clock
         self.port = port or free_port()
         self.base_url = f"http://127.0.0.1:{self.port}"
         self.environ: dict[str, str] = {}
@@ -219,7 +222,7 @@ class Demo:
         self._say(3, "密钥 · keys")
         keys = self.folder / "keys"
         await asyncio.to_thread(ensure_keys, keys)
-        clock = new_clock()
+        clock = self._clock or new_clock()
         self._say(4, "模拟支付渠道与供应商 · simulated channels and suppliers")
         ready = await self._start_simulators(keys, clock)
         self.environ = self._settings_for(dsn, keys, clock, ready)

@@ -69,7 +69,8 @@ WHERE bucket = $1 AND attempt_no = $2 AND state = 'ready' AND sent_at IS NULL
 
 -- name: set_watched
 -- Asked again after the last word; when the next time is (null: not by itself).
-UPDATE supply_attempt SET watched = true, asked = asked + 1, asked_at = $3, due_at = least(deadline_at, $4),
+UPDATE supply_attempt SET watched = true, asked = asked + 1, asked_at = $3,
+  due_at = CASE WHEN $4::timestamptz IS NOT NULL THEN least(deadline_at, $4) END,
   next_actor = CASE WHEN $4::timestamptz IS NULL THEN '' ELSE next_actor END, lease_until = NULL WHERE bucket = $1 AND attempt_no = $2 AND state IN ('succeeded', 'refused', 'reversed')
 
 -- name: count_question

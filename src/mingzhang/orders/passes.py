@@ -6,13 +6,14 @@ import asyncpg
 
 from mingzhang.evidence import store as evidence
 from mingzhang.kit.database import transaction
+from mingzhang.kit.ids import new_id
 from mingzhang.orders.context import Context
-from mingzhang.orders.notify import NOWHERE, foreign_fact, payment_named
+from mingzhang.orders.notify import NOWHERE, payment_named
 from mingzhang.orders.pay import paid_fact
 from mingzhang.orders.store import SQL as ORDERS
 from mingzhang.payments import store as payments
-from mingzhang.payments.channels.base import ListsTrades, Outcome, TradesAnswer, TradeState
-from mingzhang.payments.schedule import PASS_KNOWN_PAGES, PASS_PAGE, PASS_PAGES_MAX, PASS_RETRY_S
+from mingzhang.payments.channels.base import ListsTrades, Outcome, TradeAnswer, TradesAnswer, TradeState
+from mingzhang.payments.schedule import HINT_MAX_S, PASS_KNOWN_PAGES, PASS_PAGE, PASS_PAGES_MAX, PASS_RETRY_S
 
 
 async def ensure_passes(ctx: Context) -> None:
@@ -63,20 +64,44 @@ async def _learn(ctx: Context, channel: str, answer: TradesAnswer) -> int:
     fresh = [trade for trade in paid if trade.transaction_id not in known]
     if not fresh:
         return 0
-    facts = []
+    now = ctx.now()
+    facts, foreign = [], []
     for trade in fresh:
         payment = await payment_named(ctx, channel, trade.payment_no)
-        facts.append(
-            paid_fact(payment, trade) if payment else foreign_fact(ctx, channel, trade, trade.payment_no)
-        )
-    now = ctx.now()
+        if payment is not None:
+            facts.append(paid_fact(payment, trade))
+        else:
+            foreign.append(trade)
     async with transaction(ctx.pool) as conn:
         await conn.execute(ORDERS.ensure_bucket, NOWHERE, now)
         for fact in facts:
             # Each cites a copy of its own: what a fact moved is found by its evidence.
             evidence_id = await evidence.keep_all(conn, ctx.rng, now, answer.messages)
             await evidence.state_fact(conn, fact, evidence_id, now)
-    return len(facts)
+        if foreign:
+            await _ask_about(conn, ctx, channel, foreign, answer)
+    return len(fresh)
+
+
+async def _ask_about(
+    conn: asyncpg.Connection, ctx: Context, channel: str, trades: list[TradeAnswer], page: TradesAnswer
+) -> None:
+    """A line under a number that is none of ours may be another shop's: the channel is asked by the trade's own number,
+    and only its answer is the word (row 23)."""
+    now = ctx.now()
+    evidence_id = await evidence.keep_all(conn, ctx.rng, now, page.messages)
+    for trade in trades:
+        await conn.execute(
+            payments.SQL.insert_hint,
+            NOWHERE,
+            new_id(now, ctx.rng),
+            channel,
+            trade.transaction_id,
+            trade.payment_no[:64],
+            now,
+            now + timedelta(seconds=HINT_MAX_S),
+            evidence_id,
+        )
 
 
 async def _hasten(conn: asyncpg.Connection, ctx: Context, channel: str, rows: list[asyncpg.Record]) -> None:

@@ -52,9 +52,10 @@ class BankSide:
         ]
 
     def begin(self, url: str) -> None:
-        """Issue statements by itself from now on."""
+        """Issue statements by itself from now on, unless only on request."""
         self._url = url
-        self.world.after(self._statement_s, self._tick)
+        if self._statement_s > 0:
+            self.world.after(self._statement_s, self._tick)
 
     async def _tick(self) -> None:
         self.party.close()

@@ -15,6 +15,7 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Mapping
 from datetime import date
+from functools import partial
 from typing import Any, Final
 from urllib.parse import urlencode, urlsplit
 
@@ -54,6 +55,7 @@ _MALFORMED: Final = "malformed_answer"
 _SUBJECT_BYTES_MAX: Final = 127
 _URL_MAX: Final = 1024
 _ROWS_MAX: Final = 50  # the aggregator gives no more at once
+_LISTED: Final = (1, 2, 3)  # paid, given back, frozen: each has a list of its own
 _LOOPBACK: Final = frozenset({"127.0.0.1", "::1", "localhost"})
 _SCHEMES: Final = ("https://", "http://", "weixin://", "wxp://", "alipays://", "alipay://", "mqqapi://")
 _REFUND_DONE: Final = frozenset({"0", "1"})  # by version
@@ -181,9 +183,12 @@ class Epay:
 
     async def list_trades(self, offset: int, limit: int) -> TradesAnswer:
         """``act=orders``: paid trades, newest first, at most 50. A row that cannot be read spoils the page."""
+        return await self._list(offset, limit, _LISTED[0])
+
+    async def _list(self, offset: int, limit: int, status: int) -> TradesAnswer:
         limit = max(1, min(limit, _ROWS_MAX))
         # Older versions know pages, newer ones an offset; the status filter is unknown to some.
-        asked = {"limit": limit, "offset": offset, "page": offset // limit + 1, "status": 1}
+        asked = {"limit": limit, "offset": offset, "page": offset // limit + 1, "status": status}
         called = await self._get("orders", {name: str(value) for name, value in asked.items()})
         said, rows = called.said, called.fields.get("data") or []
         trades: list[TradeAnswer | None] = []
@@ -200,8 +205,9 @@ class Epay:
         )
 
     async def fetch_bill(self, kind: str, day: date) -> BillAnswer:  # noqa: ARG002 - there is one list
-        """A day's paid orders, gathered from the list page by page."""
-        return await epay_bill.gather(self.list_trades, day, _ROWS_MAX)
+        """A day's paid orders, gathered from the lists page by page: also what was given back or frozen since."""
+        lists = [partial(self._list, status=status) for status in _LISTED]
+        return await epay_bill.gather(lists, day, _ROWS_MAX)
 
     async def close(self, payment_no: str) -> CloseAnswer:
         """Refused without a call: the protocol has none. The buyer may pay until the row is deleted."""

@@ -49,6 +49,7 @@ format: setup-test
 
 docs: setup
 	$(BIN)/python tools/describe_states.py --write
+	$(BIN)/python tools/describe_oversight.py --write
 	$(BIN)/python tools/describe_rights.py --write
 
 # Without --upgrade only what pyproject.toml asks for changes: make lock UPGRADE=--upgrade

@@ -6,10 +6,17 @@ from pathlib import Path
 
 from test_staff_pages import sign_in_strong
 
-from house import open_house
+from house import House, open_house
+from mingzhang.app.cli_audit import run_drill
 from mingzhang.app.http_guard import SAFE, Caller
+from mingzhang.app.oversight_watch import do_chore
 from mingzhang.app.rights_table import NO, doors, mark
+from mingzhang.app.transparency import signer_of
+from mingzhang.kit.database import transaction
+from mingzhang.oversight import chores
 from mingzhang.staff.rights import Role
+from mingzhang.transparency.digest import digest_next
+from mingzhang.transparency.sequencer import Sequencer
 
 PAGES = ("", "/coverage", "/receipts", "/answers", "/record", "/views")
 OWN = "/staff/me"  # one's own password, authenticator and sessions
@@ -37,6 +44,7 @@ async def test_a_regulator_sees_and_leaves_a_trace(database_url: str, tmp_path: 
         await house.until(silent, lambda page: page.pay_badge == "paid")
         await house.stop_worker()
         await house.desk.pool.execute("UPDATE orders SET promise_s = 0 WHERE order_id = $1", silent)
+        await _recorded(house)
         eye = await sign_in_strong(house, "jian", Role.REGULATOR)
         async with eye.session:
             for name in PAGES:
@@ -49,8 +57,31 @@ async def test_a_regulator_sees_and_leaves_a_trace(database_url: str, tmp_path: 
             assert order_id not in html
             for path in ("/staff/orders", f"/staff/orders/{order_id}", "/staff/custody", "/staff/records"):
                 assert (await eye.look(path))[0] == 403, path
+            _, html = await eye.look("/staff/oversight/record")
+            assert "每一行都与记录一致" in html
+            assert "<code>evidence</code>" in html
             assert (await eye.look("/staff/oversight/coverage?day=2026-99-99"))[0] == 404
             _, html = await eye.look("/staff/oversight/views?kind=viewed")
         assert "/staff/oversight/receipts" in html
         rows = await house.desk.pool.fetch("SELECT subject FROM staff_action WHERE kind = 'viewed'")
         assert [row["subject"] for row in rows].count("/staff/oversight/receipts") == 2
+
+
+async def _recorded(house: House) -> None:
+    """The record with a digest of today's messages, made anew by the chore and by the command."""
+    ctx, pool, settings = house.desk.ctx, house.desk.pool, house.desk.settings
+    async with transaction(pool) as conn:
+        await chores.ensure(conn, ["digest", "drill"], ctx.now())
+    told = await do_chore(ctx, settings, "digest")
+    assert told is not None
+    assert set(told) == {"until", "rows"}
+    async with transaction(pool, "repeatable_read") as conn:
+        assert await digest_next(conn, "evidence", ctx.now(), ctx.now()) > 0
+    sequencer = Sequencer(pool, signer_of(settings), ctx.now)
+    while await sequencer.round():
+        continue
+    told = await do_chore(ctx, settings, "drill")
+    assert told is not None
+    assert (told["troubles"], told["entries"] > 3) == (0, True)
+    assert await do_chore(ctx, settings, "drill") is None, "not due again before tomorrow"
+    assert (await run_drill(house.desk)).ok

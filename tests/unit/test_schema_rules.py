@@ -55,6 +55,7 @@ APPEND_ONLY = (
     "licence_picture",
     "dispute_message",
     "dispute_report",
+    "digest_span",
 )
 ORDER_OWNED = (
     "orders",
@@ -89,6 +90,7 @@ OWNERS = {
     "kit": {"guess", "attachment"},
     "evidence": {"evidence", "fact", "inbox", "conflict", "number", "applied", "unlogged"},
     "transparency": {"log_entry", "log_tile", "log_checkpoint", "log_cosignature", "log_statement"},
+    "transparency": {"log_entry", "log_tile", "log_checkpoint", "log_cosignature", "digest_span"},
     "ledger": {"leg"},
     "catalogue": {
         "product",

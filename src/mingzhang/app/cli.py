@@ -8,20 +8,19 @@ import signal
 import sys
 from enum import StrEnum
 from pathlib import Path
-from typing import Annotated, Any, Final, NoReturn
+from typing import Annotated, Final, NoReturn
 
 import asyncpg
-import msgspec
 import typer
 from rich.console import Console
 
 from mingzhang.app import demo as supervisor
 from mingzhang.app import logging as logs
 from mingzhang.app import loop
-from mingzhang.app.audit import run_audit
 from mingzhang.app.bench.cli import app as bench_app
 from mingzhang.app.check import CHANNELS, Check, Faults, Suppliers, run_check
 from mingzhang.app.cli_adapters import channel_app, supplier_app
+from mingzhang.app.cli_audit import audit
 from mingzhang.app.cli_backup import backup, restore
 from mingzhang.app.cli_catalogue import catalogue_app
 from mingzhang.app.cli_channels import add_commands
@@ -39,6 +38,7 @@ from mingzhang.app.here import settings_here
 from mingzhang.app.http_server import plain_config, serve_http, web_config
 from mingzhang.app.http_worker import create_worker_app
 from mingzhang.app.keys import keep_keys
+from mingzhang.app.oversight_watch import run_oversight
 from mingzhang.app.settings import Settings
 from mingzhang.app.transparency import run_log, run_witnesses, signer_of, witnesses_of
 from mingzhang.app.worker import Pulse, run_worker
@@ -51,6 +51,7 @@ app = typer.Typer(no_args_is_help=True, add_completion=False, help="明账: ever
 app.add_typer(bench_app, name="bench")
 app.add_typer(catalogue_app, name="catalogue")
 app.add_typer(custody_app, name="custody")
+app.command()(audit)
 app.command()(backup)
 app.command()(restore)
 app.command()(verify)
@@ -91,6 +92,7 @@ async def _serve(settings: Settings, role: Role) -> None:
                 group.create_task(run_worker(desk.ctx, stop, pulse))
                 group.create_task(run_post(desk.ctx, desk.post, desk.routes, stop))
                 group.create_task(run_log(desk.ctx, signer_of(settings), stop))
+                group.create_task(run_oversight(desk.ctx, settings, stop))
                 group.create_task(run_witnesses(desk.ctx, desk.http, witnesses_of(settings), stop))
                 if settings.worker_port:
                     group.create_task(
@@ -117,36 +119,6 @@ def migrate() -> None:
     """Bring the database up to date."""
     ran = asyncio.run(run_migrations(settings_here().database_url))
     out.print("\n".join(ran) if ran else "up to date")
-
-
-@app.command()
-def audit(
-    full: Annotated[bool, typer.Option("--full", help="from the first row on")] = False,
-    ask: Annotated[
-        bool, typer.Option(help="ask outside parties again where state and money disagree")
-    ] = True,
-    as_json: Annotated[bool, typer.Option("--json", help="one JSON object")] = False,
-) -> None:
-    """Check every invariant since the last clean audit, or all; exit 1 when something is wrong, naming the rows."""
-
-    async def work() -> Any:
-        desk = await open_desk(settings_here())
-        try:
-            return await run_audit(desk.ctx, full, ask=ask)
-        finally:
-            await desk.aclose()
-
-    report = asyncio.run(work())
-    if as_json:
-        sys.stdout.write(msgspec.json.encode(report).decode() + "\n")
-    else:
-        for line in report.lines:
-            out.print(line, markup=False)
-        out.print(
-            f"{'ok' if report.ok else 'FAILED'} ({report.scope}): {report.subjects} of {report.orders} orders "
-            f"and other subjects checked, {report.found} findings, {report.missing_fen} fen missing"
-        )
-    raise typer.Exit(0 if report.ok else 1)
 
 
 @app.command()

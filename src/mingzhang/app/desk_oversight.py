@@ -14,9 +14,11 @@ from mingzhang.app.transparency import signer_of, witnesses_of
 from mingzhang.evidence.store import SQL as EVIDENCE
 from mingzhang.orders import store as orders
 from mingzhang.orders.context import Context
-from mingzhang.oversight import watch
+from mingzhang.oversight import chores, watch
+from mingzhang.oversight.chores import Chore
 from mingzhang.oversight.watch import WINDOW, Answers, ReceiptLook, Shortfall, shortfalls
 from mingzhang.settlement.coverage import SQL as COVERAGE
+from mingzhang.transparency.digest import SQL as DIGESTS
 from mingzhang.transparency.tree import SQL as LOG
 
 WAITING_COUNTED: Final = 10_000
@@ -33,7 +35,8 @@ class Witnessed(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class RecordState(msgspec.Struct, frozen=True, kw_only=True):
-    """The public record. ``waiting``: notes not appended yet (at most `WAITING_COUNTED` counted)."""
+    """The public record. ``waiting``: notes not appended yet (at most `WAITING_COUNTED` counted); ``drill``: when the record
+    was made anew from the books, and what was found; ``digests``: how far those of each table go."""
 
     size: int
     root: str
@@ -42,6 +45,8 @@ class RecordState(msgspec.Struct, frozen=True, kw_only=True):
     waiting: int
     waiting_since: datetime | None
     witnesses: tuple[Witnessed, ...]
+    drill: Chore | None
+    digests: tuple[Mapping[str, Any], ...]
 
 
 class Overview(msgspec.Struct, frozen=True, kw_only=True):
@@ -125,6 +130,8 @@ async def read_record(ctx: Context, settings: Settings) -> RecordState:
             Witnessed(name=each.key.name, size=await conn.fetchval(LOG.read_cosigned, each.key.name))
             for each in witnesses_of(settings)
         ]
+        done = await chores.read(conn)
+        digests = [dict(row) for row in await conn.fetch(DIGESTS.sum_spans)]
     return RecordState(
         size=head["size"] if head else 0,
         root=head["root"].hex() if head else "",
@@ -133,4 +140,6 @@ async def read_record(ctx: Context, settings: Settings) -> RecordState:
         waiting=waiting["notes"],
         waiting_since=waiting["oldest"],
         witnesses=tuple(witnesses),
+        drill=done.get("drill"),
+        digests=tuple(digests),
     )

@@ -17,6 +17,7 @@ from mingzhang.kit.errors import Kind, Problem
 from mingzhang.kit.ids import is_id
 from mingzhang.oversight.watch import HOURS, WINDOW
 from mingzhang.staff.rights import Right
+from mingzhang.transparency.covered import AUDIT, NOT_COVERED, RECORD
 from mingzhang.web.console import render_console
 
 HOME: Final = "/staff/oversight"
@@ -86,10 +87,15 @@ async def answers(request: AnyRequest) -> HtmlResponse:
 
 @get(f"{HOME}/record", include_in_schema=False, guards=OVERSEERS)
 async def record(request: AnyRequest) -> HtmlResponse:
-    """The public record: its state, what waits, who witnesses it."""
+    """The public record: its state, what waits, who witnesses it, what the last drill found, what is covered."""
     desk = desk_of(request)
     return await show(
-        request, "oversight_record.html", it=await desk_oversight.read_record(desk.ctx, desk.settings)
+        request,
+        "oversight_record.html",
+        it=await desk_oversight.read_record(desk.ctx, desk.settings),
+        record_tables=RECORD,
+        audit_tables=AUDIT,
+        open_tables=NOT_COVERED,
     )
 
 

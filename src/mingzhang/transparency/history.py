@@ -7,6 +7,7 @@ from typing import NamedTuple
 
 import asyncpg
 
+from mingzhang.transparency import digest
 from mingzhang.transparency.entry import EventRow, History, LegRow
 from mingzhang.transparency.statements import is_stated
 from mingzhang.transparency.tree import SQL
@@ -55,4 +56,8 @@ async def read_histories(conn: asyncpg.Connection, bucket: int, ranges: Sequence
                 row["at"],
             )
         )
+    tables = [wanted for wanted in ranges if wanted.subject.startswith(digest.PREFIX)]
+    if tables:
+        for subject, event in await digest.read_spans(conn, *zip(*tables, strict=True)):
+            known[subject].events.append(event)
     return [known[subject] for subject in subjects]

@@ -1,7 +1,8 @@
 """The tamper drill: the record made anew from the books, held against what was signed (R32, R47).
 
-Whoever changes a byte of an event, a leg, a message or the record itself, past every guard of the database, is named:
-the hash of the change, the entry's place in the tree or the signed root no longer agree.
+Whoever changes a byte of an event, a leg, a message, a digested row or the record itself, past every guard of the
+database, is found, and the row is named: its hash, the hash of the change, the entry's place in the tree or the signed
+root no longer agree.
 """
 
 from __future__ import annotations
@@ -13,6 +14,7 @@ from typing import Final, NamedTuple
 import asyncpg
 
 from mingzhang.kit.errors import Problem
+from mingzhang.transparency.digest import PREFIX, TABLES, recheck_table
 from mingzhang.transparency.entry import changes_of
 from mingzhang.transparency.history import Range, read_histories
 from mingzhang.transparency.notes import Verifier, parse_checkpoint, parse_note, verified
@@ -81,6 +83,8 @@ class _Recheck:
             checkpoints = await self._append(rows, checkpoints)
             self._tell(self._edge.size, size)
         await self._beyond()
+        for table in TABLES:
+            await recheck_table(self._conn, table, self._add)
         return self._edge.size, self._troubles
 
     async def _entries(self, rows: Sequence[asyncpg.Record]) -> None:
@@ -97,9 +101,10 @@ class _Recheck:
             self._reached[where] = row["to_seq"]
             made = changes_of(history, row["salt"])
             logged = [row["data"][at : at + 32] for at in range(0, len(row["data"]), 32)]
+            spans = row["subject"].startswith(PREFIX)
             if len(made) != len(logged):
                 self._add(
-                    "event",
+                    "digest_span" if spans else "event",
                     f"{row['subject']} {row['from_seq']}–{row['to_seq']}",
                     "rows were added or taken away",
                 )
@@ -107,7 +112,7 @@ class _Recheck:
             for change, expected in zip(made, logged, strict=True):
                 if hashlib.sha256(change.canonical()).digest() != expected:
                     self._add(
-                        "event, leg or evidence",
+                        "digest_span" if spans else "event, leg or evidence",
                         f"{row['subject']} {change.shown['seq']}–{change.seq}",
                         f"{', '.join(change.shown['events']) or 'a posting'} is not what entry {row['idx']} recorded",
                     )

@@ -45,6 +45,10 @@ SELECT evidence_id, sha256 FROM evidence WHERE evidence_id = ANY ($1::text[])
 -- The newest signed state.
 SELECT size, root, note, at FROM log_checkpoint ORDER BY size DESC LIMIT 1
 
+-- name: read_size
+-- How many entries the newest signed state has.
+SELECT size FROM log_checkpoint ORDER BY size DESC LIMIT 1
+
 -- name: insert_entries
 -- Append: the key refuses a second sequencer at the same place.
 INSERT INTO log_entry (idx, bucket, subject, from_seq, to_seq, salt, data, noted_at, logged_at)
@@ -113,6 +117,7 @@ SELECT k.bucket, k.subject, k.seq FROM (
   SELECT bucket, subject, max(seq) AS seq FROM (
     SELECT bucket, subject, seq FROM leg UNION ALL SELECT bucket, order_id, seq FROM event
     UNION ALL SELECT bucket, subject, seq FROM log_statement) known
+    UNION ALL SELECT 0, 'TABLE-' || table_name, n FROM digest_span) known
   GROUP BY bucket, subject) k
 LEFT JOIN (SELECT bucket, subject, max(to_seq) AS seq FROM log_entry GROUP BY bucket, subject) e
   ON e.bucket = k.bucket AND e.subject = k.subject

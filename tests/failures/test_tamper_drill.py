@@ -29,6 +29,7 @@ VALUES: dict[str, Any] = {
     "timestamp with time zone": AT,
     "date": date(2026, 1, 2),
     "jsonb": {},
+    "ARRAY": ["x"],
 }
 # One byte, or the smallest other value of a type that has none.
 CHANGED: dict[str, str] = {
@@ -41,6 +42,7 @@ CHANGED: dict[str, str] = {
     "timestamp with time zone": "{0} + interval '1 microsecond'",
     "date": "{0} + 1",
     "jsonb": """'{{"a": 1}}'""",
+    "ARRAY": "ARRAY['y']",
 }
 FILLED = (*TABLES, "settlement_batch")  # whose time its lines have
 COLUMNS = """SELECT column_name, data_type FROM information_schema.columns

@@ -89,8 +89,14 @@ ORDER_OWNED = (
 OWNERS = {
     "kit": {"guess", "attachment"},
     "evidence": {"evidence", "fact", "inbox", "conflict", "number", "applied", "unlogged"},
-    "transparency": {"log_entry", "log_tile", "log_checkpoint", "log_cosignature", "log_statement"},
-    "transparency": {"log_entry", "log_tile", "log_checkpoint", "log_cosignature", "digest_span"},
+    "transparency": {
+        "log_entry",
+        "log_tile",
+        "log_checkpoint",
+        "log_cosignature",
+        "log_statement",
+        "digest_span",
+    },
     "ledger": {"leg"},
     "catalogue": {
         "product",

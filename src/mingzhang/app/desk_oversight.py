@@ -115,6 +115,12 @@ async def read_breaches(ctx: Context) -> tuple[list[Mapping[str, Any]], list[Map
     return [dict(row) for row in sums], [dict(row) for row in rows]
 
 
+async def read_reports(ctx: Context) -> list[Mapping[str, Any]]:
+    """Terms of disputes that were missed within `WINDOW`, the newest first."""
+    rows = await ctx.pool.fetch(watch.SQL.list_dispute_reports, ctx.now() - WINDOW, BREACHES_MAX)
+    return [dict(row) for row in rows]
+
+
 async def read_views(ctx: Context, kind: str, before: str = "") -> list[Mapping[str, Any]]:
     """Who opened personal data (``seen``) or looked on as an overseer (``viewed``), the newest first."""
     rows = await ctx.pool.fetch(watch.SQL.list_seen, kind, before or NEWEST, VIEWS_MAX)

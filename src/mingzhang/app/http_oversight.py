@@ -81,8 +81,8 @@ async def answers(request: AnyRequest) -> HtmlResponse:
     """How fast buyers were answered, and which deadlines were missed (R34, R43)."""
     ctx = desk_of(request).ctx
     sums, rows = await desk_oversight.read_breaches(ctx)
-    found = await desk_oversight.read_answers(ctx)
-    return await show(request, "oversight_answers.html", answers=found, sums=sums, rows=rows)
+    found, reports = await desk_oversight.read_answers(ctx), await desk_oversight.read_reports(ctx)
+    return await show(request, "oversight_answers.html", answers=found, sums=sums, rows=rows, reports=reports)
 
 
 @get(f"{HOME}/record", include_in_schema=False, guards=OVERSEERS)

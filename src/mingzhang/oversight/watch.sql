@@ -40,12 +40,21 @@ WHERE l.paid_at IS NOT NULL AND l.paid_at + make_interval(secs => l.promise_s) <
 ORDER BY l.order_id DESC LIMIT $6
 
 -- name: list_answer_times
--- What buyers brought up since a moment, and when it was answered: requests for a remedy, claims of a payment.
+-- What buyers brought up since a moment, and when it was answered: requests for a remedy, claims of a payment, disputes
+-- (the first word to them, and their end).
 SELECT kind, made_at, answered_at, deadline_at FROM (
   SELECT 'request' AS kind, made_at, answered_at, deadline_at FROM remedy_request WHERE made_at >= $1
   UNION ALL
-  SELECT 'claim', made_at, finished_at, deadline_at FROM claim WHERE made_at >= $1) asked
+  SELECT 'claim', made_at, finished_at, deadline_at FROM claim WHERE made_at >= $1
+  UNION ALL
+  SELECT 'dispute', opened_at, first_at, first_by FROM dispute WHERE opened_at >= $1
+  UNION ALL
+  SELECT 'dispute_end', opened_at, closed_at, final_by FROM dispute WHERE opened_at >= $1) asked
 ORDER BY made_at DESC LIMIT $2
+
+-- name: list_dispute_reports
+-- Terms of disputes that were missed since a moment, as they were reported when they were missed (R43), newest first.
+SELECT dispute_id, round, stage, deadline_at, at FROM dispute_report WHERE at >= $1 ORDER BY at DESC LIMIT $2
 
 -- name: sum_breaches
 -- Deadlines that were missed since a moment: by what waited and who let it pass.

@@ -18,6 +18,7 @@ RECORD: Final[Mapping[str, str]] = {
     "log_entry": "the tree is made anew from the entries, and each entry from the books",
     "log_tile": "each whole tile is made anew",
     "log_checkpoint": "each signed state is verified, and its root made anew",
+    "log_statement": "each is in the record",
     "digest_span": "each span is in the record",
 }
 # Held against events, legs, facts and evidence by the audit of the books, which the drill runs whole.
@@ -47,6 +48,7 @@ NOT_COVERED: Final[Mapping[str, str]] = {
     "coverage_now": "made anew every minute; each day's end is digested",
     "demo_load": "made-up histories only",
     "demo_load_piece": "made-up histories only",
+    "dispute": "working state, its terms held by a trigger; what was said is digested, what was done to money are legs",
     "earning": "a clock; what it booked are legs",
     "guess": "counts that are forgotten within the hour",
     "inbox": "facts that wait; each is in fact, which is digested",

@@ -42,6 +42,7 @@ LEFT_OUT: Final[dict[tuple[str, str], str]] = {
     ("account_correction", "new_mask"): "personal data: an erasure empties it",
     ("account_correction", "new_enc"): "personal data: an erasure empties it",
     ("account_correction", "new_hash"): "personal data: an erasure empties it",
+    ("dispute_message", "text_enc"): "personal data: an erasure empties it",
     ("attachment", "sealed"): "personal data: an erasure empties it; its SHA-256 counts",
     ("card", "card_enc"): "sealed anew when the key of cards changes; the code's keyed hash counts",
     ("card", "key_no"): "sealed anew when the key of cards changes",

@@ -232,6 +232,24 @@ FROM delivered_card t
 WHERE t.delivered_at >= $1 AND t.delivered_at < $2
 ORDER BY t.delivered_at, (concat_ws('/', t.bucket, t.order_id, t.attempt_no, t.n)) COLLATE "C" LIMIT $3
 
+-- name: rows_dispute_message
+-- Rows of dispute_message by time: name, time, hash.
+SELECT concat_ws('/', t.bucket, t.dispute_id, t.n) AS key, t.at AS at,
+  sha256(convert_to(jsonb_build_array(t.bucket, t.dispute_id, t.n, t.at, t.speaker, t.name, t.kind, t.remedy,
+  t.amount_fen, t.data, t.files, t.evidence_id, t.external_id)::text, 'UTF8')) AS hash
+FROM dispute_message t
+WHERE t.at >= $1 AND t.at < $2
+ORDER BY t.at, (concat_ws('/', t.bucket, t.dispute_id, t.n)) COLLATE "C" LIMIT $3
+
+-- name: rows_dispute_report
+-- Rows of dispute_report by time: name, time, hash.
+SELECT concat_ws('/', t.bucket, t.dispute_id, t.round, t.stage, t.deadline_at) AS key, t.at AS at,
+  sha256(convert_to(jsonb_build_array(t.bucket, t.dispute_id, t.round, t.stage, t.deadline_at, t.at)::text,
+  'UTF8')) AS hash
+FROM dispute_report t
+WHERE t.at >= $1 AND t.at < $2
+ORDER BY t.at, (concat_ws('/', t.bucket, t.dispute_id, t.round, t.stage, t.deadline_at)) COLLATE "C" LIMIT $3
+
 -- name: rows_evidence
 -- Rows of evidence by time: name, time, hash.
 SELECT t.evidence_id AS key, t.known_at AS at,

@@ -116,7 +116,7 @@ SELECT hashes, root FROM log_tile WHERE level = $1 AND n = $2
 SELECT k.bucket, k.subject, k.seq FROM (
   SELECT bucket, subject, max(seq) AS seq FROM (
     SELECT bucket, subject, seq FROM leg UNION ALL SELECT bucket, order_id, seq FROM event
-    UNION ALL SELECT bucket, subject, seq FROM log_statement) known
+    UNION ALL SELECT bucket, subject, seq FROM log_statement
     UNION ALL SELECT 0, 'TABLE-' || table_name, n FROM digest_span) known
   GROUP BY bucket, subject) k
 LEFT JOIN (SELECT bucket, subject, max(to_seq) AS seq FROM log_entry GROUP BY bucket, subject) e

@@ -177,7 +177,7 @@ OWNERS = {
         "odd",  # DuckDB's, for the time of one matching
     },
     "oversight": {"licence", "licence_picture", "oversight_chore"},
-    "notices": {"notice", "notice_route", "untold"},
+    "notices": {"notice", "notice_route", "untold", "webhook_endpoint"},
     "shop": {"shop_setting", "shop_logo", "sign_in_code"},
     "staff": {"staff", "staff_session", "staff_recovery", "staff_action", "approval"},
     "app": {"audit_run", "audit_checkpoint", "audit_total"},

@@ -51,6 +51,7 @@ from mingzhang.app import (
     http_staff_stock,
     http_staff_supply,
     http_trust,
+    http_staff_webhooks,
     http_vocabulary,
     metrics,
 )
@@ -212,6 +213,7 @@ def handlers_of(*, demo: bool) -> list[Any]:
         *http_staff_stock.HANDLERS,
         *http_staff_catalogue.HANDLERS,
         *http_staff_supply.HANDLERS,
+        *http_staff_webhooks.HANDLERS,
         *http_staff_reconcile.HANDLERS,
         *http_staff_ageing.HANDLERS,
         *http_staff_channels.HANDLERS,

@@ -60,6 +60,7 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     metrics_from: str = ""  # networks beside this machine that may read /metrics, as 10.0.0.0/8,192.168.1.5
     pool_size: int = 10
     backup_mark: str = ""  # a file that the backup touches when it is done; its age is looked at
+    webhook_private: bool = False  # whether webhooks may go to this machine and its network (development)
     law_path: str = (
         ""  # a TOML file laid over recourse/law.toml: promises, articles, figures of the help page
     )

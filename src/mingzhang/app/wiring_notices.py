@@ -14,11 +14,14 @@ from mingzhang.app.settings import Settings
 from mingzhang.kit.clock import SystemClock
 from mingzhang.kit.errors import Kind, Problem
 from mingzhang.kit.outbound import Outbound
+from mingzhang.kit.public_net import public_outbound
+from mingzhang.notices import webhooks
 from mingzhang.notices.couriers.bark import Bark, BarkSettings
 from mingzhang.notices.couriers.base import Courier
 from mingzhang.notices.couriers.email import Email, EmailSettings
 from mingzhang.notices.couriers.robots import DingTalk, Feishu, Robot, WeCom
 from mingzhang.notices.couriers.telegram import Telegram, TelegramSettings
+from mingzhang.notices.couriers.webhook import Webhooks
 from mingzhang.notices.model import Audience, Post, Route
 from mingzhang.orders.context import Context
 from mingzhang.shop.face import FaceCache
@@ -110,6 +113,14 @@ def build_post(settings: Settings, ctx: Context, http: Outbound) -> tuple[Post, 
     """Couriers and routes of this installation. Raises `settings_invalid`, naming what does not fit."""
     found = read_notice_file(settings.notices_path)
     couriers = {courier.name: courier for courier in _couriers(found, http)}
+    routes = tuple(_routes(found, couriers))
+    couriers[webhooks.CHANNEL] = Webhooks(
+        ctx.pool,
+        ctx.vault,
+        public_outbound(private=settings.webhook_private),
+        SystemClock(),
+        private=settings.webhook_private,
+    )
     face = FaceCache(ctx.pool)
 
     async def name_now(language: str) -> str:
@@ -130,7 +141,7 @@ def build_post(settings: Settings, ctx: Context, http: Outbound) -> tuple[Post, 
         crash_point=ctx.crash_point,
         name_now=name_now,
     )
-    return post, tuple(_routes(found, couriers))
+    return post, routes
 
 
 def in_words(table: str, code: str, language: str) -> str:

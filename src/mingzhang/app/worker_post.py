@@ -22,12 +22,14 @@ POLL_REAL_S: Final = 0.25
 
 
 class PostOffice:
-    """Looks for what is to be told and what is to be sent; at most `AT_ONCE_MAX` letters are under way."""
+    """Looks for what is to be told and what is to be sent; of letters and of webhooks at most `AT_ONCE_MAX` each are
+    under way, so that neither waits for the other.
+    """
 
     def __init__(self, ctx: Context, post: Post) -> None:
         self._ctx = ctx
         self._post = post
-        self._tasks: set[asyncio.Task[None]] = set()
+        self._lanes: dict[str, set[asyncio.Task[None]]] = {"letters": set(), "webhooks": set()}
 
     async def round(self) -> int:
         """One look; returns how many events and letters were taken."""
@@ -37,16 +39,21 @@ class PostOffice:
         for bucket in noted:
             taken += await tell(self._ctx, bucket)
         for bucket in await flow.buckets(self._post):
-            free = AT_ONCE_MAX - len(self._tasks)
-            if free <= 0:
-                break
-            keys = await flow.due(self._post, bucket, free)
-            taken += len(keys)
-            for key in keys:
-                task = asyncio.create_task(self._send(key))
-                self._tasks.add(task)
-                task.add_done_callback(self._tasks.discard)
+            for lane in self._lanes:
+                taken += await self._start(bucket, lane)
         return taken
+
+    async def _start(self, bucket: int, lane: str) -> int:
+        tasks = self._lanes[lane]
+        free = AT_ONCE_MAX - len(tasks)
+        if free <= 0:
+            return 0
+        keys = await flow.due(self._post, bucket, free, lane)
+        for key in keys:
+            task = asyncio.create_task(self._send(key))
+            tasks.add(task)
+            task.add_done_callback(tasks.discard)
+        return len(keys)
 
     async def _send(self, key: str) -> None:
         try:
@@ -56,8 +63,9 @@ class PostOffice:
 
     async def drain(self) -> None:
         """Wait for the letters under way."""
-        if self._tasks:
-            await asyncio.wait(set(self._tasks))
+        under_way = set[asyncio.Task[None]]().union(*self._lanes.values())
+        if under_way:
+            await asyncio.wait(under_way)
 
 
 async def run_post(ctx: Context, post: Post, routes: Sequence[Route], stop: asyncio.Event) -> None:

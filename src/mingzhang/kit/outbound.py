@@ -8,12 +8,13 @@ for what the outside does. Timeouts are always real seconds, also when the shop 
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from enum import StrEnum
 from typing import Final
 
 import aiohttp
 import msgspec
+from aiohttp.abc import AbstractResolver
 
 ANSWER_BYTES_MAX: Final = 256 * 1024
 """An answer longer than this is cut off and counts as no answer: evidence holds no larger body."""
@@ -64,10 +65,16 @@ class Silence(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Outbound:
-    """One aiohttp session for all adapters of a process; made at the first call, inside the running loop."""
+    """One aiohttp session for all adapters of a process; made at the first call, inside the running loop.
 
-    def __init__(self, connections_max: int = 64) -> None:
+    `resolver`: what turns names into addresses, where not the machine's own (`public_net.py`).
+    """
+
+    def __init__(
+        self, connections_max: int = 64, resolver: Callable[[], AbstractResolver] | None = None
+    ) -> None:
         self._connections_max = connections_max
+        self._resolver = resolver
         self._session: aiohttp.ClientSession | None = None
 
     async def post(
@@ -151,7 +158,11 @@ class Outbound:
     def _open_session(self) -> aiohttp.ClientSession:
         if self._session is None:
             self._session = aiohttp.ClientSession(
-                connector=aiohttp.TCPConnector(limit=self._connections_max, keepalive_timeout=_IDLE_SECONDS),
+                connector=aiohttp.TCPConnector(
+                    limit=self._connections_max,
+                    keepalive_timeout=_IDLE_SECONDS,
+                    resolver=self._resolver() if self._resolver is not None else None,
+                ),
                 cookie_jar=aiohttp.DummyCookieJar(),
                 headers={"Accept-Encoding": "identity"},
                 trust_env=False,

@@ -15,11 +15,12 @@ from mingzhang.evidence import store as evidence
 from mingzhang.kit.database import transaction
 from mingzhang.kit.errors import Kind, Problem
 from mingzhang.kit.ids import bucket_of, is_order_id, is_suspense_id, new_id
-from mingzhang.notices import states
+from mingzhang.notices import states, webhooks
 from mingzhang.notices.couriers.base import Delivery, Letter, Outcome
 from mingzhang.notices.model import Audience, Buyer, Facts, Post, Template
 from mingzhang.notices.store import SQL
 from mingzhang.notices.templates import AUDIENCES, render
+from mingzhang.notices.webhook_types import TYPES, group_of, message_id, write_body
 
 log = structlog.get_logger()
 DUE_MAX: Final = 64
@@ -39,11 +40,33 @@ async def enqueue(
 
     Call it inside the transaction of what the notice tells of: both are committed, or neither. `key` names the
     occasion within the order (say, the event's kind and number): the same key again writes nothing. Makes no
-    call, needs no secret and raises nothing of its own. A buyer whose contact is a phone number gets no row:
-    there is no courier for text messages.
+    call, needs no secret and raises nothing of its own. A buyer is reached by mail or by text message, whichever the
+    contact is, where a route to buyers opens that channel for this template.
     """
+    reached = buyer if buyer is not None and buyer.contact_mask else None
+    return await _enqueue(conn, rng, now, template, key, facts, reached, template.value)
+
+
+async def enqueue_webhook(
+    conn: asyncpg.Connection, rng: Random, now: datetime, key: str, facts: Facts
+) -> int:
+    """Queue a message for every endpoint that wants this group of types; as `enqueue`. `facts.event` is in `TYPES`."""
+    topic = group_of(TYPES[facts.event])
+    return await _enqueue(conn, rng, now, Template.WEBHOOK, key, facts, None, topic)
+
+
+async def _enqueue(
+    conn: asyncpg.Connection,
+    rng: Random,
+    now: datetime,
+    template: Template,
+    key: str,
+    facts: Facts,
+    reached: Buyer | None,
+    topic: str,
+) -> int:
     audiences = [audience.value for audience in AUDIENCES[template]]
-    reached = buyer if buyer is not None and "@" in buyer.contact_mask else None
+    channel = ("email" if "@" in reached.contact_mask else "sms") if reached else ""
     rows = await conn.fetch(
         SQL.enqueue_notice,
         _bucket_for(facts.order_id),
@@ -59,7 +82,8 @@ async def enqueue(
         msgspec.to_builtins(facts),
         now,
         now + states.LIFE,
-        "email" if reached else "",
+        channel,
+        topic,
     )
     return len(rows)
 
@@ -75,11 +99,14 @@ async def buckets(post: Post) -> list[int]:
         return [row["bucket"] for row in await conn.fetch(SQL.list_buckets)]
 
 
-async def due(post: Post, bucket: int, limit: int = DUE_MAX) -> list[str]:
-    """Claim due notices of one bucket until `lease_s` is over; returns keys for `work`."""
+async def due(post: Post, bucket: int, limit: int = DUE_MAX, lane: str = "") -> list[str]:
+    """Claim due notices of one bucket until `lease_s` is over; returns keys for `work`.
+
+    `lane`: `letters` or `webhooks` alone, so that an endpoint that does not answer holds up no mail; empty: both.
+    """
     async with transaction(post.pool) as conn:
         rows = await conn.fetch(
-            SQL.claim_notices, bucket, post.now(), limit, post.worker_name, post.lease_end()
+            SQL.claim_notices, bucket, post.now(), limit, post.worker_name, post.lease_end(), lane
         )
     return [row["notice_key"] for row in rows]
 
@@ -132,6 +159,16 @@ async def _send(post: Post, row: asyncpg.Record) -> Delivery:
 async def _letter(post: Post, row: asyncpg.Record) -> Letter:
     facts = msgspec.convert(row["facts"], Facts)
     audience = Audience(row["audience"])
+    if audience is Audience.WEBHOOK:
+        return Letter(
+            notice_id=row["notice_id"],
+            address=post.vault.open(row["address_enc"]),
+            subject="",
+            text=write_body(facts),
+            link="",
+            written_at=row["queued_at"],
+            key=message_id(row["route_id"], row["subject"], row["key"]),
+        )
     subject, text = render(
         Template(row["template"]),
         audience,
@@ -164,6 +201,8 @@ async def _sent(post: Post, bucket: int, row: asyncpg.Record, delivery: Delivery
     async with transaction(post.pool) as conn:
         evidence_id = await evidence.keep_all(conn, post.rng, post.now(), delivery.messages)
         await conn.fetchval(SQL.set_sent, bucket, row["notice_id"], post.now(), evidence_id)
+        if row["channel"] == webhooks.CHANNEL:
+            await webhooks.count_sent(conn, webhooks.endpoint_of(row["route_id"]))
 
 
 async def _again_later(post: Post, bucket: int, row: asyncpg.Record, delivery: Delivery) -> None:
@@ -198,4 +237,14 @@ async def _give_up(post: Post, bucket: int, row: asyncpg.Record, delivery: Deliv
             delivery.outcome is Outcome.UNKNOWN,
             evidence_id,
         )
+        if row["channel"] == webhooks.CHANNEL:
+            await _count_given_up(post, conn, row)
     log.warning("notice_failed", channel=row["channel"], template=row["template"], code=delivery.code)
+
+
+async def _count_given_up(post: Post, conn: asyncpg.Connection, row: asyncpg.Record) -> None:
+    """An endpoint that takes nothing any more is dead: staff are told, once."""
+    endpoint_id, now = webhooks.endpoint_of(row["route_id"]), post.now()
+    if await webhooks.count_given_up(conn, endpoint_id, now):
+        facts = Facts(order_id=endpoint_id)
+        await enqueue(conn, post.rng, now, Template.WEBHOOK_DEAD, f"dead:{row['notice_id']}", facts)

@@ -32,20 +32,27 @@ class Template(StrEnum):
     STOCK_LOW = "stock_low"
     COVERAGE_SHORT = "coverage_short"
     SIGN_IN_CODE = "sign_in_code"
+    DISPUTE_OPENED = "dispute_opened"
+    DISPUTE_ANSWERED = "dispute_answered"
+    DISPUTE_PRESSES = "dispute_presses"
+    DISPUTE_SETTLED = "dispute_settled"
+    WEBHOOK_DEAD = "webhook_dead"
+    WEBHOOK = "webhook"
 
 
 class Audience(StrEnum):
-    """Who is told. Buyers are reached at their order's contact, the others at fixed addresses."""
+    """Who is told. Buyers are reached at their order's contact, the others at fixed addresses; `webhook`: programs."""
 
     BUYER = "buyer"
     SHOP = "shop"
     STAFF = "staff"
+    WEBHOOK = "webhook"
 
 
 class Facts(msgspec.Struct, frozen=True, kw_only=True):
     """What a notice says: never an account, a card code, a cost. `amount_fen` in fen; `reason` is a code;
     `until`: the promised time, aware UTC; `place`: where the money is, as in the ledger. `sealed`: a one-time code, sealed
-    (hex); only the letter itself has it in clear.
+    (hex); only the letter itself has it in clear. `event`, `seq`, `at`, `state`: the event itself, for webhooks.
     """
 
     order_id: str
@@ -56,6 +63,10 @@ class Facts(msgspec.Struct, frozen=True, kw_only=True):
     place: str = ""
     until: datetime | None = None
     sealed: str = ""
+    event: str = ""
+    seq: int = 0
+    at: datetime | None = None
+    state: str = ""
 
 
 class Buyer(msgspec.Struct, frozen=True, kw_only=True):
@@ -68,13 +79,16 @@ class Buyer(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Route(msgspec.Struct, frozen=True, kw_only=True):
-    """A destination from the settings. For buyers `address` is empty: the route only opens the channel."""
+    """A destination from the settings. For buyers `address` is empty: the route only opens the channel.
+    ``topics``: templates that it is told of; empty: all.
+    """
 
     route_id: str
     audience: Audience
     channel: str
     address: str = ""
     language: str = "zh"
+    topics: tuple[str, ...] = ()
 
 
 class Notice(msgspec.Struct, frozen=True, kw_only=True):

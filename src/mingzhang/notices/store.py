@@ -27,6 +27,7 @@ async def set_routes(conn: asyncpg.Connection, vault: Vault, routes: Sequence[Ro
             vault.fingerprint(route.address),
             route.language,
             now,
+            list(route.topics),
         )
     await conn.execute(SQL.close_routes, [route.route_id for route in routes], now)
 

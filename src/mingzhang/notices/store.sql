@@ -10,6 +10,7 @@ SELECT $1::int, $2::text || '-' || r.route_id, $3::text, $4::text, r.route_id, $
   $11::jsonb, 'waiting', 'shop', 'shop', $12::timestamptz, $13::timestamptz, $12::timestamptz
 FROM notice_route r
 WHERE r.active AND r.audience = ANY ($6::text[]) AND (r.audience <> 'buyer' OR r.channel = $14::text)
+  AND (r.topics = '{}' OR $15::text = ANY (r.topics))
 ON CONFLICT (bucket, subject, key, route_id) DO NOTHING
 RETURNING notice_id
 
@@ -21,12 +22,13 @@ UPDATE notice SET state = 'sending', attempts = attempts + 1, attempted_at = $2,
   lease_owner = $4, lease_generation = lease_generation + 1, lease_until = $5
 WHERE bucket = $1 AND notice_id = ANY (ARRAY (
   SELECT notice_id FROM notice WHERE bucket = $1 AND due_at <= $2 AND (lease_until IS NULL OR lease_until < $2)
+    AND ($6::text = '' OR (channel = 'webhook') = ($6 = 'webhooks'))
   ORDER BY due_at LIMIT $3 FOR UPDATE SKIP LOCKED))
 RETURNING bucket || ':' || notice_id AS notice_key
 
 -- name: read_claimed
 -- What is to be sent now.
-SELECT notice_id, subject, template, audience, channel, address_enc, address_mask, language, facts, attempts,
+SELECT notice_id, subject, key, route_id, template, audience, channel, address_enc, address_mask, language, facts, attempts,
   lease_generation, queued_at, deadline_at
 FROM notice WHERE bucket = $1 AND notice_id = $2 AND state = 'sending'
 
@@ -71,17 +73,19 @@ SELECT DISTINCT bucket FROM notice WHERE due_at IS NOT NULL
 
 -- name: set_route
 -- A destination as the settings have it; an unchanged address keeps its sealed text.
-INSERT INTO notice_route (route_id, audience, channel, address_enc, address_mask, address_hash, language, active, set_at)
-VALUES ($1, $2, $3, $4, $5, $6, $7, true, $8)
+INSERT INTO notice_route (route_id, audience, channel, address_enc, address_mask, address_hash, language, active, set_at, topics)
+VALUES ($1, $2, $3, $4, $5, $6, $7, true, $8, $9)
 ON CONFLICT (route_id) DO UPDATE SET audience = excluded.audience, channel = excluded.channel,
   address_enc = excluded.address_enc, address_mask = excluded.address_mask, address_hash = excluded.address_hash,
-  language = excluded.language, active = true, set_at = excluded.set_at
-WHERE (notice_route.audience, notice_route.channel, notice_route.address_hash, notice_route.language, notice_route.active)
-  IS DISTINCT FROM (excluded.audience, excluded.channel, excluded.address_hash, excluded.language, true)
+  language = excluded.language, active = true, set_at = excluded.set_at, topics = excluded.topics
+WHERE (notice_route.audience, notice_route.channel, notice_route.address_hash, notice_route.language, notice_route.active,
+  notice_route.topics)
+  IS DISTINCT FROM (excluded.audience, excluded.channel, excluded.address_hash, excluded.language, true, excluded.topics)
 
 -- name: close_routes
--- Destinations that the settings no longer name.
-UPDATE notice_route SET active = false, set_at = $2 WHERE active AND NOT route_id = ANY ($1::text[])
+-- Destinations that the settings no longer name; endpoints of webhooks are none of theirs.
+UPDATE notice_route SET active = false, set_at = $2
+WHERE active AND audience <> 'webhook' AND NOT route_id = ANY ($1::text[])
 
 -- name: insert_untold
 -- Events that people are to be told of, beside the events themselves; nobody is to be told while no route is open.

@@ -11,7 +11,9 @@ from typing import Final
 
 from mingzhang.kit.beijing import write_beijing
 from mingzhang.kit.money import format_yuan
+from mingzhang.notices import templates_case
 from mingzhang.notices.model import Audience, Facts, Template
+from mingzhang.notices.templates_case import Words
 
 AUDIENCES: Final[dict[Template, tuple[Audience, ...]]] = {
     Template.PAID: (Audience.BUYER, Audience.SHOP),
@@ -27,12 +29,16 @@ AUDIENCES: Final[dict[Template, tuple[Audience, ...]]] = {
     Template.STOCK_LOW: (Audience.STAFF, Audience.SHOP),
     Template.COVERAGE_SHORT: (Audience.STAFF, Audience.SHOP),
     Template.SIGN_IN_CODE: (Audience.BUYER,),
+    Template.DISPUTE_OPENED: (Audience.BUYER, Audience.STAFF, Audience.SHOP),
+    Template.DISPUTE_ANSWERED: (Audience.BUYER,),
+    Template.DISPUTE_PRESSES: (Audience.STAFF, Audience.SHOP),
+    Template.DISPUTE_SETTLED: (Audience.BUYER,),
+    Template.WEBHOOK_DEAD: (Audience.STAFF, Audience.SHOP),
+    Template.WEBHOOK: (Audience.WEBHOOK,),
 }
 
-Words = tuple[str, str]
-"""Subject and text."""
-
 BUYER: Final[dict[tuple[Template, str], Words]] = {
+    **templates_case.BUYER,
     (Template.PAID, "zh"): (
         "【{shop}】已收到付款 {amount}",
         "您的订单 {order}({title})已付款 {amount}。\n付款成功不等于充值到账:到账后会再通知您。",
@@ -105,6 +111,7 @@ BUYER: Final[dict[tuple[Template, str], Words]] = {
     ),
 }
 SHOP: Final[dict[tuple[Template, str], Words]] = {
+    **templates_case.SHOP,
     (Template.PAID, "zh"): ("新订单已付款 {amount}", "{order} {title} {amount}"),
     (Template.PAID, "en"): ("New paid order {amount}", "{order} {title} {amount}"),
     (Template.REFUSED, "zh"): ("供应商拒绝,退款中 {amount}", "{order} {title} 原因:{reason}"),

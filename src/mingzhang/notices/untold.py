@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import Final
 
@@ -10,8 +10,9 @@ import asyncpg
 import msgspec
 
 from mingzhang.kit.ids import bucket_of
-from mingzhang.notices.model import Template
+from mingzhang.notices.model import Audience, Template
 from mingzhang.notices.store import SQL
+from mingzhang.notices.webhook_types import TYPES
 
 # Which event is told by which notice. `paid` and `delivered` are noted by `apply_batch` as well (0019).
 OCCASIONS: Final[dict[str, Template]] = {
@@ -28,17 +29,33 @@ OCCASIONS: Final[dict[str, Template]] = {
     "needs_person": Template.NEEDS_PERSON,
     "claim_needs_person": Template.NEEDS_PERSON,
     "request_made": Template.NEEDS_PERSON,
-    "dispute_opened": Template.NEEDS_PERSON,
-    "dispute_reopened": Template.NEEDS_PERSON,
-    "dispute_due_soon": Template.NEEDS_PERSON,
-    "dispute_breached": Template.NEEDS_PERSON,
     "refund_refused": Template.NEEDS_PERSON,
     "payment_contradicted": Template.NEEDS_PERSON,
     "payment_frozen": Template.NEEDS_PERSON,
     "deadline_missed": Template.NEEDS_PERSON,
     "refund_abnormal": Template.NEEDS_PERSON,
+    "dispute_opened": Template.DISPUTE_OPENED,
+    "dispute_message": Template.DISPUTE_ANSWERED,  # the buyer's own words press the shop: see `template_of`
+    "dispute_asked": Template.DISPUTE_ANSWERED,
+    "dispute_offered": Template.DISPUTE_ANSWERED,
+    "dispute_accepted": Template.DISPUTE_PRESSES,
+    "dispute_refused": Template.DISPUTE_PRESSES,
+    "dispute_reopened": Template.DISPUTE_PRESSES,
+    "dispute_due_soon": Template.DISPUTE_PRESSES,
+    "dispute_breached": Template.DISPUTE_PRESSES,
+    "dispute_remedy_failed": Template.DISPUTE_PRESSES,
+    "dispute_remedy": Template.DISPUTE_SETTLED,
+    "dispute_closed": Template.DISPUTE_SETTLED,
 }
+TOLD: Final = frozenset(OCCASIONS) | frozenset(TYPES)
 TAKEN_MAX: Final = 64
+
+
+def template_of(kind: str, data: Mapping[str, object]) -> Template | None:
+    """Which notice an event is told by, None for none."""
+    if kind == "dispute_message" and data.get("speaker") == Audience.BUYER:
+        return Template.DISPUTE_PRESSES
+    return OCCASIONS.get(kind)
 
 
 class Occasion(msgspec.Struct, frozen=True):
@@ -58,7 +75,7 @@ async def note(
     conn: asyncpg.Connection, order_id: str, events: Sequence[tuple[int, str]], now: datetime
 ) -> None:
     """Note which of these events (number, kind) are to be told, in the transaction that writes them."""
-    told = [(seq, kind) for seq, kind in events if kind in OCCASIONS]
+    told = [(seq, kind) for seq, kind in events if kind in TOLD]
     if told:
         await conn.execute(
             SQL.insert_untold,

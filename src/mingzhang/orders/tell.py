@@ -5,12 +5,14 @@ from __future__ import annotations
 from typing import Any
 
 import asyncpg
+import msgspec
 
 from mingzhang.kit.database import transaction
 from mingzhang.notices import flow as notices
 from mingzhang.notices import untold
 from mingzhang.notices.model import Buyer, Facts, Template
-from mingzhang.notices.untold import OCCASIONS, Occasion
+from mingzhang.notices.untold import Occasion, template_of
+from mingzhang.notices.webhook_types import TYPES
 from mingzhang.orders.context import Context
 from mingzhang.orders.store import SQL, Order, order_of_row
 
@@ -27,7 +29,7 @@ async def tell(ctx: Context, bucket: int) -> int:
             row["order_id"]: order_of_row(row) for row in await conn.fetch(SQL.read_orders, bucket, ids)
         }
         for occasion in occasions:
-            if occasion.order_id in orders and occasion.kind in OCCASIONS:
+            if occasion.order_id in orders:
                 await _tell(ctx, conn, orders[occasion.order_id], occasion)
     return len(occasions)
 
@@ -36,12 +38,18 @@ async def _tell(ctx: Context, conn: asyncpg.Connection, order: Order, occasion: 
     events = await conn.fetch(SQL.list_events, order.bucket, order.order_id, occasion.seq - 1)
     if not events or events[0]["seq"] != occasion.seq:
         return  # no such event: nothing to say, and nothing that may stop the others
-    template = OCCASIONS[occasion.kind]
+    first = events[0]
+    facts = _facts(order, first["data"])
+    if occasion.kind in TYPES:
+        event = msgspec.structs.replace(
+            facts, event=occasion.kind, seq=occasion.seq, at=first["at"], state=order.state
+        )
+        await notices.enqueue_webhook(conn, ctx.rng, ctx.now(), occasion.key, event)
+    template = template_of(occasion.kind, first["data"])
     if template is Template.REFUSED and not _refund_began(events):
         return  # "your money is on its way back" would not be true: another road was taken
-    await notices.enqueue(
-        conn, ctx.rng, ctx.now(), template, occasion.key, _facts(order, events[0]["data"]), _buyer(order)
-    )
+    if template is not None:
+        await notices.enqueue(conn, ctx.rng, ctx.now(), template, occasion.key, facts, _buyer(order))
 
 
 def _refund_began(events: list[asyncpg.Record]) -> bool:

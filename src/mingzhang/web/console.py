@@ -201,6 +201,9 @@ PAGES: Final[tuple[ConsolePage, ...]] = (
     ConsolePage(
         path="/staff/settings", title=N_("店铺设置"), group="shop", icon="gear", right=Right.MANAGE_SHOP
     ),
+    ConsolePage(
+        path="/staff/webhooks", title=N_("Webhook"), group="shop", icon="send", right=Right.MANAGE_SHOP
+    ),
     *_PAGES_OF_OVERSEERS,
 )
 BAR_MAX: Final = 4

@@ -14,6 +14,7 @@ from mingzhang.web import (
     words_disputes,
     words_doubt,
     words_packs,
+    words_notices,
     words_people,
     words_reconcile,
     words_refunds,
@@ -129,6 +130,7 @@ PROBLEMS: Final[Mapping[str, Advice]] = {
 FIELD_ERRORS: Final[Mapping[str, str]] = {
     **words_people.FIELD_ERRORS,
     **words_shop.FIELD_ERRORS,
+    **words_notices.FIELD_ERRORS,
     **words_reconcile.FIELD_ERRORS,
     **words_custody.FIELD_ERRORS,
     "required": N_("请填写"),

@@ -21,6 +21,7 @@ from mingzhang.web import (
     words_doubt,
     words_letters,
     words_packs,
+    words_notices,
     words_reconcile,
     words_recourse,
     words_refunds,
@@ -139,6 +140,8 @@ TABLES: Final[Mapping[str, tuple[Mapping[str, str], str]]] = {
     "letter_note": (words_letters.LETTER_NOTES, words.GENERAL),
     "letter_field": (words_letters.FIELDS, words.GENERAL),
     "letter_wish": (words_letters.WISHES, words.GENERAL),
+    "endpoint_state": (words_notices.ENDPOINT_STATES, words.GENERAL),
+    "webhook_topic": (words_notices.TOPICS, words.GENERAL),
     "listing_rule": (words.LISTING_RULES, words.GENERAL),
 }
 

@@ -10,7 +10,14 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Final
 
-from mingzhang.web import words_disputes, words_doubt, words_people, words_refunds, words_returns
+from mingzhang.web import (
+    words_disputes,
+    words_doubt,
+    words_notices,
+    words_people,
+    words_refunds,
+    words_returns,
+)
 
 
 def N_(text: str) -> str:  # noqa: N802 - the name gettext tools look for
@@ -681,11 +688,13 @@ NOTICE_TEMPLATES: Final[Mapping[str, str]] = {
     "stock_low": N_("卡密库存不足"),
     "coverage_short": N_("买家款项覆盖不足"),
     "sign_in_code": N_("验证码"),
+    **words_notices.TEMPLATES,
 }
 NOTICE_AUDIENCES: Final[Mapping[str, str]] = {
     "buyer": N_("买家"),
     "shop": N_("店主"),
     "staff": N_("员工"),
+    **words_notices.AUDIENCES,
 }
 NOTICE_CHANNELS: Final[Mapping[str, str]] = {
     "email": N_("电子邮件"),
@@ -694,6 +703,7 @@ NOTICE_CHANNELS: Final[Mapping[str, str]] = {
     "wecom": N_("企业微信"),
     "dingtalk": N_("钉钉"),
     "feishu": N_("飞书"),
+    **words_notices.CHANNELS,
 }
 NOTICE_STATES: Final[Mapping[str, str]] = {
     "waiting": N_("等待发送"),

@@ -7,7 +7,7 @@ answer is kept as evidence, and evidence is for ever.
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from datetime import datetime
 from enum import StrEnum
 from typing import Final, Protocol
@@ -37,7 +37,9 @@ class Outcome(StrEnum):
 
 
 class Letter(msgspec.Struct, frozen=True, kw_only=True):
-    """One notice, ready to go. `subject` is one line; `link` may be empty; `written_at` is aware UTC."""
+    """One notice, ready to go. `subject` is one line; `link` may be empty; `written_at` is aware UTC. `key`: a webhook's
+    own number, the same whenever it is sent; `template`, `values`: what a text message fills into a form of its own.
+    """
 
     notice_id: str
     address: str
@@ -45,6 +47,9 @@ class Letter(msgspec.Struct, frozen=True, kw_only=True):
     text: str
     link: str
     written_at: datetime
+    key: str = ""
+    template: str = ""
+    values: Mapping[str, str] = {}
 
 
 class Delivery(msgspec.Struct, frozen=True, kw_only=True):

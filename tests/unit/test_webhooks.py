@@ -196,7 +196,7 @@ def test_addresses_that_are_taken(url: str, fault: str) -> None:
 def test_every_type_has_a_group_and_the_speaker_decides_who_is_told() -> None:
     assert {group_of(each) for each in TYPES.values()} == set(GROUPS)
     assert template_of("dispute_message", {"speaker": "buyer"}) != template_of(
-        "dispute_message", {"speaker": "staff"}
+        "dispute_message", {"speaker": "shop"}
     )
     assert template_of("refund_accepted", {}) is None
     assert "dispute_opened" in OCCASIONS

@@ -50,8 +50,8 @@ from mingzhang.app import (
     http_staff_setup,
     http_staff_stock,
     http_staff_supply,
-    http_trust,
     http_staff_webhooks,
+    http_trust,
     http_vocabulary,
     metrics,
 )

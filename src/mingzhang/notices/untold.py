@@ -35,7 +35,7 @@ OCCASIONS: Final[dict[str, Template]] = {
     "deadline_missed": Template.NEEDS_PERSON,
     "refund_abnormal": Template.NEEDS_PERSON,
     "dispute_opened": Template.DISPUTE_OPENED,
-    "dispute_message": Template.DISPUTE_ANSWERED,  # the buyer's own words press the shop: see `template_of`
+    "dispute_message": Template.DISPUTE_ANSWERED,  # whoever else speaks presses the shop: see `template_of`
     "dispute_asked": Template.DISPUTE_ANSWERED,
     "dispute_offered": Template.DISPUTE_ANSWERED,
     "dispute_accepted": Template.DISPUTE_PRESSES,
@@ -53,7 +53,7 @@ TAKEN_MAX: Final = 64
 
 def template_of(kind: str, data: Mapping[str, object]) -> Template | None:
     """Which notice an event is told by, None for none."""
-    if kind == "dispute_message" and data.get("speaker") == Audience.BUYER:
+    if kind == "dispute_message" and data.get("speaker") != Audience.SHOP:
         return Template.DISPUTE_PRESSES
     return OCCASIONS.get(kind)
 

@@ -24,6 +24,7 @@ CALLS = {
     "getOrderStatus": ("get", "/api/v1/orders/{order_id}/status"),
     "makeClaim": ("post", "/api/v1/orders/{order_id}/claims"),
     "correctAccount": ("post", "/api/v1/orders/{order_id}/correction"),
+    "namePayee": ("post", "/api/v1/orders/{order_id}/payee"),
     "goAhead": ("post", "/api/v1/orders/{order_id}/ahead"),
     "getVocabulary": ("get", "/api/v1/vocabulary"),
 }

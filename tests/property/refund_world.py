@@ -21,7 +21,7 @@ from mingzhang.ledger.moves import Refused
 from mingzhang.ledger.store import read_float
 from mingzhang.orders.store import open_turn
 from mingzhang.payments.channels.base import RefundAnswer, RefundRequest, RefundState
-from mingzhang.refunds import flow
+from mingzhang.refunds import flow, visit
 
 PRICE = 1_000
 
@@ -155,7 +155,7 @@ class RefundWorld(World):
         for row in await self.pool.fetch(
             "SELECT refund_no FROM refund WHERE due_at IS NOT NULL ORDER BY refund_no"
         ):
-            await flow.work_refund(self.ctx, row["refund_no"])
+            await visit.work_refund(self.ctx, row["refund_no"])
         await self.apply()
 
     async def apply(self) -> None:

@@ -31,6 +31,7 @@ APPEND_ONLY = (
     "catalogue_change",
     "breach",
     "account_correction",
+    "refund_payee",
     "bill_file",
     "bill_part",
     "recon_event",
@@ -76,6 +77,7 @@ ORDER_OWNED = (
     "order_password",
     "breach",
     "account_correction",
+    "refund_payee",
     "settlement_member",
     "earning",
     "unbooked",
@@ -155,6 +157,7 @@ OWNERS = {
     "fulfilment.manual": {"manual_task"},
     "refunds": {"refund"},
     "disputes": {"dispute", "dispute_message", "dispute_report"},
+    "transfers": {"refund_payee"},
     "settlement": {
         "settlement_batch",
         "settlement_line",

@@ -32,7 +32,8 @@ EVENT_KINDS = (
     "excess_refund_asked excess_refunded excess_needs_person deadline_missed refund_abnormal "
     "correction_asked account_corrected correction_expired "
     "payment_found payment_unpaid made_good money_matched match_decided refund_decided "
-    "refund_cut refund_dropped went_ahead excess_found excess_unpaid excess_unfrozen excess_matched "
+    "refund_cut refund_dropped refund_returned payee_named transfer_asked "
+    "went_ahead excess_found excess_unpaid excess_unfrozen excess_matched "
     "excess_refund_asked excess_refunded excess_needs_person "
     "dispute_opened dispute_joined dispute_message dispute_asked dispute_offered dispute_accepted dispute_refused "
     "dispute_remedy dispute_remedy_failed dispute_due_soon dispute_breached dispute_held dispute_released "
@@ -106,7 +107,17 @@ def test_open_tables_hold_at_least_the_codes_of_the_model() -> None:
     assert {"alipay", "fulu"} <= set(words.PARTIES)
     actions = {"pay", "cancel", "check_payment", "choose_refund", "keep_waiting"}
     assert actions <= set(words.ACTIONS)
-    refunds = {"ready", "sending", "unknown", "accepted", "arrived", "refused", "waiting_float", "dropped"}
+    refunds = {
+        "ready",
+        "sending",
+        "unknown",
+        "accepted",
+        "arrived",
+        "refused",
+        "waiting_float",
+        "dropped",
+        "returned",
+    }
     assert refunds == set(words.REFUND_STATES)
 
 

@@ -47,7 +47,7 @@ REFUND_PLACE: Final = {
     "accepted": REFUND_TRANSIT,
     "arrived": REFUND_ARRIVED,
 }
-REFUND_FINAL: Final = frozenset({"arrived", "refused"})
+REFUND_FINAL: Final = frozenset({"arrived", "refused", "returned"})
 # Applying a fact leaves one of these events behind, citing the fact's own evidence.
 EFFECTS: Final = {
     "paid": frozenset({"paid", "paid_late", "excess_money"}),
@@ -57,9 +57,11 @@ EFFECTS: Final = {
     "refund_accepted": frozenset({"refund_accepted"}),
     "refund_arrived": frozenset({"refund_arrived"}),
     "refund_refused": frozenset({"refund_refused"}),
+    "refund_taken": frozenset({"refund_accepted"}),
+    "refund_returned": frozenset({"refund_returned"}),
 }
 # Nothing is left to do when the refund went further before its fact was applied.
-MAY_BE_OVERTAKEN: Final = frozenset({"refund_accepted", "refund_arrived", "refund_refused"})
+MAY_BE_OVERTAKEN: Final = frozenset({"refund_accepted", "refund_arrived", "refund_refused", "refund_taken"})
 
 
 def dossier_findings(file: Dossier) -> Iterator[Finding]:
@@ -149,7 +151,9 @@ def _fact(file: Dossier, fact: FactRow) -> Iterator[Finding]:
             yield _wrong(file, "attempt_not_final", f"{_key(fact)} attempt={fact.external_id} state={found}")
     else:
         states = {row.state for row in file.refunds if row.refund_no == fact.external_id}
-        told = fact.kind.removeprefix("refund_")
+        told = fact.kind.removeprefix("refund_").replace(
+            "taken", "sending"
+        )  # taken by the bank, not paid out yet
         if not states or (told not in states and not states & REFUND_FINAL):
             found = ",".join(states) or "none"
             yield _wrong(file, "refund_not_booked", f"{_key(fact)} refund={fact.external_id} state={found}")

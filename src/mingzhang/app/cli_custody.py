@@ -27,6 +27,7 @@ from mingzhang.kit.clock import clock_from_spec
 from mingzhang.kit.database import open_pool, transaction
 from mingzhang.kit.errors import Kind, Problem
 from mingzhang.kit.money import signed_yuan
+from mingzhang.kit.vault import Vault
 from mingzhang.settlement.flow import list_batch
 from mingzhang.settlement.model import read_settlement
 from mingzhang.staff import record
@@ -45,6 +46,7 @@ class Store(NamedTuple):
     pool: asyncpg.Pool
     now: datetime
     rng: random.Random
+    vault: Vault
 
 
 def run(work: Callable[[Store], Awaitable[Result]]) -> Result:
@@ -54,7 +56,8 @@ def run(work: Callable[[Store], Awaitable[Result]]) -> Result:
         settings = settings_here()
         pool = await open_pool(settings.database_url, 1, 2)
         try:
-            return await work(Store(pool, clock_from_spec(settings.clock).now(), random.SystemRandom()))
+            now, vault = clock_from_spec(settings.clock).now(), Vault(settings.secret_key)
+            return await work(Store(pool, now, random.SystemRandom(), vault))
         finally:
             await pool.close()
 
@@ -160,9 +163,11 @@ def custody_instruct(
             if not number:
                 return _instructions(await conn.fetch(instructions.SQL.list_instructions, LISTED_MAX))
             row = await conn.fetchrow(instructions.SQL.read_instruction, number)
+            if row is not None and row["payee_enc"] is not None:  # a person's account: who looks is on record
+                await record.write(conn, here.rng, here.now, who(), "view_personal_data", number)
         if row is None:
             raise Problem("unknown_instruction", Kind.NOT_FOUND, number[:60])
-        order = instructions.file_of(instructions.Instruction(**dict(row)))
+        order = instructions.payment_order(instructions.Instruction(**dict(row)), here.vault)
         return write_pain001(order, here.now).decode()
 
     found = run(read)

@@ -9,6 +9,8 @@ from __future__ import annotations
 from collections.abc import Awaitable, Callable, Mapping
 from typing import Any, Final, NamedTuple
 
+import msgspec
+
 from mingzhang.kit.database import transaction
 from mingzhang.kit.errors import Kind, Problem
 from mingzhang.orders import decision, doubt, give_back, match, resupply
@@ -20,6 +22,7 @@ from mingzhang.refunds import flow as refunds
 from mingzhang.staff import approvals
 from mingzhang.staff.approvals import MoneyAction
 from mingzhang.staff.model import Member
+from mingzhang.transfers import flow as transfers
 
 Terms = dict[str, Any]
 Subject = Turn | ItemTurn
@@ -105,6 +108,18 @@ async def _refund_part(ctx: Context, turn: Turn, decided: Decided, terms: Terms)
     await give_back.give_back(ctx, turn, await decision.keep(turn, decided), int(terms["amount_fen"]))
 
 
+async def _check_transfer(_ctx: Context, turn: Turn, terms: Terms) -> tuple[int, Terms]:
+    """Exactly this amount to exactly this word of the buyer's, on that proof: what changed meanwhile holds for nothing."""
+    wanted = terms.get("amount_fen")
+    plan = await transfers.check(turn, wanted if isinstance(wanted, int) else None)
+    return plan.amount_fen, plan.terms()
+
+
+async def _transfer(_ctx: Context, turn: Turn, decided: Decided, terms: Terms) -> None:
+    plan = msgspec.convert(terms, transfers.Plan)
+    await transfers.start(turn, plan, decided.approval_id, await decision.keep(turn, decided))
+
+
 def _trade(turn: ItemTurn) -> Terms:
     """What exactly two people agree to: this trade's money, and no other."""
     return {"channel": turn.item.channel, "transaction_id": turn.item.transaction_id}
@@ -135,6 +150,7 @@ ORDER_ACTIONS: Final[Mapping[MoneyAction, Action]] = {
     MoneyAction.REFUND_ORDER: Action(_check_refund(at_risk=False), _refund),
     MoneyAction.REFUND_AT_RISK: Action(_check_refund(at_risk=True), _refund),
     MoneyAction.REFUND_PART: Action(_check_part, _refund_part),
+    MoneyAction.REFUND_BY_TRANSFER: Action(_check_transfer, _transfer),
 }
 ITEM_ACTIONS: Final[Mapping[MoneyAction, Action]] = {
     MoneyAction.REFUND_SUSPENSE: Action(_check_send_back, _send_back),

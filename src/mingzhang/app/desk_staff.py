@@ -12,7 +12,7 @@ from typing import Final
 
 import asyncpg
 
-from mingzhang.app import desk_money
+from mingzhang.app import desk_money, desk_transfers
 from mingzhang.app.reading import read_codes
 from mingzhang.app.work_requests import request_items
 from mingzhang.evidence.store import SQL as EVIDENCE
@@ -35,7 +35,7 @@ from mingzhang.payments.claim_store import Claim
 from mingzhang.payments.key_store import Ending
 from mingzhang.refunds import store as refunds
 from mingzhang.staff import approvals, record
-from mingzhang.staff.approvals import Approval
+from mingzhang.staff.approvals import Approval, MoneyAction
 from mingzhang.staff.model import Member, Office
 from mingzhang.staff.rights import Right
 from mingzhang.web.model import OrderPage, WorkItem
@@ -254,6 +254,8 @@ async def read_staff_order(ctx: Context, member: Member, page: OrderPage) -> Sta
     names = SuspenseRow.__struct_fields__
     waiting = any(approval.state == "proposed" and approval.expires_at > now for approval in decided)
     may_propose = member.may(Right.PROPOSE_MONEY) and not waiting
+    money = await desk_money.list_open(ctx, order_id) if may_propose else frozenset[str]()
+    by_transfer = MoneyAction.REFUND_BY_TRANSFER.value in money
     return StaffOrder(
         page=page,
         state=order.state,
@@ -264,7 +266,9 @@ async def read_staff_order(ctx: Context, member: Member, page: OrderPage) -> Sta
         claims=tuple(_claim_row(claim) for claim in shown),
         suspense=tuple(SuspenseRow(**{name: getattr(item, name) for name in names}) for item in aside),
         approvals=tuple(approval_row(approval, member, now) for approval in reversed(decided)),
-        money=await desk_money.list_open(ctx, order_id) if may_propose else frozenset(),
+        money=money,
+        transfer=await desk_transfers.read_plan(ctx, order_id) if by_transfer else None,
+        payee=await desk_transfers.read_mask(ctx, order_id) if page.refund is not None else "",
         may_ask_buyer=member.may(Right.ANSWER_BUYERS) and correct.may_ask(order, attempts),
         may=frozenset(right.value for right in member.rights),
     )

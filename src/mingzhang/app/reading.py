@@ -7,7 +7,14 @@ import msgspec
 
 from mingzhang.app.reading_buyer import estimate_changes, request_panel, support_actions
 from mingzhang.app.reading_money import evidence_heads, read_money
-from mingzhang.app.reading_refund import ENDED, refund_panel, returned_fen
+from mingzhang.app.reading_refund import (
+    ENDED,
+    NOT_BACK,
+    read_payee,
+    refund_panel,
+    refund_sentence,
+    returned_fen,
+)
 from mingzhang.fulfilment.routing import CORRECTED
 from mingzhang.fulfilment.store import SQL as FULFILMENT
 from mingzhang.fulfilment.store import Attempt, list_attempts
@@ -29,6 +36,7 @@ from mingzhang.web.model import (
     ClaimPanel,
     CorrectionPanel,
     OrderPage,
+    PayeePanel,
     PaymentPanel,
     Sentence,
     Step,
@@ -59,12 +67,13 @@ async def read_page(
     aside = await list_items(conn, order_id)
     attempt = _telling(order, attempts)
     refund = refunds[0] if refunds else None
-    back = sum(it.amount_fen for it in refunds if it.state != "refused")
+    back = sum(it.amount_fen for it in refunds if it.state not in NOT_BACK)
     typical = await times.of(conn, order.product_id)
     requests = await list_requests(conn, order_id)
     changes = await estimate_changes(conn, times, order, timeline, typical)
     unsure = _uncertainty(order, payment, attempt)
     claims = await list_claims(conn, order_id)
+    payee = await read_payee(conn, order, refunds)
     money, hops = await read_money(conn, order_id, order.price_fen)
     reason = order.reason if order.state == "needs_buyer" else _reason(attempt)
     page = OrderPage(
@@ -85,7 +94,8 @@ async def read_page(
         reason_party=_cause(reason),
         reason_then=_then(order, reason),
         reason_text=str(attempt.feedback.get("recharge_description", "")) if attempt else "",
-        sentence=_sentence(order, payment, attempt, refund, back, now),
+        sentence=_sentence(order, payment, attempt, refund, back, now, payee),
+        payee=payee,
         bar=_bar(order, attempt, refund),
         money=money,
         timeline=timeline,
@@ -238,7 +248,7 @@ def _supply_badge(order: Order, attempt: Attempt | None) -> str:
     }[attempt.state]
 
 
-def _sentence_code(order: Order, attempt: Attempt | None, refund: Refund | None) -> str:
+def _sentence_code(order: Order, attempt: Attempt | None) -> str:
     if order.state == "awaiting_payment":
         return "awaiting_payment"
     if order.state == "supplying" and attempt is not None:
@@ -254,14 +264,12 @@ def _sentence_code(order: Order, attempt: Attempt | None, refund: Refund | None)
             "processing": "supplier_processing",
             "unknown": "confirming_result",
         }.get(attempt.state, "supplier_processing")
-    if order.state == "refunding":
-        return "refund_processing" if refund is not None and refund.state == "accepted" else "refund_asked"
     if order.state == "needs_person" and order.reason == DOUBTED:
         return "money_in_doubt"
     return {
         "paid": "paid_waiting_dispatch",
         "delivered": "delivered",
-        "refunded": "refund_arrived",
+        "refunding": "refund_asked",
         "closed": "closed_unpaid",
         "needs_person": "needs_person",
         "needs_buyer": "needs_buyer",
@@ -275,6 +283,7 @@ def _sentence(
     refund: Refund | None,
     back_fen: int,
     now: datetime,
+    payee: PayeePanel | None,
 ) -> Sentence:
     """``back_fen``: what of the price is given back, or on its way."""
     due = None
@@ -286,7 +295,7 @@ def _sentence(
         due = refund.due_at
     supplier = attempt.supplier if attempt is not None else order.supplier
     party = supplier if order.holder.startswith("supplier") else (payment.channel if payment else "")
-    code = _sentence_code(order, attempt, refund)
+    code = refund_sentence(order, refund, payee) or _sentence_code(order, attempt)
     in_part = refund is not None and back_fen < order.price_fen and order.state in {"refunding", "refunded"}
     if refund is not None and in_part and code in PARTLY:
         code = f"partly_{code}" if refund.cause == "partly_delivered" else f"part_{code}"
@@ -439,6 +448,4 @@ def _actions(order: Order, payment: Payment | None) -> tuple[str, ...]:
         return ("check_payment",)
     if may_choose(order):
         return ("choose_refund", "keep_waiting")
-    if order.state == "needs_buyer":
-        return ("change_account", "choose_refund")
-    return ()
+    return ("change_account", "choose_refund") if order.state == "needs_buyer" else ()

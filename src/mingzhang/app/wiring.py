@@ -21,7 +21,8 @@ from mingzhang.orders.batch import BatchReader, OrderBatch
 from mingzhang.orders.context import Context
 from mingzhang.orders.limit_rules import read_rules
 from mingzhang.orders.limits import Limits
-from mingzhang.refunds import flow as refunds
+from mingzhang.refunds import apply as refunds
+from mingzhang.refunds.flow import start_refund
 
 # Which use case applies a fact of which kind.
 APPLY = {
@@ -32,6 +33,8 @@ APPLY = {
     "refund_accepted": refunds.apply_refund,
     "refund_arrived": refunds.apply_refund,
     "refund_refused": refunds.apply_refund,
+    "refund_taken": refunds.apply_refund,
+    "refund_returned": refunds.apply_refund,
 }
 
 
@@ -57,7 +60,7 @@ def build_context(settings: Settings, pool: asyncpg.Pool, http: Outbound) -> Con
         suppliers=adapters.suppliers,
         banks=adapters.banks,
         reread_keys=adapters.reread,
-        start_refund=refunds.start_refund,
+        start_refund=start_refund,
         base_url=settings.base_url,
         worker_name=f"{os.uname().nodename}:{os.getpid()}",
         lease_s=settings.call_timeout_s * 3,

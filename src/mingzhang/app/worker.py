@@ -29,11 +29,11 @@ from mingzhang.orders import store as orders
 from mingzhang.orders.context import Context
 from mingzhang.payments import claim_store
 from mingzhang.payments import store as payments
-from mingzhang.refunds import flow as refunds
 from mingzhang.refunds import items, overdue
 from mingzhang.refunds import store as refund_store
 from mingzhang.settlement import earn
 from mingzhang.settlement.store import SQL as SETTLEMENT
+from mingzhang.transfers import flow as transfers
 
 log = structlog.get_logger()
 BATCH_MAX = 64
@@ -61,7 +61,7 @@ ROUNDS: tuple[tuple[str, str, Visit], ...] = (
     (fulfilment.SQL.claim_ahead, "ahead_no", supply.work_attempt),
     (fulfilment.SQL.claim_attempts, "attempt_no", supply.work_attempt),
     (payments.SQL.claim_hints, "hint", notify.ask_trade),
-    (refund_store.SQL.claim_refunds, "refund_no", refunds.work_refund),
+    (refund_store.SQL.claim_refunds, "refund_no", transfers.work),
     (payments.SQL.claim_payments, "payment_no", ask.ask_channel),
     (payments.SQL.claim_suspense, "item_id", items.work_item),
     (fulfilment.SQL.claim_watches, "watched_no", supply.work_attempt),

@@ -1,4 +1,7 @@
-"""Instructions to the bank (rows 2 and 12): decided by two, sent once, asked about until a bank line books them."""
+"""Instructions to the bank (rows 2, 12, 17): decided by two, sent once, asked about until a bank line books them.
+
+Float and margin are booked here. What becomes of an order's refund (row 17) is stated as a fact, and booked by the order.
+"""
 
 from __future__ import annotations
 
@@ -12,23 +15,26 @@ import msgspec
 from mingzhang.custody.banks.base import Bank, OrderAnswer, OrderState, PaymentOrder
 from mingzhang.custody.store import SQL as ACCOUNTS
 from mingzhang.evidence import store as evidence
+from mingzhang.evidence.store import Fact
 from mingzhang.kit.database import transaction
 from mingzhang.kit.errors import Kind, Problem
-from mingzhang.kit.ids import new_id
+from mingzhang.kit.ids import bucket_of, new_id
 from mingzhang.kit.sql import load
+from mingzhang.kit.vault import Vault
 from mingzhang.ledger import postings
 from mingzhang.ledger import store as ledger
 from mingzhang.ledger.places import CHANNEL, CUSTODY, FREE, TOPUP
 from mingzhang.orders.context import Context
 
 SQL: Final = load("mingzhang.custody", "instructions")
-PREFUND, RESERVE, SWEEP = "prefund", "reserve", "sweep"
+PREFUND, RESERVE, SWEEP, REFUND = "prefund", "reserve", "sweep", "refund"
 PURPOSES: Final = (PREFUND, RESERVE, SWEEP)
 BANK_MAX: Final = timedelta(hours=72)
 PERSON_MAX: Final = timedelta(hours=24)
 ASK_S: Final = (5, 30, 60, 300, 600, 1800)
 NEVER_LEFT: Final = "not_sent"
-_WORDS: Final = {PREFUND: "预存款", RESERVE: "退款备付金", SWEEP: "已实现毛利"}
+RETURNED: Final = "returned"
+_WORDS: Final = {PREFUND: "预存款", RESERVE: "退款备付金", SWEEP: "已实现毛利", REFUND: "订单退款"}
 
 
 class Wish(msgspec.Struct, frozen=True, kw_only=True):
@@ -46,8 +52,30 @@ class Wish(msgspec.Struct, frozen=True, kw_only=True):
         return msgspec.structs.asdict(self)
 
 
+class Payee(msgspec.Struct, frozen=True, kw_only=True):
+    """Whom a refund is paid to, in clear: lives in memory alone, from the vault to the bank."""
+
+    name: str
+    account: str
+
+
+class RefundWish(msgspec.Struct, frozen=True, kw_only=True):
+    """A refund to be paid out of custody. ``payee_enc``: a `Payee`, sealed; the masks are what anybody reads."""
+
+    refund_no: str
+    order_id: str
+    bank: str
+    amount_fen: int
+    payee_enc: bytes
+    name_mask: str
+    account_mask: str
+
+
 class Instruction(msgspec.Struct, frozen=True, kw_only=True):
-    """One as stored. States: planned, sending, unknown, accepted, rejected, booked (on a bank line), done (arrived)."""
+    """One as stored. States: planned, sending, unknown, accepted, rejected, booked (on a bank line), done (arrived).
+
+    Of a refund ``party`` is its number, ``subject`` its order, the payee a mask and ``payee_enc`` what it hides.
+    """
 
     instruction_id: str
     purpose: str
@@ -66,6 +94,8 @@ class Instruction(msgspec.Struct, frozen=True, kw_only=True):
     due_at: datetime | None
     deadline_at: datetime | None
     since: datetime
+    subject: str
+    payee_enc: bytes | None
 
 
 async def plan(
@@ -85,6 +115,38 @@ async def plan(
     """
     if wish.purpose not in PURPOSES or wish.amount_fen <= 0 or not wish.payee_name or not wish.payee_account:
         raise Problem("instruction_invalid", Kind.INVALID, "purpose, amount, payee and account are needed")
+    people = (approval_id, proposed_by, decided_by)
+    sealed: tuple[int, str, bytes | None] = (0, "", None)
+    return await _insert(conn, rng, now, wish, people, sealed)
+
+
+async def plan_refund(
+    conn: asyncpg.Connection, rng: Random, now: datetime, wish: RefundWish, people: tuple[str, str, str]
+) -> str:
+    """The same for an order's refund (row 17): its money stands in `refunding` there, which the database looks at.
+
+    ``people``: approval, who proposed, who decided.
+    """
+    shown = Wish(
+        purpose=REFUND,
+        bank=wish.bank,
+        party=wish.refund_no,
+        payee_name=wish.name_mask,
+        payee_account=wish.account_mask,
+        amount_fen=wish.amount_fen,
+    )
+    sealed = (bucket_of(wish.order_id), wish.order_id, wish.payee_enc)
+    return await _insert(conn, rng, now, shown, people, sealed)
+
+
+async def _insert(
+    conn: asyncpg.Connection,
+    rng: Random,
+    now: datetime,
+    wish: Wish,
+    people: tuple[str, str, str],
+    sealed: tuple[int, str, bytes | None],
+) -> str:
     account = await conn.fetchrow(ACCOUNTS.lock_bank, wish.bank)
     if account is None:
         raise Problem("unknown_bank", Kind.NOT_FOUND, wish.bank)
@@ -100,11 +162,10 @@ async def plan(
             wish.payee_name[:70],
             wish.payee_account[:34],
             wish.amount_fen,
-            approval_id,
-            proposed_by,
-            decided_by,
+            *people,
             now,
             now + BANK_MAX,
+            *sealed,
         )
     except asyncpg.CheckViolationError as error:
         code = str(error).partition(":")[0]
@@ -133,27 +194,28 @@ async def work_instruction(ctx: Context, number: str) -> None:
         if not await _begin(ctx, order):
             return
         ctx.crash_point("instruction_to_bank")
-        answer = await bank.send(_payment_order(order))
+        answer = await bank.send(payment_order(order, ctx.vault))
     else:
         answer = await bank.ask(order.instruction_id)
     await _record(ctx, order.instruction_id, answer)
 
 
-def _payment_order(order: Instruction) -> PaymentOrder:
+def payment_order(order: Instruction, vault: Vault) -> PaymentOrder:
+    """What goes to the bank: by its adapter, or as a file that a person hands in."""
+    payee = Payee(name=order.payee_name, account=order.payee_account)
+    if order.payee_enc is not None:
+        payee = msgspec.json.decode(vault.open(order.payee_enc), type=Payee)
     return PaymentOrder(
         order_id=order.instruction_id,
         account=order.account,
-        payee_name=order.payee_name,
-        payee_account=order.payee_account,
+        payee_name=payee.name,
+        payee_account=payee.account,
         amount_fen=order.amount_fen,
         currency="CNY",
         purpose=f"{_WORDS[order.purpose]} {order.instruction_id}",
+        kept_name=order.payee_name,
+        kept_account=order.payee_account,
     )
-
-
-def file_of(order: Instruction) -> PaymentOrder:
-    """The same for a bank without an adapter: a person hands the file in."""
-    return _payment_order(order)
 
 
 async def _begin(ctx: Context, order: Instruction) -> bool:
@@ -184,6 +246,24 @@ async def _record(ctx: Context, number: str, answer: OrderAnswer) -> None:
         elif fresh.state != "accepted":
             state = "unknown"
         await _set(conn, fresh, now, state=state, code=code, due=_due(fresh, now), status_evidence=cited)
+        if fresh.purpose == REFUND and state != fresh.state and cited:
+            told = {"accepted": "taken", "rejected": "refused"}.get(state)
+            if told is not None:
+                await _tell(conn, fresh, told, cited, now)
+
+
+async def _tell(
+    conn: asyncpg.Connection, order: Instruction, state: str, evidence_id: str, now: datetime
+) -> None:
+    """What became of a refund's instruction, for its order to apply: taken, refused, arrived, returned."""
+    fact = Fact(
+        party=order.bank,
+        kind=f"refund_{state}",
+        external_id=order.party,
+        subject=order.subject,
+        content={"refund_no": order.party, "state": state},
+    )
+    await evidence.state_fact(conn, fact, evidence_id, now)
 
 
 def _due(order: Instruction, now: datetime) -> datetime:
@@ -247,6 +327,8 @@ async def book_line(
     if row is None:
         return False
     order = Instruction(**dict(row))
+    if order.purpose == REFUND:
+        return await _book_refund(conn, now, order, amount_fen, line_evidence)
     leaves = amount_fen == -order.amount_fen and order.state not in ("booked", "done", "rejected")
     returns = amount_fen == order.amount_fen and order.state == "booked"
     if not leaves and not returns:
@@ -272,6 +354,20 @@ async def book_line(
         due=now,
         line_evidence=line_evidence,
     )
+    return True
+
+
+async def _book_refund(
+    conn: asyncpg.Connection, now: datetime, order: Instruction, amount_fen: int, line_evidence: str
+) -> bool:
+    """Row 14 by the bank's own line: paid out, or come back; the order books it. False when it does not fit."""
+    leaves = amount_fen == -order.amount_fen and order.state not in ("done", "rejected")
+    returns = amount_fen == order.amount_fen and order.state == "done" and order.code != RETURNED
+    if not leaves and not returns:
+        return False
+    await _tell(conn, order, RETURNED if returns else "arrived", line_evidence, now)
+    code = RETURNED if returns else order.code
+    await _set(conn, order, now, state="done", code=code, due=None, line_evidence=line_evidence)
     return True
 
 

@@ -1,19 +1,19 @@
 -- name: insert_instruction
 -- Decided by two: the database lets it in only if the exact sum there carries it.
 INSERT INTO instruction (instruction_id, purpose, bank, account, party, payee_name, payee_account, amount_fen, approval_id,
-  proposed_by, decided_by, state, next_actor, due_at, deadline_at, since, planned_at)
-VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, 'planned', 'shop', $12, $13, $12, $12)
+  proposed_by, decided_by, state, next_actor, due_at, deadline_at, since, planned_at, bucket, subject, payee_enc)
+VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, 'planned', 'shop', $12, $13, $12, $12, $14, $15, $16)
 
 -- name: read_instruction
 -- One instruction.
 SELECT instruction_id, purpose, bank, account, party, payee_name, payee_account, amount_fen, state, code, asked,
-  sent_evidence_id, line_evidence_id, next_actor, due_at, deadline_at, since
+  sent_evidence_id, line_evidence_id, next_actor, due_at, deadline_at, since, subject, payee_enc
 FROM instruction WHERE instruction_id = $1
 
 -- name: lock_instruction
 -- One instruction, with its lock.
 SELECT instruction_id, purpose, bank, account, party, payee_name, payee_account, amount_fen, state, code, asked,
-  sent_evidence_id, line_evidence_id, next_actor, due_at, deadline_at, since
+  sent_evidence_id, line_evidence_id, next_actor, due_at, deadline_at, since, subject, payee_enc
 FROM instruction WHERE instruction_id = $1 FOR UPDATE
 
 -- name: claim_instructions
@@ -42,9 +42,9 @@ SELECT instruction_id, purpose, bank, party, payee_name, amount_fen, state, code
 FROM instruction ORDER BY state IN ('rejected', 'done'), planned_at DESC LIMIT $1
 
 -- name: sum_under_way
--- What is on its way out of a bank, by what it was: 'sweep' apart from the float's.
+-- What is on its way out of a bank, by what it was: margin, and float. Refunds are their orders' own money.
 SELECT coalesce(sum(amount_fen) FILTER (WHERE purpose = 'sweep'), 0)::bigint AS margin_fen,
-  coalesce(sum(amount_fen) FILTER (WHERE purpose <> 'sweep'), 0)::bigint AS float_fen
+  coalesce(sum(amount_fen) FILTER (WHERE purpose IN ('prefund', 'reserve')), 0)::bigint AS float_fen
 FROM instruction WHERE bank = $1 AND state IN ('planned', 'sending', 'unknown', 'accepted')
 
 -- name: read_own_money

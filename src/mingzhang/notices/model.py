@@ -26,6 +26,7 @@ class Template(StrEnum):
     CHOICE_OPEN = "choice_open"
     NEEDS_BUYER = "needs_buyer"
     NEEDS_PERSON = "needs_person"
+    PAYEE_NEEDED = "payee_needed"
     PREFUND_LOW = "prefund_low"
     PREFUND_STOP = "prefund_stop"
     KEY_ENDS = "key_ends"

@@ -23,6 +23,7 @@ AUDIENCES: Final[dict[Template, tuple[Audience, ...]]] = {
     Template.CHOICE_OPEN: (Audience.BUYER,),
     Template.NEEDS_BUYER: (Audience.BUYER,),
     Template.NEEDS_PERSON: (Audience.STAFF, Audience.SHOP),
+    Template.PAYEE_NEEDED: (Audience.BUYER, Audience.STAFF, Audience.SHOP),
     Template.PREFUND_LOW: (Audience.STAFF, Audience.SHOP),
     Template.PREFUND_STOP: (Audience.STAFF, Audience.SHOP),
     Template.KEY_ENDS: (Audience.STAFF, Audience.SHOP),
@@ -99,6 +100,17 @@ BUYER: Final[dict[tuple[Template, str], Words]] = {
         "Open the order's page and correct the account, and the order goes on; or choose a refund there. "
         "Without a correction by {until} (Beijing time) all of {amount} goes back the way you paid.",
     ),
+    (Template.PAYEE_NEEDED, "zh"): (
+        "【{shop}】请填写收款账户,{amount} 由银行转账退给您",
+        "您的订单 {order}({title})的退款没有办成,原因:{reason}。\n"
+        "请打开订单页填写您本人的收款账户,本店两个人核对后由银行转账给您。{amount} 仍在原处,没有动。",
+    ),
+    (Template.PAYEE_NEEDED, "en"): (
+        "[{shop}] Please name an account; {amount} is refunded by bank transfer",
+        "The refund of your order {order} ({title}) did not go through. Reason: {reason}.\n"
+        "Open the order's page and name a bank account of your own; two of us check it and the bank sends the money. "
+        "{amount} is where it was.",
+    ),
     (Template.SIGN_IN_CODE, "zh"): (
         "【{shop}】验证码 {code}",
         "您的验证码是 {code},用来查看您在本店的订单,{until}(北京时间)前有效,只能用一次。\n"
@@ -126,6 +138,15 @@ SHOP: Final[dict[tuple[Template, str], Words]] = {
     (Template.NEEDS_PERSON, "en"): (
         "Needs a person: {amount}",
         "{order} {title}\nReason: {reason}. The money is at: {place}. By {until} (Beijing time).",
+    ),
+    (Template.PAYEE_NEEDED, "zh"): (
+        "退款没有办成 {amount}",
+        "{order} {title}\n原因:{reason};钱在:{place};期限 {until}(北京时间)。已请买家填写收款账户。",
+    ),
+    (Template.PAYEE_NEEDED, "en"): (
+        "A refund did not go through: {amount}",
+        "{order} {title}\nReason: {reason}. The money is at: {place}. By {until} (Beijing time). "
+        "The buyer is asked for a bank account.",
     ),
     (Template.PREFUND_LOW, "zh"): (
         "预存款告警:{title}",

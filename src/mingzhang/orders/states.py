@@ -15,7 +15,8 @@ TRANSITIONS: dict[str, frozenset[str]] = {
     # reversed by the supplier (F19), or once more at the shop's cost
     "delivered": frozenset({"refunding", "needs_person", "supplying"}),
     "refunding": frozenset({"refunded", "needs_person", "closed"}),
-    "refunded": frozenset({"refunding"}),
+    # a bank transfer came back (row 14)
+    "refunded": frozenset({"refunding", "needs_person"}),
 }
 FINAL = frozenset({"delivered", "refunded", "closed"})
 
@@ -64,12 +65,13 @@ ENTRY: dict[str, dict[str, tuple[str, ...]]] = {
             "payment_contradicted",
             "payment_frozen",
             "refund_refused",
+            "refund_returned",
             "deadline_missed",
         )
     },
     "refunding": {
-        "shop": ("refund_asked", "payment_found", "made_good"),
-        "channel": ("refund_asked", "refund_sent", "refund_accepted"),
+        "shop": ("refund_asked", "transfer_asked", "payment_found", "made_good"),
+        "channel": ("refund_asked", "transfer_asked", "refund_sent", "refund_accepted"),
         "person": ("needs_person", "payment_contradicted", "refund_abnormal", "deadline_missed"),
     },
 }

@@ -25,7 +25,7 @@ from mingzhang.reconciliation.model import Kind, OurLine, Wanted, Word
 from mingzhang.reconciliation.sources import source_named
 from mingzhang.reconciliation.states import ask_again, ask_now, to_person
 from mingzhang.reconciliation.store import Break, lock_breaks, note, read_break, save
-from mingzhang.refunds.flow import work_refund
+from mingzhang.refunds.visit import work_refund
 
 CONFIRMS: Final = "outside_confirms"
 UNASKABLE: Final = "not_asked"

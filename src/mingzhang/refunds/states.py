@@ -11,9 +11,10 @@ TRANSITIONS: Final[dict[str, frozenset[str]]] = {
     "sending": frozenset({"waiting_float", "unknown", "accepted", "refused"}),
     "unknown": frozenset({"accepted", "refused"}),
     "accepted": frozenset({"arrived", "refused"}),
-    "arrived": frozenset(),
+    "arrived": frozenset({"returned"}),
     "refused": frozenset(),
     "dropped": frozenset(),
+    "returned": frozenset(),
 }
 MEANING: Final[dict[str, str]] = {
     "ready": "planned, its number fixed for ever",
@@ -22,6 +23,7 @@ MEANING: Final[dict[str, str]] = {
     "unknown": "asked about by its number; if not found, the same number is sent again",
     "accepted": "the channel took it (退款处理中)",
     "arrived": "the channel has given the money back (渠道已退款); the bank may need days more",
-    "refused": "the channel refused: the order needs a person",
+    "refused": "the channel, or the bank of a transfer, refused: the order needs a person",
+    "returned": "a bank transfer came back (账户收不了款): the buyer is asked for another account",
     "dropped": "never sent, and not to be sent: no payment came (F4), or the channel took it back by itself (row 22)",
 }

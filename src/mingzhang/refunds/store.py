@@ -1,18 +1,24 @@
 """Refunds: the only SQL that writes them."""
 
 from datetime import datetime
+from typing import Final
 
 import asyncpg
 import msgspec
 
 from mingzhang.kit.ids import bucket_of
 from mingzhang.kit.sql import load
+from mingzhang.ledger.moves import Spot
+from mingzhang.ledger.places import CHANNEL, CUSTODY
 
 SQL = load("mingzhang.refunds", "store")
+TRANSFER: Final = "transfer"
 
 
 class Refund(msgspec.Struct, frozen=True, kw_only=True):
-    """One refund (退款) by the original path. States: ready, waiting_float, sending, unknown, accepted, arrived, refused."""
+    """One refund (退款). States: see `states.TRANSITIONS`. ``way``: channel, the way the money came, or transfer, by the
+    bank ``channel`` to the payee ``payee_n`` under the EndToEndId ``instruction_id`` (row 17).
+    """
 
     bucket: int
     refund_no: str
@@ -37,6 +43,15 @@ class Refund(msgspec.Struct, frozen=True, kw_only=True):
     accepted_at: datetime | None
     arrived_at: datetime | None
     next_actor: str
+    way: str
+    payee_n: int
+    approval_id: str
+    instruction_id: str
+
+    @property
+    def spot(self) -> Spot:
+        """Where its money is gathered: at the channel, or in custody for a transfer."""
+        return (CUSTODY if self.way == TRANSFER else CHANNEL), self.channel
 
 
 async def list_refunds(conn: asyncpg.Connection, order_id: str) -> list[Refund]:

@@ -4,10 +4,36 @@ INSERT INTO refund (bucket, refund_no, order_id, n, payment_no, transaction_id, 
   state, holder, next_actor, due_at, deadline_at, promised_at, planned_at)
 VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, 'ready', $7, 'shop', $11, $12, $13, $11)
 
+-- name: insert_transfer
+-- The same for a refund by bank transfer (row 17), with the payee and the two people's word.
+INSERT INTO refund (bucket, refund_no, order_id, n, payment_no, transaction_id, channel, amount_fen, total_fen, cause,
+  state, holder, next_actor, due_at, deadline_at, promised_at, planned_at, way, payee_n, approval_id, destination)
+VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, 'ready', $7, 'shop', $11, $12, $13, $11, 'transfer', $14, $15, $16)
+
+-- name: set_instructed
+-- The instruction that carries a transfer is fixed; it has a clock of its own and tells what becomes of it.
+UPDATE refund SET instruction_id = $3, reference = $3, due_at = deadline_at, lease_until = NULL
+WHERE bucket = $1 AND refund_no = $2 AND way = 'transfer' AND state = 'sending'
+
+-- name: set_looked
+-- Nothing is to be done about it now.
+UPDATE refund SET due_at = CASE WHEN next_actor = 'person' THEN deadline_at ELSE least(deadline_at, $3) END, lease_until = NULL
+WHERE bucket = $1 AND refund_no = $2 AND due_at IS NOT NULL
+
+-- name: set_taken
+-- The bank took a transfer's instruction; the money is still where it was.
+UPDATE refund SET accepted_at = coalesce(accepted_at, $3) WHERE bucket = $1 AND refund_no = $2
+
+-- name: set_returned
+-- A transfer that had arrived came back: its money is in custody again.
+UPDATE refund SET state = 'returned', code = $3, asked_at = $4, due_at = NULL, next_actor = ''
+WHERE bucket = $1 AND refund_no = $2 AND state = 'arrived' AND way = 'transfer'
+
 -- name: list_refunds
 -- An order's refunds, newest first.
 SELECT bucket, refund_no, order_id, n, payment_no, transaction_id, channel, amount_fen, total_fen, cause, state, code,
-  destination, reference, asked, asked_at, due_at, deadline_at, promised_at, planned_at, accepted_at, arrived_at, next_actor
+  destination, reference, asked, asked_at, due_at, deadline_at, promised_at, planned_at, accepted_at, arrived_at, next_actor,
+  way, payee_n, approval_id, instruction_id
 FROM refund WHERE bucket = $1 AND order_id = $2 ORDER BY n DESC LIMIT 50
 
 -- name: set_sending
@@ -21,7 +47,7 @@ UPDATE refund SET state = $3, code = $4, asked = asked + 1, asked_at = $5,
   due_at = CASE WHEN $6::timestamptz IS NULL THEN NULL WHEN next_actor = 'person' THEN deadline_at ELSE least(deadline_at, $6) END,
   accepted_at = coalesce(accepted_at, $7), arrived_at = coalesce(arrived_at, $8),
   destination = CASE WHEN $9 = '' THEN destination ELSE $9 END, reference = CASE WHEN $10 = '' THEN reference ELSE $10 END,
-  lease_until = NULL WHERE bucket = $1 AND refund_no = $2 AND state NOT IN ('arrived', 'refused', 'dropped')
+  lease_until = NULL WHERE bucket = $1 AND refund_no = $2 AND state NOT IN ('arrived', 'refused', 'dropped', 'returned')
 
 -- name: drop_refunds
 -- There was no payment: what was not sent of an order's refunds is not sent.
@@ -38,7 +64,7 @@ WHERE bucket = $1 AND refund_no = $2 AND state IN ('ready', 'waiting_float') RET
 
 -- name: set_asked_now
 -- A member of staff wants to know: ask for it (or gather for it again) at the worker's next look.
-UPDATE refund SET due_at = $3 WHERE bucket = $1 AND refund_no = $2 AND state NOT IN ('arrived', 'refused', 'dropped') AND due_at > $3
+UPDATE refund SET due_at = $3 WHERE bucket = $1 AND refund_no = $2 AND state NOT IN ('arrived', 'refused', 'dropped', 'returned') AND due_at > $3
 
 -- name: hand_refund_over
 -- Its deadline passed: a person is next. What is due stays due.
@@ -65,5 +91,5 @@ WHERE due_at IS NOT NULL AND (state = 'waiting_float' OR promised_at < $1 OR nex
 
 -- name: list_under_way
 -- Refunds at no end, for their ages: few, and read whole.
-SELECT refund_no, order_id, channel, amount_fen, state, code, next_actor, planned_at, promised_at, deadline_at
-FROM refund WHERE due_at IS NOT NULL AND arrived_at IS NULL ORDER BY planned_at LIMIT $1
+SELECT refund_no, order_id, channel, way, destination, amount_fen, state, code, next_actor, planned_at, promised_at,
+  deadline_at FROM refund WHERE due_at IS NOT NULL AND arrived_at IS NULL ORDER BY planned_at LIMIT $1

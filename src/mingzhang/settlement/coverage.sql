@@ -26,7 +26,10 @@ SELECT channel, sum(fen)::bigint AS amount_fen FROM (
   SELECT party AS channel, (content ->> 'amount_fen')::bigint AS fen FROM fact
   WHERE kind = 'paid' AND known_at >= $1 AND known_at < $2 AND party <> ALL (SELECT bank FROM bank_account)
   UNION ALL
-  SELECT channel, -amount_fen FROM refund WHERE accepted_at >= $1 AND accepted_at < $2
+  SELECT channel, -amount_fen FROM refund WHERE way = 'channel' AND accepted_at >= $1 AND accepted_at < $2
+  UNION ALL  -- accepted, then taken back (a dead card): with the channel again
+  SELECT channel, amount_fen FROM refund WHERE way = 'channel' AND state = 'refused' AND accepted_at IS NOT NULL
+    AND asked_at >= $1 AND asked_at < $2
   UNION ALL
   SELECT channel, -payout_fen - fee_fen FROM settlement_batch WHERE listed_at >= $1 AND listed_at < $2
   UNION ALL

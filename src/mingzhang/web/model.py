@@ -19,7 +19,8 @@ class Sentence(msgspec.Struct, frozen=True, kw_only=True):
     supplier_processing, confirming_result, choose_refund_or_wait, delivered, refund_asked, refund_processing,
     refund_arrived, partly_refund_asked, partly_refund_processing, partly_refund_arrived, part_refund_asked,
     part_refund_processing, part_refund_arrived, waiting_prefund,
-    waiting_supplier, closed_unpaid, needs_person, needs_buyer, money_in_doubt.
+    waiting_supplier, closed_unpaid, needs_person, needs_buyer, money_in_doubt, transfer_asked, transfer_processing,
+    transfer_arrived, payee_needed, payee_named.
     ``place`` is a ledger place (``channel``, ``supplier.reserved`` …), ``party`` the channel's or supplier's
     name.
     """
@@ -143,19 +144,32 @@ class PaymentPanel(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class RefundPanel(msgspec.Struct, frozen=True, kw_only=True):
-    """A refund followed to arrival. ``steps``: asked, accepted, arrived. ``reference`` is quoted to the
+    """A refund followed to arrival. ``steps``: asked, accepted, arrived, transfer_asked, transfer_accepted,
+    transfer_arrived. ``way``: channel or transfer. ``reference`` is quoted to the
     bank. ``arranged``: whether the holidays until ``promised_at`` are known."""
 
     refund_no: str
     channel: str
     amount_fen: int
-    state: str  # ready | sending | unknown | accepted | arrived | refused | waiting_float
+    state: str  # ready | sending | unknown | accepted | arrived | refused | waiting_float | returned
     cause: str  # reason code
     steps: tuple[Step, ...]
     destination: str
     reference: str
     promised_at: datetime
     arranged: bool = True
+    way: str = "channel"
+
+
+class PayeePanel(msgspec.Struct, frozen=True, kw_only=True):
+    """Where a buyer wants a refund sent that cannot go back the way it came. ``mask``: what they named last, if it can still
+    be used; ``open``: they may name an account now; ``returned``: the bank sent back what went to the last one.
+    """
+
+    open: bool
+    mask: str = ""
+    given_at: datetime | None = None
+    returned: bool = False
 
 
 class OrderStatus(msgspec.Struct, frozen=True, kw_only=True):
@@ -264,6 +278,7 @@ class OrderPage(msgspec.Struct, frozen=True, kw_only=True):
     requests: tuple[RequestPanel, ...] = ()  # newest first
     changes: tuple[EstimateChange, ...] = ()
     supplied_by: str = ""
+    payee: PayeePanel | None = None
     earlier_refunds: tuple[RefundPanel, ...] = ()  # those before `refund`, newest first
     ahead: str = ""  # R27: open (the buyer may prove the contact), done (it goes ahead of new orders)
 

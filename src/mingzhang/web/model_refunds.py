@@ -26,6 +26,19 @@ class RefundPreview(msgspec.Struct, frozen=True, kw_only=True):
     refusal: str = ""
 
 
+class TransferPlan(msgspec.Struct, frozen=True, kw_only=True):
+    """A refund by bank transfer that may be proposed (row 17). ``to``: the payee, masked; ``original``, ``code``: the refund
+    that the channel refused, and its word; ``waits``: custody could not carry it now.
+    """
+
+    amount_fen: int
+    to: str
+    original: str
+    code: str
+    proof_sha256: str
+    waits: bool
+
+
 class AgedRefund(msgspec.Struct, frozen=True, kw_only=True):
     """A refund at no end. ``workdays``: working days since it was planned; ``late``: past what was promised."""
 
@@ -40,6 +53,8 @@ class AgedRefund(msgspec.Struct, frozen=True, kw_only=True):
     deadline_at: datetime | None
     workdays: int
     late: bool
+    way: str = "channel"
+    destination: str = ""
 
 
 class AgeRow(msgspec.Struct, frozen=True, kw_only=True):

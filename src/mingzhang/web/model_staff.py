@@ -8,6 +8,7 @@ from datetime import datetime
 import msgspec
 
 from mingzhang.web.model import OrderPage, TimelineItem
+from mingzhang.web.model_refunds import TransferPlan
 
 
 class NoticeRow(msgspec.Struct, frozen=True, kw_only=True):
@@ -164,6 +165,8 @@ class StaffOrder(msgspec.Struct, frozen=True, kw_only=True):
     may: frozenset[str]
     money: frozenset[str] = frozenset()
     may_ask_buyer: bool = False
+    transfer: TransferPlan | None = None
+    payee: str = ""
 
 
 class SupplierRow(msgspec.Struct, frozen=True, kw_only=True):

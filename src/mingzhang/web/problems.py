@@ -19,6 +19,7 @@ from mingzhang.web import (
     words_reconcile,
     words_refunds,
     words_refusals,
+    words_returns,
     words_shop,
 )
 from mingzhang.web.words import N_
@@ -175,6 +176,7 @@ FIELD_ERRORS: Final[Mapping[str, str]] = {
     **words_attachments.PROBLEMS,
     **words_doubt.PROBLEMS,
     **words_refunds.PROBLEMS,
+    **words_returns.PROBLEMS,
     "resupply_refused": N_("现在不能补发：订单要已到账或在等人处理，而且没有还在等结果的供应商指令"),
     "reason_missing": N_("请写明原因（至少 4 个字）"),
     "file_too_large": N_("文件太大，请分成几个"),

@@ -25,6 +25,7 @@ from mingzhang.web import (
     words_reconcile,
     words_recourse,
     words_refunds,
+    words_returns,
     words_setup,
     words_shop,
 )
@@ -91,7 +92,10 @@ TABLES: Final[Mapping[str, tuple[Mapping[str, str], str]]] = {
     "notice_channel": (words.NOTICE_CHANNELS, words.GENERAL),
     "notice_state": (words.NOTICE_STATES, words.GENERAL),
     "money_action": (words.MONEY_ACTIONS, words.WORK_GENERAL),
-    "money_note": ({**words_doubt.MONEY_NOTES, **words_refunds.MONEY_NOTES}, words.GENERAL),
+    "money_note": (
+        {**words_doubt.MONEY_NOTES, **words_refunds.MONEY_NOTES, **words_returns.MONEY_NOTES},
+        words.GENERAL,
+    ),
     "refund_age": (words_refunds.AGES, words.GENERAL),
     "support": (words_doubt.SUPPORTS, words.GENERAL),
     "approval_state": (words.APPROVAL_STATES, words.WORK_GENERAL),

@@ -76,6 +76,7 @@ SENTENCES: Final[Mapping[str, str]] = {
     "partly_refund_processing": N_("%(supplier)s只到账一部分；未到账的部分%(channel)s正在原路退款。"),
     "partly_refund_arrived": N_("%(supplier)s只到账一部分；未到账的部分%(channel)s已退款。"),
     **words_refunds.SENTENCES,
+    **words_returns.SENTENCES,
     "closed_unpaid": N_("订单已关闭，没有收取任何款项。"),
     "needs_person": N_("需要人工核实，【%(shop)s】的客服正在处理。"),
     "needs_buyer": N_("请您修改充值账号，或选择退款。"),
@@ -115,11 +116,13 @@ REFUND_STEPS_NOW: Final[Mapping[str, str]] = {
     "asked": N_("正在申请退款"),
     "accepted": N_("等待渠道受理"),
     "arrived": N_("等待渠道退款"),
+    **words_returns.REFUND_STEPS_NOW,
 }
 REFUND_STEPS: Final[Mapping[str, str]] = {
     "asked": N_("已申请退款"),
     "accepted": N_("渠道已受理"),
     "arrived": N_("渠道已退款"),
+    **words_returns.REFUND_STEPS,
 }
 STEP_STATES: Final[Mapping[str, str]] = {
     "done": N_("已完成"),
@@ -144,6 +147,7 @@ PARTIES: Final[Mapping[str, str]] = {
     "platform": N_("本店"),
     "staff": N_("客服"),
     "buyer": N_("您"),
+    **words_returns.PARTIES,
 }
 PARTY_GENERAL: Final = N_("合作方")
 CHANNEL_GENERAL: Final = N_("支付通道")
@@ -600,7 +604,7 @@ REFUND_STATES: Final[Mapping[str, str]] = {
     "arrived": N_("渠道已退款"),
     "refused": N_("渠道拒绝，人工处理中"),
     "waiting_float": N_("退款排队中"),
-    **words_doubt.REFUND_STATES,
+    **words_returns.REFUND_STATES,
 }
 PAYMENT_STATES: Final[Mapping[str, str]] = {
     "intent": N_("正在开出付款单"),
@@ -682,6 +686,7 @@ NOTICE_TEMPLATES: Final[Mapping[str, str]] = {
     "choice_open": N_("请买家选择"),
     "needs_buyer": N_("请买家修改账号"),
     "needs_person": N_("需要人工"),
+    "payee_needed": words_returns.NOTICE,
     "prefund_low": N_("预存款告警"),
     "prefund_stop": N_("预存款即将用完"),
     "key_ends": N_("密钥或证书快到期"),

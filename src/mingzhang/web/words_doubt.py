@@ -48,7 +48,6 @@ MONEY_NOTES: Final[Mapping[str, str]] = {
     ),
 }
 SUSPENSE_STATES: Final[Mapping[str, str]] = {"unpaid": N_("查明从未付款")}
-REFUND_STATES: Final[Mapping[str, str]] = {"dropped": N_("没有付款，不用退")}
 SUPPORTS: Final[Mapping[str, str]] = {
     "number": N_("渠道记录里写的就是这张订单的单号"),
     "claim": N_("这张订单的买家提交过这个交易号"),

@@ -13,5 +13,12 @@ ROWS: tuple[tuple[str, str, str, dict[str, object]], ...] = (
         {"times": 1},
     ),
     ("no_closing", "对账单没有期末余额", "the file ends before the closing balance", {"times": 1}),
+    (
+        "transfer_refused",
+        "转账指令被拒绝",
+        "the instruction is refused: the payee's account is closed",
+        {"times": 1},
+    ),
+    ("refund_returned", "转账退回", "a transfer that was paid out comes back", {"s": 60}),
     ("status_lost", "指令回执丢失", "the instruction is carried out, its answer is lost", {"times": 1}),
 )

@@ -125,6 +125,13 @@ class BankParty:
         if order.fen <= 0 or order.fen > self.balance_fen:
             order.status, order.code = REJECTED, "AM04"
             return order
+        if self.world.faults.take(order.order_id, "bank", "transfer_refused") is not None:
+            order.status, order.code = REJECTED, "AC04"
+            return order
+        returns = self.world.faults.take(order.order_id, "bank", "refund_returned")
+
+        async def come_back() -> None:
+            self.book(order.fen, order.order_id, order.payee_name, order.payee_account, "退汇 账户收不了款")
 
         async def carry_out() -> None:
             order.status = SETTLED
@@ -132,6 +139,8 @@ class BankParty:
             arrives = self.payees.get(order.payee_account)
             if arrives is not None:
                 arrives(order.fen)
+            if returns is not None:
+                self.world.after(number_of(returns, "s", 60), come_back)
 
         self.world.after(self.delay_s, carry_out)
         return order

@@ -28,7 +28,10 @@ class OrderState(StrEnum):
 
 
 class PaymentOrder(msgspec.Struct, frozen=True, kw_only=True):
-    """One instruction: ``order_id`` is the EndToEndId, the same for ever; amount in fen of ``currency``."""
+    """One instruction: ``order_id`` is the EndToEndId, the same for ever; amount in fen of ``currency``.
+
+    ``kept_name``, ``kept_account``: how the payee stands in whatever is kept of it; of a person a mask.
+    """
 
     order_id: str
     account: str
@@ -37,6 +40,13 @@ class PaymentOrder(msgspec.Struct, frozen=True, kw_only=True):
     amount_fen: int
     currency: str
     purpose: str
+    kept_name: str = ""
+    kept_account: str = ""
+
+    def as_kept(self) -> PaymentOrder:
+        """The same without a person's name and account, for the evidence."""
+        name, account = self.kept_name or self.payee_name, self.kept_account or self.payee_account
+        return msgspec.structs.replace(self, payee_name=name, payee_account=account)
 
 
 class OrderAnswer(msgspec.Struct, frozen=True, kw_only=True):

@@ -48,8 +48,9 @@ class FileBank:
 
     async def send(self, order: PaymentOrder) -> OrderAnswer:
         """POST /pain001."""
-        body = write_pain001(order, self._clock.now())
-        told = self._message("bank.pain001", Direction.OUT, body)
+        now = self._clock.now()
+        body = write_pain001(order, now)
+        told = self._message("bank.pain001", Direction.OUT, write_pain001(order.as_kept(), now))
         headers = self._sealed("POST", "/pain001", body)
         answer = await self._http.post(
             f"{self._settings.url}/pain001", body, XML, self._settings.timeout_s, headers

@@ -184,6 +184,7 @@ async def test_every_door_lets_in_and_refuses_as_the_table_says(database_url: st
         async def visit(*, expected: bool) -> None:
             nonlocal seen
             for door in sorted(doors(), key=lambda each: each.path == "/staff/sign-out"):
+                await house.desk.pool.execute("DELETE FROM guess")  # all of them call from one address
                 for visitor in everybody:
                     if visitor.expected(door) is not expected:
                         continue

@@ -52,9 +52,12 @@ class CorrectionRequest(msgspec.Struct, frozen=True, kw_only=True, forbid_unknow
     refund: bool = False
 
 
-async def identified(request: AnyRequest, order_id: str, contact: str) -> str:
-    """The order id when token or contact opens it; an order that never existed answers like a wrong one."""
-    await take_guess(request, f"prove:{order_id}")
+async def identified(request: AnyRequest, order_id: str, contact: str, door: str) -> str:
+    """The order id when token or contact opens it; an order that never existed answers like a wrong one.
+
+    Tries are counted by ``door``.
+    """
+    await take_guess(request, f"{door}:{order_id}")
     desk = desk_of(request)
     scheme, _, token = request.headers.get("authorization", "").partition(" ")
     try:
@@ -96,7 +99,7 @@ async def correct_account(
     texts = (data.account, data.contact, *(text for pair in data.fields.items() for text in pair))
     if not all(text.isprintable() for text in texts):
         raise Problem("invalid_request", Kind.INVALID, "a text holds characters that cannot be printed")
-    await identified(request, order_id, data.contact)
+    await identified(request, order_id, data.contact, "correct")
     desk = desk_of(request)
     if data.refund:
         await desk.refuse_correction(order_id)

@@ -8,7 +8,6 @@ import msgspec
 from litestar import Response, Router, get, post
 from litestar.params import FromPath, JSONBody
 
-from mingzhang.app.desk_ahead import prove_and_go_ahead
 from mingzhang.app.http_correction import identified
 from mingzhang.app.http_docs import BY_TOKEN, problems
 from mingzhang.app.http_guard import BROWSER, OPENED, PROOF
@@ -18,7 +17,6 @@ from mingzhang.app.http_kit import (
     csrf_of,
     desk_of,
     form_of,
-    known_order_id,
     language,
     page,
     see_other,
@@ -27,6 +25,7 @@ from mingzhang.app.http_kit import (
 )
 from mingzhang.app.problems import field_error
 from mingzhang.kit.errors import Kind, Problem
+from mingzhang.orders import ahead
 from mingzhang.transfers.payee import name_payee
 from mingzhang.web import pages_returns
 from mingzhang.web.model import OrderStatus
@@ -35,7 +34,7 @@ PAYEE_MAX: Final = 80
 
 
 class ContactRequest(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """Who asks: the order's contact, or its query password. The order's token alone is no proof of a person."""
+    """Who asks: the order's contact, or its query password, for whoever does not hold its token."""
 
     contact: Annotated[str, msgspec.Meta(max_length=120)] = ""
 
@@ -52,6 +51,7 @@ class PayeeRequest(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fie
     "/orders/{order_id:str}/ahead",
     status_code=200,
     summary="Have a paid order go ahead",
+    security=[*BY_TOKEN, {}],
     responses=problems(
         {
             401: ("unauthenticated",),
@@ -70,15 +70,9 @@ async def go_ahead(
     """优先处理: paid and not sent yet, it goes ahead of new orders. Once more changes nothing (R27)."""
     if not data.contact.isprintable():
         raise Problem("invalid_request", Kind.INVALID, "a text holds characters that cannot be printed")
-    await take_guess(request, f"prove:{order_id}")
+    await identified(request, order_id, data.contact, "ahead")
     desk = desk_of(request)
-    try:
-        known_order_id(order_id)
-        await prove_and_go_ahead(desk, order_id, data.contact.strip())
-    except Problem as problem:
-        if problem.code not in ("unknown_order", "contact_mismatch"):
-            raise
-        raise Problem("unauthenticated", Kind.UNAUTHENTICATED, "the order's contact is needed") from None
+    await ahead.go_ahead(desk.ctx, order_id)
     return await desk.status(order_id)
 
 
@@ -105,7 +99,7 @@ async def api_payee(
     """收款账户: only while the channel has refused to give the money back the way it came. Sealed; nobody reads it back."""
     if not all(text.isprintable() for text in (data.name, data.account, data.contact)):
         raise Problem("invalid_request", Kind.INVALID, "a text holds characters that cannot be printed")
-    await identified(request, order_id, data.contact)
+    await identified(request, order_id, data.contact, "payee")
     desk = desk_of(request)
     await name_payee(desk.ctx, order_id, data.name, data.account)
     return await desk.status(order_id)

@@ -16,6 +16,7 @@ from mingzhang.ledger.store import read_float
 from mingzhang.orders import freeze
 from mingzhang.orders.context import Context
 from mingzhang.orders.states import REFUND_MAX_S
+from mingzhang.orders.store import SQL as ORDERS
 from mingzhang.orders.store import Turn
 from mingzhang.payments.channels.base import RefundsWhole
 from mingzhang.payments.store import Payment, list_payments

@@ -259,7 +259,7 @@ async def open_house(
             adapters=channel_settings(world.ready, private, folder)
             | {
                 f"{party}_{name}": text
-                for party in ("fulu", "kasushou", "dtone", "bank")
+                for party in ("fulu", "kasushou", "dtone", "bank", "tsa")
                 for name, text in world.ready[party].items()
             }
             | dict(adapters),

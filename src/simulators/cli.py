@@ -26,6 +26,7 @@ def parser() -> argparse.ArgumentParser:
     run.add_argument("--epay-port", type=int, default=0)
     run.add_argument("--wechat-port", type=int, default=0)
     run.add_argument("--bank-port", type=int, default=0)
+    run.add_argument("--tsa-port", type=int, default=0)
     run.add_argument("--bank-balance-fen", type=int, default=0)
     run.add_argument(
         "--bank-statement-s", type=float, default=600.0, help="between statements; 0: on request"
@@ -66,6 +67,7 @@ def main(arguments: list[str] | None = None) -> None:
         epay_port=given.epay_port,
         wechat_port=given.wechat_port,
         bank_port=given.bank_port,
+        tsa_port=given.tsa_port,
         bank_balance_fen=given.bank_balance_fen,
         bank_statement_s=given.bank_statement_s,
         control_port=given.control_port,

@@ -43,6 +43,8 @@ from simulators.kasushou.model import KasushouParty
 from simulators.kasushou.work import Worker as KasushouWorker
 from simulators.keys import own_key, read_public
 from simulators.settlement import settle_alipay, settle_epay, settle_wechat
+from simulators.tsa.authority import Authority
+from simulators.tsa.gateway import TsaSide
 from simulators.wechat.model import WechatParty
 from simulators.wechat.side import WechatSide
 from simulators.world import MAX_BODY_BYTES, MAX_UPLOAD_BYTES, Clock, World, outage
@@ -60,6 +62,7 @@ class Options:
     epay_port: int = 0
     wechat_port: int = 0
     bank_port: int = 0
+    tsa_port: int = 0
     control_port: int = 0
     seed: int = 0
     clock: Clock = field(default_factory=Clock)
@@ -97,6 +100,7 @@ class Simulators:
         self.epay = EpaySide(self.world)
         self.wechat = WechatSide(self.world, options.keys_dir, options.merchant_public_key)
         self.bank = BankSide(self.world, options.bank_balance_fen, options.bank_statement_s)
+        self.tsa = TsaSide(self.world, Authority(options.keys_dir))
         self._runners: list[web.AppRunner] = []
         self._urls: dict[str, str] = {}
 
@@ -136,6 +140,7 @@ class Simulators:
         control.books_of["wechat"] = self.wechat.party.books
         control.cashiers.append(self.wechat.cashier)
         await self._serve_bank(control)
+        self.tsa.begin(await self._serve("tsa", options.tsa_port, self.tsa.routes()))
         certificates = CertControl(self.alipay.authority)
         steering = [
             *control.routes(),
@@ -145,6 +150,7 @@ class Simulators:
             *self.epay.steering(),
             *certificates.routes(),
             *self.bank.steering(),
+            *self.tsa.steering(),
             *exports.routes(self.world.bills, self._lists()),
         ]
         await self._serve("control", options.control_port, steering)
@@ -218,6 +224,7 @@ class Simulators:
                 "fen_per_unit": str(FEN_PER_CENT * 100),
             },
             "bank": self.bank.ready(),
+            "tsa": self.tsa.ready(),
             "control": self._urls["control"],
             "pid": os.getpid(),
         }

@@ -10,6 +10,7 @@ import sys
 from pathlib import Path
 
 import pytest
+from anchor_checks import check_anchors, check_stamped
 from pack_checks import check_packs, refuse_changes
 
 from house import House, open_house
@@ -44,13 +45,14 @@ TAMPER = {
     "(SELECT evidence_id FROM leg WHERE subject = $1 AND posting = 'paid')",
     "orders": "UPDATE orders SET price_fen = price_fen - 1 WHERE order_id = $1",
     "log_entry": "UPDATE log_entry SET data = set_byte(data, 3, get_byte(data, 3) # 1) WHERE subject = $1",
+    "log_anchor": "UPDATE log_anchor SET stamped_at = stamped_at - interval '1 day' WHERE $1 <> ''",
     "log_checkpoint": "UPDATE log_checkpoint SET note = overlay(note placing 'Z' from length(note) - 5) "
     "WHERE $1 <> ''",
     "new leg": "INSERT INTO leg (bucket, subject, seq, n, posting, place, party, owner, amount_fen, evidence_id, at) "
     "SELECT bucket, subject, seq + 90, n, posting, place, party, owner, amount_fen, evidence_id, at FROM leg "
     "WHERE subject = $1 AND posting = 'paid'",
 }
-GUARDED = ("event", "leg", "evidence", "log_entry", "log_tile", "log_checkpoint")
+GUARDED = ("event", "leg", "evidence", "log_entry", "log_tile", "log_checkpoint", "log_anchor")
 
 
 def quiet(done: int, of: int) -> None:
@@ -73,7 +75,7 @@ async def _get(house: House, path: str, token: str = "") -> bytes:
 async def test_a_receipt_holds_without_the_shop_and_no_changed_byte_passes(
     database_url: str, tmp_path: Path
 ) -> None:
-    async with open_house(database_url, tmp_path) as house:
+    async with open_house(database_url, tmp_path, anchor_every_s=60.0) as house:
         ended = asyncio.Event()  # the record is kept beside the orders, as in a worker
         beside = asyncio.create_task(run_log(house.desk.ctx, signer_of(house.desk.settings), ended))
         order_id = await house.buy()
@@ -84,6 +86,7 @@ async def test_a_receipt_holds_without_the_shop_and_no_changed_byte_passes(
         (tmp_path / "alone").mkdir()
         script = tmp_path / "alone" / "verify.py"
         script.write_bytes(await _get(house, "/log/verify.py"))
+        await check_anchors(house)
         refuse_changes(await check_packs(house, order_id, script), 50, seed=8)
         ended.set()
         await beside
@@ -111,6 +114,7 @@ async def test_a_receipt_holds_without_the_shop_and_no_changed_byte_passes(
         paid = next(entry for entry in listed if "paid" in entry["events"])
         receipt = await _get(house, paid["url"], token)
         assert json.loads(receipt)["statement"]["money"] == [["channel", "alipay", 10000]]
+        check_stamped(receipt)
         (tmp_path / "alone" / "receipt.json").write_bytes(receipt)
         command = [sys.executable, "-I", str(script), "receipt.json"]
         told = subprocess.run(command, cwd=tmp_path / "alone", capture_output=True, text=True, check=False)
@@ -183,7 +187,7 @@ async def _witnessed(house: House, order_id: str, folder: Path) -> None:
 
     async with pool.acquire() as conn:
         logged = (await list_logged(conn, order_id))[0]
-        receipt = await make_receipt(conn, logged, log, [signer.verifier])
+        receipt = await make_receipt(conn, logged, signer_of(settings), [signer.verifier])
     assert receipt is not None
     key = signer.verifier.text()
     assert verify_offline.check(receipt, log.text(), [key])[2]["witness_keys"] == [key]
@@ -211,5 +215,7 @@ async def _drill(house: House, order_id: str) -> None:
             _, found = await recheck_on(conn, verifier, quiet)
             await outer.rollback()
         rows = " ".join(f"{trouble.table} {trouble.row}" for trouble in found)
-        expected = {"log_entry": "event", "log_checkpoint": "size"}.get(table, order_id)
+        expected = {"log_entry": "event", "log_checkpoint": "size", "log_anchor": "tsa size"}.get(
+            table, order_id
+        )
         assert expected in rows, (table, found)

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from mingzhang.app.adapters import BANKS, BUILT_IN, CHANNELS, SUPPLIERS, Adapters, find
+from mingzhang.app.adapters import ANCHORS, BANKS, BUILT_IN, CHANNELS, SUPPLIERS, Adapters, find
 from mingzhang.app.settings import Settings
 from mingzhang.kit.clock import SystemClock
 from mingzhang.kit.errors import Problem
@@ -60,7 +60,7 @@ def opened(**settings: str) -> Adapters:
 
 def test_the_table_and_pyproject_agree() -> None:
     declared = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]["entry-points"]
-    for group in (BANKS, CHANNELS, SUPPLIERS):
+    for group in (ANCHORS, BANKS, CHANNELS, SUPPLIERS):
         assert declared[group] == dict(BUILT_IN[group])
         assert all(callable(found.load(group)) for found in find(group).values())
 

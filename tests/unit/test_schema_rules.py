@@ -46,6 +46,7 @@ APPEND_ONLY = (
     "log_checkpoint",
     "log_cosignature",
     "log_statement",
+    "log_anchor",
     "settlement_line",
     "place_total",
     "stated_total",
@@ -98,6 +99,8 @@ OWNERS = {
         "log_cosignature",
         "log_statement",
         "digest_span",
+        "log_anchor",
+        "anchor_task",
     },
     "ledger": {"leg"},
     "catalogue": {

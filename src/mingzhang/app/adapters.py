@@ -1,4 +1,4 @@
-"""Finding and making adapters: entry points `mingzhang.channels`, `.suppliers` and `.banks` (docs/adapters.md).
+"""Finding and making adapters: entry points `mingzhang.channels`, `.suppliers`, `.banks`, `.anchors` (docs/adapters.md).
 
 The built-in ones stand in `BUILT_IN`, which is what `pyproject.toml` declares, too (a test holds the two together):
 so they are found when the package's installed metadata are old or absent, as in a checkout. Everybody else's are
@@ -22,6 +22,7 @@ from mingzhang.kit.clock import Clock
 from mingzhang.kit.errors import Kind, Problem
 from mingzhang.kit.outbound import Outbound
 from mingzhang.payments.channels.base import Channel
+from mingzhang.transparency.anchors import Anchor
 
 log = structlog.get_logger()
 
@@ -29,7 +30,9 @@ OURS: Final = "mingzhang"
 CHANNELS: Final = "mingzhang.channels"
 SUPPLIERS: Final = "mingzhang.suppliers"
 BANKS: Final = "mingzhang.banks"
-HOOKS: Final = {CHANNELS: "channels", SUPPLIERS: "suppliers", BANKS: "banks"}  # banks call nobody
+ANCHORS: Final = "mingzhang.anchors"
+# Banks and anchors call nobody.
+HOOKS: Final = {CHANNELS: "channels", SUPPLIERS: "suppliers", BANKS: "banks", ANCHORS: "anchors"}
 # In the order in which buyers are offered the channels.
 BUILT_IN: Final[Mapping[str, Mapping[str, str]]] = {
     CHANNELS: {
@@ -45,6 +48,7 @@ BUILT_IN: Final[Mapping[str, Mapping[str, str]]] = {
         "manual": "mingzhang.fulfilment.manual.factory:make_manual",
     },
     BANKS: {"bank": "mingzhang.custody.banks.files:make_bank"},
+    ANCHORS: {"tsa": "mingzhang.transparency.tsa:make_tsa"},
 }
 
 
@@ -109,7 +113,7 @@ def find(group: str) -> dict[str, Found]:
 
 
 class Adapters:
-    """The adapters of one installation. `channels`, `suppliers` and `banks` stay the same objects for the process's life.
+    """The adapters of one installation. All of them stay the same objects for the process's life.
 
     `inner`: what our own adapters need of the house; no other package gets it.
     """
@@ -123,6 +127,7 @@ class Adapters:
         self.channels: dict[str, Channel] = self._make_all(CHANNELS)
         self.suppliers: dict[str, Supplier] = self._make_all(SUPPLIERS)
         self.banks: dict[str, Bank] = self._make_all(BANKS)
+        self.anchors: dict[str, Anchor] = self._make_all(ANCHORS)
 
     def reread(self) -> list[str]:
         """Make anew each adapter whose key files changed; returns their names.
@@ -142,7 +147,12 @@ class Adapters:
                 )
                 continue
             if made is not None:
-                live = {CHANNELS: self.channels, SUPPLIERS: self.suppliers, BANKS: self.banks}
+                live = {
+                    CHANNELS: self.channels,
+                    SUPPLIERS: self.suppliers,
+                    BANKS: self.banks,
+                    ANCHORS: self.anchors,
+                }
                 cast("dict[str, Any]", live[group])[name] = made
                 anew.append(name)
                 log.info("keys_taken", adapter=name)

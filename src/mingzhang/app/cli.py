@@ -17,6 +17,7 @@ from rich.console import Console
 from mingzhang.app import demo as supervisor
 from mingzhang.app import logging as logs
 from mingzhang.app import loop
+from mingzhang.app.anchors import run_anchors
 from mingzhang.app.bench.cli import app as bench_app
 from mingzhang.app.check import CHANNELS, Check, Faults, Suppliers, run_check
 from mingzhang.app.cli_adapters import channel_app, supplier_app
@@ -93,6 +94,7 @@ async def _serve(settings: Settings, role: Role) -> None:
                 group.create_task(run_post(desk.ctx, desk.post, desk.routes, stop))
                 group.create_task(run_log(desk.ctx, signer_of(settings), stop))
                 group.create_task(run_oversight(desk.ctx, settings, stop))
+                group.create_task(run_anchors(desk.ctx, settings, stop))
                 group.create_task(run_witnesses(desk.ctx, desk.http, witnesses_of(settings), stop))
                 if settings.worker_port:
                     group.create_task(

@@ -8,6 +8,7 @@ import os
 import secrets
 import signal
 import sys
+from datetime import datetime
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -26,6 +27,7 @@ from mingzhang.app.transparency import signer_of
 from mingzhang.evidence.store import SQL as EVIDENCE
 from mingzhang.kit.database import open_pool
 from mingzhang.transparency import verify_offline
+from mingzhang.transparency.anchors import list_anchored, read_waiting
 from mingzhang.transparency.notes import COSIGNED, Signer, parse_verifier
 from mingzhang.transparency.recheck import Trouble, recheck
 from mingzhang.transparency.tree import SQL
@@ -110,6 +112,8 @@ def status(as_json: Annotated[bool, typer.Option("--json", help="one JSON object
             "signed_at": head["at"].isoformat() if head else None,
             "waiting": waiting["notes"],
             "waiting_since": waiting["oldest"].isoformat() if waiting["oldest"] else None,
+            "anchors": [_told(one) for one in await list_anchored(pool, 1)],
+            "anchors_waiting": [_told(row) for row in await read_waiting(pool)],
         }
 
     told = _with_pool(work)
@@ -144,6 +148,13 @@ def recheck_command(as_json: Annotated[bool, typer.Option("--json", help="one JS
         out.print(f"{entries} entries: " + (f"{len(troubles)} rows disagree" if troubles else "all hold"))
     if troubles:
         raise typer.Exit(1)
+
+
+def _told(row: Any) -> dict[str, Any]:
+    """A stamp, or a row that waits for one, without the token."""
+    fields = row if isinstance(row, dict) else msgspec.structs.asdict(row)
+    kept = {name: value for name, value in fields.items() if name not in {"token", "root"}}
+    return {name: value.isoformat() if isinstance(value, datetime) else value for name, value in kept.items()}
 
 
 def _with_pool(work: Any) -> Any:

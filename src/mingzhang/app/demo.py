@@ -265,6 +265,7 @@ class Demo:
             "kasushou",
             "dtone",
             "bank",
+            "tsa",
             "control",
         ):  # the same ports when it is started again
             command += [f"--{name}-port", str(free_port())]
@@ -307,6 +308,8 @@ class Demo:
             **{f"kasushou_{name}": kasushou[name] for name in ("url", "user_id", "api_key")},
             **{f"dtone_{name}": text for name, text in dtone.items()},
             **{f"bank_{name}": text for name, text in ready["bank"].items()},
+            **{f"tsa_{name}": text for name, text in ready["tsa"].items()},
+            "anchor_every_s": "3600",  # a minute of this run
             "control_url": ready["control"],
             "worker_pid_file": str(self.folder / WORKER_PID),
             "call_timeout_s": "3",

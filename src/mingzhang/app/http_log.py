@@ -135,7 +135,7 @@ async def _receipt(request: AnyRequest, order_id: str, seq: int) -> Response[Any
             (one for one in await list_logged(conn, order_id) if one.change.shown["seq"] == seq), None
         )
         receipt = logged and await make_receipt(
-            conn, logged, signer_of(desk.settings).verifier, [w.key for w in witnesses_of(desk.settings)]
+            conn, logged, signer_of(desk.settings), [w.key for w in witnesses_of(desk.settings)]
         )
     if not receipt:
         raise Problem("not_logged", Kind.NOT_FOUND)

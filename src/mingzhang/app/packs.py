@@ -39,6 +39,7 @@ WAIT_REAL_S: Final = 2.0
 LOOK_REAL_S: Final = 0.1
 NOTES_COUNTED: Final = 10_000
 PROGRAM: Final = (files("mingzhang.transparency") / "verify_offline.py").read_bytes()
+PAGE: Final = (files("mingzhang.transparency") / "verify_offline.html").read_bytes()
 
 
 async def make_pack(
@@ -74,7 +75,7 @@ async def make_pack(
         parts += await _proofs(conn, settings, asked)
         health = await _health(conn, ctx, settings, now)
     sections.append(_message_section(listed))
-    parts += [Part(f"{one.name}.json", canonical_json(one.data), one.title) for one in sections]
+    parts += [Part(f"{one.name}.json", canonical(one.data), one.title) for one in sections]
     parts += story.files
     head = Head(
         edition=edition,
@@ -90,11 +91,6 @@ async def make_pack(
     subject = await _put_on_record(ctx, order_id, edition, made_by, body)
     receipt = await _await_record(ctx, settings, subject, bucket_of(order_id), wait_s)
     return await asyncio.to_thread(manifests.bind, parts, body, note, receipt)
-
-
-def canonical_json(data: Any) -> bytes:
-    """A chapter as canonical JSON."""
-    return canonical({"data": data})
 
 
 async def _messages(asked: Asked, ctx: Context, story: Story) -> tuple[list[dict[str, Any]], list[Part]]:
@@ -124,11 +120,14 @@ def _message_section(listed: Sequence[dict[str, Any]]) -> Section:
 
 async def _proofs(conn: asyncpg.Connection, settings: Settings, asked: Asked) -> list[Part]:
     """A receipt for each change of the order that is in the record; for auditors what is sealed in it, too."""
-    verifier = signer_of(settings).verifier
+    signer = signer_of(settings)
     witnesses = [one.key for one in witnesses_of(settings)]
-    parts = [Part("verify.py", PROGRAM, "离线核对程序（Python，不联网）")]
+    parts = [
+        Part("verify.py", PROGRAM, "离线核对程序（Python，不联网）"),
+        Part("verify.html", PAGE, "离线核对网页（用浏览器打开，不联网）"),
+    ]
     for logged in (await list_logged(conn, asked.order.order_id))[-RECEIPTS_MAX:]:
-        receipt = await make_receipt(conn, logged, verifier, witnesses)
+        receipt = await make_receipt(conn, logged, signer, witnesses)
         if receipt is None:
             continue
         seq = logged.change.shown["seq"]
@@ -201,7 +200,7 @@ async def _await_record(
         async with ctx.pool.acquire() as conn:
             logged = await list_logged(conn, subject, bucket)
             receipt = logged and await make_receipt(
-                conn, logged[0], signer_of(settings).verifier, [one.key for one in witnesses_of(settings)]
+                conn, logged[0], signer_of(settings), [one.key for one in witnesses_of(settings)]
             )
         if receipt:
             return receipt

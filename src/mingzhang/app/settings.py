@@ -42,6 +42,9 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     log_key: bytes = b""  # 32 bytes of seed, signs the public record; empty: one made from the secret
     log_origin: str = ""  # the record's name for ever; empty: host of the public address, and /log
     witnesses_file: str = ""  # third parties that sign the record's states: "URL KEY" a line
+    anchor_every_s: float = (
+        86_400.0  # the shop's seconds between two timestamps of the record, from midnight in Beijing
+    )
     clock: str = "system"
     buckets: int = 1
     shop_name: str = "明账演示店"
@@ -192,6 +195,8 @@ def _check(settings: Settings) -> None:
         raise _invalid("large_amount_fen", "must be 0 (never) or more")
     if settings.buckets < 1:
         raise _invalid("buckets", "must be at least 1")
+    if settings.anchor_every_s < 60:
+        raise _invalid("anchor_every_s", "must be at least 60")
     if not 0 < settings.call_timeout_s <= 60:
         raise _invalid("call_timeout_s", "must be above 0 and at most 60 real seconds")
     if settings.balance_every_s < 10 or not 0 <= settings.prefund_stop_h <= settings.prefund_alarm_h:

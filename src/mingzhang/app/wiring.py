@@ -59,6 +59,7 @@ def build_context(settings: Settings, pool: asyncpg.Pool, http: Outbound) -> Con
         channels=adapters.channels,
         suppliers=adapters.suppliers,
         banks=adapters.banks,
+        anchors=adapters.anchors,
         reread_keys=adapters.reread,
         start_refund=start_refund,
         base_url=settings.base_url,

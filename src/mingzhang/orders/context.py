@@ -45,7 +45,7 @@ class Context:
     supplier's goods are no longer sold. `reread_keys` makes adapters anew whose key
     files changed and names them. `limits`: own limits (R22), None: no order is refused.
     `dispute_terms`: the shop's changes to the terms of disputes (`disputes.policy`).
-    `banks`: adapters by name (`custody.banks.base.Bank`, which stands above us).
+    `banks`, `anchors`: adapters by name (`custody.banks.base.Bank`, `transparency.anchors.Anchor`, which stand above us).
     `crash_point` is for crash tests only."""
 
     pool: asyncpg.Pool
@@ -67,6 +67,7 @@ class Context:
     prefund_stop_h: float = 1.0
     dispute_terms: str = ""
     banks: Mapping[str, Any] = field(default_factory=dict)
+    anchors: Mapping[str, Any] = field(default_factory=dict)
     health: Health = field(default_factory=Health)
     standing: SupplierHealth = field(default_factory=SupplierHealth)
     limits: Limits | None = None

@@ -74,7 +74,7 @@ class Change(msgspec.Struct, frozen=True):
         return canonical(self.shown)
 
 
-def canonical(value: Mapping[str, Any]) -> bytes:
+def canonical(value: Mapping[str, Any] | Sequence[Any]) -> bytes:
     """RFC 8785, for the kinds of value that stand here: text, whole numbers below 2^53, lists, objects; no floats."""
     return _CANONICAL.encode(value)
 

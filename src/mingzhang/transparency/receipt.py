@@ -7,6 +7,7 @@ needs nothing of this product, and no network.
 from __future__ import annotations
 
 import base64
+import hashlib
 from collections.abc import Sequence
 from typing import Any, Final
 
@@ -14,13 +15,15 @@ import asyncpg
 import msgspec
 
 from mingzhang.kit.ids import bucket_of
+from mingzhang.transparency.anchors import RFC3161, Anchored, read_anchored
 from mingzhang.transparency.entry import Change, History, canonical, changes_of
 from mingzhang.transparency.history import Range, read_histories
 from mingzhang.transparency.merkle import inclusion_parts
-from mingzhang.transparency.notes import Verifier
+from mingzhang.transparency.notes import Signer, Verifier
 from mingzhang.transparency.tree import SQL, prove
 
 FORMAT: Final = "mingzhang-receipt/v1"
+STAMPS: Final = "mingzhang-timestamps/v1"  # begins what the log's key signs of a receipt's timestamps
 
 
 class Logged(msgspec.Struct, frozen=True):
@@ -58,23 +61,36 @@ async def list_logged(conn: asyncpg.Connection, subject: str, bucket: int | None
 
 
 async def make_receipt(
-    conn: asyncpg.Connection, logged: Logged, verifier: Verifier, witnesses: Sequence[Verifier] = ()
+    conn: asyncpg.Connection, logged: Logged, signer: Signer, witnesses: Sequence[Verifier] = ()
 ) -> bytes | None:
-    """The receipt under the newest state that a witness signed, else under the newest; None: there is none yet.
+    """The receipt under the best state there is (`_head`); None: there is none yet.
 
     ``witnesses``: whose cosignatures, where the state has them, go into the receipt.
     """
     known = {witness.name: witness for witness in witnesses}
-    head = await conn.fetchrow(SQL.read_cosigned_head, list(known)) if known else None
-    if head is None or logged.index >= head["size"]:
-        head = await conn.fetchrow(SQL.read_head)
-    if head is None or logged.index >= head["size"]:
+    head = await _head(conn, logged.index, list(known))
+    if head is None:
         return None
     proof = await prove(conn, inclusion_parts(logged.index, head["size"]))
     lines = [row["line"] for row in await conn.fetch(SQL.list_cosignatures, head["size"])]
     kept = [line for line in lines if _name(line) in known]
     note = head["note"] + "".join(f"{line}\n" for line in kept)
-    return render(logged, proof, note, verifier, [known[_name(line)].text() for line in kept])
+    stamps = [one for one in await read_anchored(conn, head["size"]) if one.form == RFC3161]
+    return render(logged, proof, note, signer, [known[_name(line)].text() for line in kept], stamps)
+
+
+async def _head(conn: asyncpg.Connection, index: int, witnesses: Sequence[str]) -> asyncpg.Record | None:
+    """The state to prove an entry in: of those that a witness signed, where there are any, else of all; of these the
+    first that has a timestamp, which says the most of when, else the newest. None: the entry is in no state yet.
+    """
+    for seen in (witnesses, []) if witnesses else ([],):
+        stamped = await conn.fetchrow(SQL.read_anchored_head, index, RFC3161, seen)
+        newest = (
+            await conn.fetchrow(SQL.read_cosigned_head, seen) if seen else await conn.fetchrow(SQL.read_head)
+        )
+        if stamped is not None or (newest is not None and index < newest["size"]):
+            return stamped if stamped is not None else newest
+    return None
 
 
 def _name(line: str) -> str:
@@ -82,7 +98,12 @@ def _name(line: str) -> str:
 
 
 def render(
-    logged: Logged, proof: Sequence[bytes], note: str, verifier: Verifier, witnesses: Sequence[str]
+    logged: Logged,
+    proof: Sequence[bytes],
+    note: str,
+    signer: Signer,
+    witnesses: Sequence[str],
+    stamps: Sequence[Anchored] = (),
 ) -> bytes:
     """The receipt's bytes."""
     entry = [logged.entry[at : at + 32].hex() for at in range(0, len(logged.entry), 32)]
@@ -94,7 +115,14 @@ def render(
         "index": logged.index,
         "proof": [base64.b64encode(value).decode() for value in proof],
         "checkpoint": note,
-        "log_key": verifier.text(),
+        "log_key": signer.verifier.text(),
         "witness_keys": list(witnesses),
     }
+    if stamps:
+        body["timestamps"] = [
+            {"authority": one.authority, "root": one.root, "token": base64.b64encode(one.token).decode()}
+            for one in stamps
+        ]
+        seal = signer.sign(f"{STAMPS}\n{hashlib.sha256(canonical(body['timestamps'])).hexdigest()}\n")
+        body["seal"] = base64.b64encode(seal.value).decode()
     return canonical(body)

@@ -7,6 +7,7 @@ root no longer agree.
 
 from __future__ import annotations
 
+import base64
 import hashlib
 from collections.abc import Callable, Iterator, Sequence
 from typing import Final, NamedTuple
@@ -14,11 +15,13 @@ from typing import Final, NamedTuple
 import asyncpg
 
 from mingzhang.kit.errors import Problem
+from mingzhang.transparency.anchors import RFC3161
 from mingzhang.transparency.digest import PREFIX, TABLES, recheck_table
 from mingzhang.transparency.entry import changes_of
 from mingzhang.transparency.history import Range, read_histories
 from mingzhang.transparency.notes import Verifier, parse_checkpoint, parse_note, verified
 from mingzhang.transparency.tree import SQL, Edge
+from mingzhang.transparency.verify_offline import Refused, stamped_at
 
 CHUNK: Final = 512
 TROUBLES_MAX: Final = 1_000
@@ -85,6 +88,7 @@ class _Recheck:
         await self._beyond()
         for table in TABLES:
             await recheck_table(self._conn, table, self._add)
+        await self._stamps()
         return self._edge.size, self._troubles
 
     async def _entries(self, rows: Sequence[asyncpg.Record]) -> None:
@@ -145,6 +149,24 @@ class _Recheck:
             self._add("log_checkpoint", where, "its signature does not hold")
         if (told.size, told.root, row["root"]) != (row["size"], root, root):
             self._add("log_checkpoint", where, "signed another tree than the entries make")
+
+    async def _stamps(self) -> None:
+        """Each timestamp stamps the state beside which it stands. Whose signature it bears was checked when it came."""
+        for row in await self._conn.fetch(SQL.list_stamped):
+            if row["form"] != RFC3161:
+                continue
+            where = f"{row['anchor']} size {row['size']}"
+            if row["note"] is None:
+                self._add("log_anchor", where, "stamps a state that is not there")
+                continue
+            text = parse_note(row["note"]).text.encode()
+            try:
+                at = stamped_at(base64.b64encode(row["token"]).decode(), text)
+            except Refused as refusal:
+                self._add("log_anchor", where, str(refusal))
+                continue
+            if at != row["stamped_at"]:
+                self._add("log_anchor", where, "says another time than its token")
 
     async def _beyond(self) -> None:
         """What changed without ever being noted for the record."""

@@ -129,3 +129,62 @@ ORDER BY k.bucket, k.subject LIMIT $1
 -- The newest signed state that a witness of this list signed, too.
 SELECT p.size, p.root, p.note, p.at FROM log_cosignature c JOIN log_checkpoint p ON p.size = c.size
 WHERE c.witness = ANY ($1::text[]) ORDER BY c.size DESC LIMIT 1
+
+-- name: ensure_anchor_task
+-- The row of one period of one anchor.
+INSERT INTO anchor_task (anchor, period_end, state, due_at) VALUES ($1, $2, 'waiting', $2) ON CONFLICT DO NOTHING
+
+-- name: claim_anchor_tasks
+-- Take what is due for a while; an expired lease is taken over.
+UPDATE anchor_task t SET lease_owner = $4, lease_until = $5, lease_generation = lease_generation + 1, tries = tries + 1
+FROM (SELECT anchor, period_end FROM anchor_task
+  WHERE due_at <= $1 AND anchor = ANY ($2::text[]) AND (lease_until IS NULL OR lease_until < $1)
+  ORDER BY due_at LIMIT $3 FOR UPDATE SKIP LOCKED) d
+WHERE t.anchor = d.anchor AND t.period_end = d.period_end RETURNING t.anchor, t.period_end, t.tries
+
+-- name: set_anchor_task
+-- What came of it.
+UPDATE anchor_task SET state = $3, due_at = $4, last_error = $5, lease_until = NULL WHERE anchor = $1 AND period_end = $2
+
+-- name: read_state_until
+-- The newest signed state of a time.
+SELECT size, root, note, at FROM log_checkpoint WHERE at <= $1 ORDER BY size DESC LIMIT 1
+
+-- name: read_cosigned_until
+-- The same, of those that a witness of this list signed.
+SELECT p.size, p.root, p.note, p.at FROM log_cosignature c JOIN log_checkpoint p ON p.size = c.size
+WHERE c.witness = ANY ($1::text[]) AND p.at <= $2 ORDER BY c.size DESC LIMIT 1
+
+-- name: is_anchored
+-- Whether an anchor stamped this state before.
+SELECT EXISTS (SELECT FROM log_anchor WHERE anchor = $1 AND size = $2)
+
+-- name: insert_anchor
+-- What an anchor stamped.
+INSERT INTO log_anchor (anchor, size, period_end, form, authority, root, token, stamped_at, evidence_id, at)
+VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10) ON CONFLICT DO NOTHING
+
+-- name: list_anchors
+-- The newest stamps.
+SELECT * FROM log_anchor ORDER BY size DESC, anchor LIMIT $1
+
+-- name: list_anchors_of
+-- The stamps of one state.
+SELECT * FROM log_anchor WHERE size = $1 ORDER BY anchor LIMIT 16
+
+-- name: list_anchor_tasks
+-- What is still to be stamped.
+SELECT anchor, period_end, tries, due_at, last_error FROM anchor_task WHERE due_at IS NOT NULL ORDER BY period_end, anchor
+LIMIT $1
+
+-- name: read_anchored_head
+-- The first state with an entry in it that an authority stamped; with a list of witnesses, one of them signed it, too.
+SELECT p.size, p.root, p.note, p.at FROM log_anchor a JOIN log_checkpoint p ON p.size = a.size
+WHERE a.size > $1 AND a.form = $2 AND ($3::text[] = '{}' OR EXISTS (
+  SELECT FROM log_cosignature c WHERE c.size = a.size AND c.witness = ANY ($3::text[])))
+ORDER BY a.size LIMIT 1
+
+-- name: list_stamped
+-- Every stamp with the state that it stamps, for the audit of the whole record.
+SELECT a.anchor, a.size, a.form, a.token, a.stamped_at, p.note FROM log_anchor a
+LEFT JOIN log_checkpoint p ON p.size = a.size ORDER BY a.size, a.anchor LIMIT 10000

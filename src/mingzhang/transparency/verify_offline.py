@@ -262,7 +262,7 @@ def parse(raw: bytes) -> dict[str, Any]:
     body = _loads(raw)
     if not isinstance(body, dict) or body.get("format") != "mingzhang-receipt/v1":
         raise Refused("not a receipt of a form that this program knows")
-    if set(body) not in (FIELDS, FIELDS | {"timestamps"}):
+    if set(body) not in (FIELDS, FIELDS | {"timestamps", "seal"}):
         raise Refused("not a receipt of a form that this program knows")
     _same(body, raw.rstrip(b"\n"))
     for name in ("entry", "proof", "witness_keys"):
@@ -308,8 +308,7 @@ def check(
         raise Refused("the proof is malformed")
     if root_of(leaf, index, size, proof) != root:
         raise Refused("the entry does not stand in the log that was signed")
-    for stamp in _stamps(body):
-        stamped_at(stamp["token"], note_text(body))
+    _check_seal(body)
     return body["statement"], size, body
 
 
@@ -394,6 +393,21 @@ def _stamps(body: dict[str, Any]) -> list[dict[str, str]]:
         if not all(isinstance(value, str) for value in stamp.values()):
             raise Refused("a timestamp is malformed")
     return stamps
+
+
+def _check_seal(body: dict[str, Any]) -> None:
+    """That timestamps are those which the log's key sealed, and stamp this checkpoint."""
+    stamps = _stamps(body)
+    if "seal" not in body:
+        return
+    for stamp in stamps:
+        stamped_at(stamp["token"], note_text(body))
+    if not isinstance(body["seal"], str) or not stamps:
+        raise Refused("a field is malformed")
+    text = f"mingzhang-timestamps/v1\n{hashlib.sha256(canonical(stamps)).hexdigest()}\n"
+    key = read_key(body["log_key"], 1)[2]
+    if not ed25519_holds(key, text.encode(), _base64(body["seal"], "the seal")):
+        raise Refused("a timestamp was changed or added")
 
 
 def openssl_holds(stamp: dict[str, str], text: bytes, root: str, openssl: str) -> bool:

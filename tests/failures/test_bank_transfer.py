@@ -23,7 +23,9 @@ NAME, ACCOUNT = "张三丰", "6222021234567894321"
 async def agree(house: House, order_id: str) -> str:
     """Two people; the first cannot be the second, and what they agreed to is used up once."""
     ctx = house.desk.ctx
-    approval = await desk_money.propose(ctx, member("lin"), order_id, "refund_by_transfer", "渠道已拒绝原路退款")
+    approval = await desk_money.propose(
+        ctx, member("lin"), order_id, "refund_by_transfer", "渠道已拒绝原路退款"
+    )
     with pytest.raises(Problem, match="approval_own"):
         await desk_money.decide(ctx, member("lin"), order_id, approval, "approve", "")
     await desk_money.decide(ctx, member("wang"), order_id, approval, "approve", "")
@@ -60,7 +62,9 @@ async def is_sealed(house: House) -> None:
     kept = await pool.fetch("SELECT kind, body FROM evidence WHERE position($1::bytea IN body) > 0", secret)
     assert {row["kind"] for row in kept} <= {"bank.statement"}
     for table in ("instruction", "refund_payee", "refund", "event", "approval", "staff_action", "notice"):
-        assert await pool.fetchval(f"SELECT count(*) FROM {table} t WHERE t::text LIKE '%{ACCOUNT}%'") == 0, table
+        assert await pool.fetchval(f"SELECT count(*) FROM {table} t WHERE t::text LIKE '%{ACCOUNT}%'") == 0, (
+            table
+        )
 
 
 @pytest.mark.long
@@ -109,8 +113,22 @@ async def test_f14_a_transfer_is_sent_once_arrives_by_the_banks_line_and_is_aske
         assert sorted(one["seen"] for one in books.values()) == [1, 1]
         told = [line.kind for line in page.timeline if line.kind.startswith(("transfer", "payee", "refund"))]
         assert told == [
-            *("refund_asked", "refund_sent", "refund_refused", "payee_named", "transfer_asked", "refund_sent"),
-            *("refund_accepted", "refund_arrived", "refund_returned", "payee_named", "transfer_asked", "refund_sent"),
+            *(
+                "refund_asked",
+                "refund_sent",
+                "refund_refused",
+                "payee_named",
+                "transfer_asked",
+                "refund_sent",
+            ),
+            *(
+                "refund_accepted",
+                "refund_arrived",
+                "refund_returned",
+                "payee_named",
+                "transfer_asked",
+                "refund_sent",
+            ),
             *("refund_accepted", "refund_arrived"),
         ]
         assert (await desk_ageing.read_ageing(ctx)).rows == ()

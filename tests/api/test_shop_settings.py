@@ -2,16 +2,20 @@
 
 from __future__ import annotations
 
+import hashlib
 import io
 import re
 from pathlib import Path
 
 import aiohttp
 from PIL import Image
-from test_staff_pages import done, sign_in_strong
+from test_staff_pages import Person, done, sign_in_strong
 
-from house import open_house
+from house import House, open_house
+from mingzhang.app.transparency import signer_of
 from mingzhang.staff.rights import Role
+from mingzhang.transparency.sequencer import Sequencer
+from mingzhang.transparency.verify_offline import check
 
 HOME = "/staff/settings"
 
@@ -20,6 +24,47 @@ def png() -> bytes:
     out = io.BytesIO()
     Image.new("RGBA", (400, 120), (11, 100, 119, 90)).save(out, "PNG")
     return out.getvalue()
+
+
+async def change_the_rules(house: House, writer: Person) -> None:
+    """Written, looked at, published a week ahead; readable by everybody, and nothing else holds before its day."""
+    url = "/staff/papers"
+
+    async def send(**fields: str) -> tuple[int, str]:
+        _, html = await writer.look(url)
+        csrf = re.findall(r'name="csrf" value="([^"]+)"', html)[0]
+        form = aiohttp.FormData(
+            {"csrf": csrf, "kind": "rules", "seen": "1", **fields}, default_to_multipart=True
+        )
+        async with writer.session.post(house.url + url, data=form, allow_redirects=False) as answer:
+            return answer.status, await answer.text()
+
+    async def read(path: str) -> str:
+        async with house.http.get(house.url + path) as answer:
+            assert answer.status == 200, path
+            return await answer.text()
+
+    _, html = await writer.look(f"{url}?kind=rules")
+    day = re.findall(r'type="date" required value="([^"]+)"', html)[0]
+    texts = {"text_zh": "新规则第一条。", "text_en": "A new first rule.", "reason": "写得更清楚"}
+    assert (await send(**texts, step="publish", effective_on="2000-01-01"))[0] == 422
+    assert (await send(**texts, step="preview", effective_on=day, kind="nothing"))[0] == 422
+    status, html = await send(**texts, step="preview", effective_on=day)
+    assert status == 200
+    assert "<ins>新规则第一条。</ins>" in html
+    assert (await send(**texts, step="publish", effective_on=day, seen="0"))[0] == 409
+    assert (await send(**texts, step="publish", effective_on=day))[0] == 303
+    assert f"第 2 版将于 {day} 施行" in await read("/")
+    assert "公示中" in await read("/trust/papers/rules/2")
+    assert (await read("/trust/papers/rules/2/text")).splitlines() == list(texts.values())[:2]
+    assert (await house.desk.rules("zh"))[0] == 1
+    assert (await send(step="publish", kind="privacy", seen="0", text_zh="只留必要的。", text_en="Little."))[
+        0
+    ] == 303
+    await Sequencer(house.desk.pool, signer_of(house.desk.settings), house.desk.ctx.now).round()
+    statement, *_ = check((await read("/trust/papers/rules/2/receipt")).encode())
+    assert statement["subject"] == "PAPER-RULES-2"
+    assert statement["evidence"] == hashlib.sha256("\n".join(list(texts.values())[:2]).encode()).hexdigest()
 
 
 async def test_the_shops_face_is_set_by_those_who_may_and_shown_at_once(
@@ -35,6 +80,7 @@ async def test_the_shops_face_is_set_by_those_who_may_and_shown_at_once(
         helper = await sign_in_strong(house, "bo", Role.OPERATOR)
         async with helper.session:
             assert (await helper.look(HOME))[0] == 403
+            await change_the_rules(house, helper)
         admin = await sign_in_strong(house, "wu", Role.ADMIN)
         async with admin.session:
             assert (await admin.look(HOME))[0] == 200

@@ -88,15 +88,15 @@ async def everybody_may_read(house: House) -> None:
     assert (told["custody"], told["short"], told["new_money_fen"]) == ("self", False, 0)
     assert [row["day"] for row in told["days"]] == [str(day)]
     pages = {}
-    for path in ("/trust", f"/trust/days/{day}", "/trust/rules/1", "/trust/rules/1/text"):
+    for path in ("/trust", f"/trust/days/{day}", "/trust/papers/rules/1", "/trust/papers/rules/1/text"):
         async with house.http.get(house.url + path) as answer:
             assert answer.status == 200, path
             pages[path] = await answer.text()
         assert house.world.ready["bank"]["account"] not in pages[path]
     assert "商家自有账户（未存管）" in pages["/trust"]
-    digest = hashlib.sha256(pages["/trust/rules/1/text"].encode()).hexdigest()
+    digest = hashlib.sha256(pages["/trust/papers/rules/1/text"].encode()).hexdigest()
     assert digest == told["papers"][0]["sha256"]
-    assert digest in pages["/trust/rules/1"]
+    assert digest in pages["/trust/papers/rules/1"]
     async with house.http.get(f"{house.url}/api/v1/trust/days/{day}") as answer:
         rows = (await answer.json())["rows"]
     owed = sum(row["fen"] for row in rows if row["kind"] == "owed")
@@ -104,6 +104,11 @@ async def everybody_may_read(house: House) -> None:
         told["days"][0]["owed_fen"],
         told["days"][0]["covered_fen"],
     )
-    for path in ("/trust/days/2001-01-01", "/trust/days/x", "/trust/rules/99", "/trust/rules/-1"):
+    for path in (
+        "/trust/days/2001-01-01",
+        "/trust/days/x",
+        "/trust/papers/rules/99",
+        "/trust/papers/rules/-1",
+    ):
         async with house.http.get(house.url + path) as answer:
             assert answer.status == 404, path

@@ -44,6 +44,7 @@ from mingzhang.app import (
     http_staff_channels,
     http_staff_custody,
     http_staff_orders,
+    http_staff_papers,
     http_staff_people,
     http_staff_reconcile,
     http_staff_requests,
@@ -60,6 +61,7 @@ from mingzhang.app import (
 from mingzhang.app.console.bulk import Runs
 from mingzhang.app.console.counts import Counts
 from mingzhang.app.desk import Desk
+from mingzhang.app.desk_papers import Papers
 from mingzhang.app.http_demo import HANDLERS as DEMO_HANDLERS
 from mingzhang.app.http_errors import headers_of, problem_of
 from mingzhang.app.http_guard import ANYBODY, LOCKED, MACHINE, NO_ACCOUNT, SIGNED_OUT, require_guards
@@ -226,6 +228,7 @@ def handlers_of(*, demo: bool) -> list[Any]:
         *http_staff_requests.HANDLERS,
         *http_oversight.HANDLERS,
         *http_staff_settings.HANDLERS,
+        *http_staff_papers.HANDLERS,
         *http_staff_setup.HANDLERS,
         http_api.ROUTER,
         http_vocabulary.ROUTER,
@@ -260,6 +263,7 @@ def create_app(desk: Desk) -> Litestar:
                 "counts": Counts(desk.pool),
                 "runs": Runs(),
                 "trust": Trust(desk),
+                "papers": Papers(desk),
             }
         ),
         middleware=[

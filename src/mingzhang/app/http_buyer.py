@@ -7,6 +7,7 @@ from typing import Any, Final
 from litestar import Response, get, post
 from litestar.params import FromPath
 
+from mingzhang.app.desk_papers import papers_of
 from mingzhang.app.http_guard import BROWSER, OPENED
 from mingzhang.app.http_kit import (
     AnyRequest,
@@ -74,11 +75,13 @@ async def send_request(request: AnyRequest, order_id: FromPath[str]) -> Response
 async def proof(request: AnyRequest, order_id: FromPath[str]) -> Response[Any]:
     """Everything on record for the buyer, on one page to print or keep; no card codes."""
     desk = desk_of(request)
+    found = await desk.order_page(order_id)
     html = pages_buyer.proof_page(
-        await desk.order_page(order_id),
+        found,
         shop_of(desk, request),
         language(request),
         await read_receipts(desk, order_id),
+        await papers_of(request).agreed(found.placed_at),
     )
     return page(request, html)
 

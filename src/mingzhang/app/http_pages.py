@@ -11,6 +11,7 @@ from typing import Any, Final
 from litestar import Response, get, post
 from litestar.params import FromPath
 
+from mingzhang.app.desk_papers import papers_of
 from mingzhang.app.http_guard import ANYBODY
 from mingzhang.app.http_kit import (
     AnyRequest,
@@ -28,6 +29,7 @@ from mingzhang.app.http_kit import (
 )
 from mingzhang.app.problems import field_error
 from mingzhang.catalogue.accounts import carrier_of, clean_account
+from mingzhang.catalogue.terms import to_come
 from mingzhang.kit.errors import Kind, Problem
 from mingzhang.orders.place import PlaceRequest
 from mingzhang.payments.offer import Device
@@ -61,7 +63,8 @@ async def front(request: AnyRequest) -> HtmlResponse:
         asked.get("q", "").strip(),
         int(number) if number.isascii() and number.isdecimal() and len(number) < 6 else 1,
     )
-    return page(request, pages.shop_front(found, shop_of(desk), language(request)))
+    coming = to_come(await papers_of(request).read(), desk.clock.now())
+    return page(request, pages.shop_front(found, shop_of(desk), language(request), coming))
 
 
 @get("/pictures/{name:str}", include_in_schema=False, guards=[ANYBODY])
@@ -185,6 +188,7 @@ async def _confirm(request: AnyRequest, asked: PlaceRequest, form: Mapping[str, 
         rules_text=text,
         rule_version=version,
         carrier=carrier,
+        agreed=await papers_of(request).agreed(desk.clock.now()),
     )
     return page(request, html)
 

@@ -8,13 +8,18 @@ from typing import Any, Final
 from litestar import Response, Router, get
 from litestar.params import FromPath
 
+from mingzhang.app.desk_papers import subject_of
 from mingzhang.app.http_docs import problems
 from mingzhang.app.http_guard import ANYBODY
 from mingzhang.app.http_kit import AnyRequest, HtmlResponse, desk_of, language, page, shop_of
+from mingzhang.app.transparency import signer_of, witnesses_of
 from mingzhang.app.trust.cache import Trust
-from mingzhang.app.trust.read import read_day
-from mingzhang.catalogue.store import read_rules_version
+from mingzhang.app.trust.read import read_day, read_paper_page
+from mingzhang.catalogue.papers import read_paper
+from mingzhang.catalogue.terms import KINDS
 from mingzhang.kit.errors import Kind, Problem
+from mingzhang.transparency.receipt import list_logged, make_receipt
+from mingzhang.transparency.statements import SHOPS_BUCKET
 from mingzhang.web import pages_trust
 from mingzhang.web.model_trust import DayProof, TrustPage
 
@@ -42,24 +47,48 @@ async def trust_day(request: AnyRequest, day: FromPath[str]) -> HtmlResponse:
     return page(request, pages_trust.day_page(found, shop_of(desk), language(request), desk.clock.now()))
 
 
-@get("/trust/rules/{version:str}", include_in_schema=False, guards=[ANYBODY])
-async def rules(request: AnyRequest, version: FromPath[str]) -> HtmlResponse:
-    """A version of the rules, past, present or to come."""
-    desk = desk_of(request)
-    async with desk.pool.acquire() as conn:
-        found = await read_rules_version(conn, _version(version))
-    return page(request, pages_trust.rules_page(found, shop_of(desk), language(request), desk.clock.now()))
+@get("/trust/papers/{kind:str}/{version:str}", include_in_schema=False, guards=[ANYBODY])
+async def paper(request: AnyRequest, kind: FromPath[str], version: FromPath[str]) -> HtmlResponse:
+    """A version of the rules, the agreement or the privacy terms, past, present or to come, and what it changed."""
+    desk, lang = desk_of(request), language(request)
+    found = await read_paper_page(desk, _kind(kind), _version(version), lang)
+    return page(request, pages_trust.paper_page(found, shop_of(desk), lang, desk.clock.now()))
 
 
-@get("/trust/rules/{version:str}/text", include_in_schema=False, guards=[ANYBODY])
-async def rules_text(request: AnyRequest, version: FromPath[str]) -> Response[Any]:
+@get("/trust/papers/{kind:str}/{version:str}/text", include_in_schema=False, guards=[ANYBODY])
+async def paper_text(request: AnyRequest, kind: FromPath[str], version: FromPath[str]) -> Response[Any]:
     """The same to keep: both languages, as the SHA-256 on the trust page covers them."""
     async with desk_of(request).pool.acquire() as conn:
-        found = await read_rules_version(conn, _version(version))
-    headers = {"Content-Disposition": f'attachment; filename="rules-{found.version}.txt"'}
-    return Response(
-        f"{found.text_zh}\n{found.text_en}", media_type="text/plain; charset=utf-8", headers=headers
-    )
+        found = await read_paper(conn, _kind(kind), _version(version))
+    headers = {"Content-Disposition": f'attachment; filename="{found.kind}-{found.version}.txt"'}
+    return Response(found.body, media_type="text/plain; charset=utf-8", headers=headers)
+
+
+@get("/trust/papers/{kind:str}/{version:str}/receipt", include_in_schema=False, guards=[ANYBODY])
+async def paper_receipt(request: AnyRequest, kind: FromPath[str], version: FromPath[str]) -> Response[Any]:
+    """The proof, checked offline, that the public record was told of this text when it was published."""
+    subject = subject_of(_kind(kind), _version(version))
+    return await stated_receipt(request, subject, f"{kind}-{version}-receipt.json")
+
+
+async def stated_receipt(request: AnyRequest, subject: str, name: str) -> Response[Any]:
+    """The receipt of one of the shop's own statements. Raises `not_logged`."""
+    desk = desk_of(request)
+    async with desk.pool.acquire() as conn:
+        logged = await list_logged(conn, subject, SHOPS_BUCKET)
+        receipt = logged and await make_receipt(
+            conn, logged[0], signer_of(desk.settings).verifier, [w.key for w in witnesses_of(desk.settings)]
+        )
+    if not receipt:
+        raise Problem("not_logged", Kind.NOT_FOUND)
+    headers = {"Content-Disposition": f'attachment; filename="{name}"', "Cache-Control": "no-store"}
+    return Response(receipt, media_type="application/json", headers=headers)
+
+
+def _kind(text: str) -> str:
+    if text not in KINDS:
+        raise Problem("not_found", Kind.NOT_FOUND)
+    return text
 
 
 def _day(text: str) -> date:
@@ -99,5 +128,5 @@ async def api_day(request: AnyRequest, day: FromPath[str]) -> DayProof:
     return await read_day(desk_of(request), _day(day))
 
 
-HANDLERS: Final = (trust, trust_day, rules, rules_text)
+HANDLERS: Final = (trust, trust_day, paper, paper_text, paper_receipt)
 ROUTER: Final = Router("/api/v1", route_handlers=[api_trust, api_day])

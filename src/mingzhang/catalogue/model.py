@@ -95,13 +95,6 @@ class Rules(msgspec.Struct, frozen=True, kw_only=True):
     text_en: str
 
 
-class RulesVersion(Rules, frozen=True, kw_only=True):
-    """A version with the moment from which it holds. ``sha256`` (hex): of both texts, a newline between them."""
-
-    effective_at: datetime
-    sha256: str
-
-
 class Texts(msgspec.Struct, frozen=True, kw_only=True):
     """What the page of a product says besides its title. `picture`: SHA-256 of a stored picture, in hex, or empty."""
 

@@ -15,7 +15,6 @@ from mingzhang.catalogue.model import (
     Product,
     Route,
     Rules,
-    RulesVersion,
     Texts,
     Tier,
 )
@@ -95,9 +94,10 @@ async def set_routing(
 
 
 async def add_rules(conn: asyncpg.Connection, rules: Rules, now: datetime) -> None:
-    """Publish rules; a version that exists stays as it is."""
+    """Publish the first rules, which hold at once; a version that exists stays as it is (`papers.publish`: later ones)."""
     digest = hashlib.sha256(f"{rules.text_zh}\n{rules.text_en}".encode()).digest()
-    await conn.execute(SQL.insert_rules, rules.version, rules.text_zh, rules.text_en, digest, now)
+    texts = (rules.text_zh, rules.text_en, digest)
+    await conn.execute(SQL.insert_paper, "rules", rules.version, *texts, now, now, "", "")
 
 
 async def read_rules(conn: asyncpg.Connection, now: datetime) -> Rules:
@@ -106,23 +106,6 @@ async def read_rules(conn: asyncpg.Connection, now: datetime) -> Rules:
     if row is None:
         raise Problem("no_rules", Kind.UNAVAILABLE)
     return Rules(**dict(row))
-
-
-async def list_rules(conn: asyncpg.Connection) -> list[RulesVersion]:
-    """Every version, the newest first, without the texts."""
-    return [_rules_version(row) for row in await conn.fetch(SQL.list_rules)]
-
-
-async def read_rules_version(conn: asyncpg.Connection, version: int) -> RulesVersion:
-    """One version, whether it holds or not. Raises `not_found`."""
-    row = await conn.fetchrow(SQL.read_rules_version, version)
-    if row is None:
-        raise Problem("not_found", Kind.NOT_FOUND)
-    return _rules_version(row)
-
-
-def _rules_version(row: asyncpg.Record) -> RulesVersion:
-    return RulesVersion(**{**row, "sha256": row["sha256"].hex()})
 
 
 def _listing(row: asyncpg.Record) -> Listing:

@@ -37,22 +37,29 @@ ORDER BY product_id, position LIMIT 10000
 -- How a product chooses its supplier, and what loss on a unit is allowed.
 UPDATE product SET route_mode = $2, allow_loss_fen = $3 WHERE product_id = $1 RETURNING product_id
 
--- name: insert_rules
--- Publish a version of the shop's rules.
-INSERT INTO rule_version (version, text_zh, text_en, sha256, effective_at) VALUES ($1, $2, $3, $4, $5)
-ON CONFLICT (version) DO NOTHING
+-- name: insert_paper
+-- Publish a version of the rules, the agreement or the privacy terms, once; the guard refuses a notice that is too short.
+INSERT INTO rule_version (kind, version, text_zh, text_en, sha256, published_at, effective_at, published_by, reason)
+VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9) ON CONFLICT (kind, version) DO NOTHING RETURNING version
 
 -- name: read_rules
 -- The rules in force.
-SELECT version, text_zh, text_en FROM rule_version WHERE effective_at <= $1 ORDER BY version DESC LIMIT 1
+SELECT version, text_zh, text_en FROM rule_version WHERE kind = 'rules' AND effective_at <= $1 ORDER BY version DESC LIMIT 1
 
--- name: list_rules
--- Every version of the rules, the newest first; the texts are read one by one.
-SELECT version, '' AS text_zh, '' AS text_en, sha256, effective_at FROM rule_version ORDER BY version DESC LIMIT 200
+-- name: list_papers
+-- Every version of every kind, the newest first; the texts are read one by one.
+SELECT kind, version, '' AS text_zh, '' AS text_en, sha256, published_at, effective_at, published_by, reason
+FROM rule_version ORDER BY kind, version DESC LIMIT 500
 
--- name: read_rules_version
--- One version of the rules.
-SELECT version, text_zh, text_en, sha256, effective_at FROM rule_version WHERE version = $1
+-- name: read_paper
+-- One version.
+SELECT kind, version, text_zh, text_en, sha256, published_at, effective_at, published_by, reason
+FROM rule_version WHERE kind = $1 AND version = $2
+
+-- name: read_newest_paper
+-- The version of a kind that was published last.
+SELECT kind, version, text_zh, text_en, sha256, published_at, effective_at, published_by, reason
+FROM rule_version WHERE kind = $1 ORDER BY version DESC LIMIT 1
 
 -- name: list_listings
 -- Every product, on sale or not, with its texts and its family's title.

@@ -15,11 +15,17 @@ from mingzhang.transparency.tree import SQL
 
 PACK: Final = "PACK-"
 """Begins the subject of an evidence pack's manifest."""
+PAPER: Final = "PAPER-"
+"""… of a version of the rules, the agreement or the privacy terms, as it was published."""
+OWED: Final = "OWED-"
+"""… of what was owed to buyers at a day's end (`liabilities.py`)."""
+SHOPS_BUCKET: Final = 0
+"""Where statements are noted that belong to no order."""
 
 
 def is_stated(subject: str) -> bool:
     """Whether a subject of the record is a statement, and no order, suspense item or shared account."""
-    return subject.startswith(PACK)
+    return subject.startswith((PACK, PAPER, OWED))
 
 
 async def state(

@@ -199,6 +199,9 @@ PAGES: Final[tuple[ConsolePage, ...]] = (
         path="/staff/setup", title=N_("开店设置"), group="shop", icon="flag", right=Right.MANAGE_SHOP
     ),
     ConsolePage(
+        path="/staff/papers", title=N_("规则与协议"), group="shop", icon="list", right=Right.MANAGE_CATALOGUE
+    ),
+    ConsolePage(
         path="/staff/settings", title=N_("店铺设置"), group="shop", icon="gear", right=Right.MANAGE_SHOP
     ),
     ConsolePage(

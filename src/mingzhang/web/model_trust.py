@@ -6,6 +6,8 @@ from datetime import datetime
 
 import msgspec
 
+from mingzhang.catalogue.terms import Paper, Piece
+
 
 class SupplierSeen(msgspec.Struct, frozen=True, kw_only=True):
     """A supplier by what it did here: deliveries and refusals it gave its word on, since its first delivery."""
@@ -88,13 +90,34 @@ class SignedState(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class PaperVersion(msgspec.Struct, frozen=True, kw_only=True):
-    """A version of the rules. ``url``: its page; ``sha256``: of its text in Chinese and English."""
+    """A version of rules, agreement or privacy terms. ``state``: coming (公示中), holds, past; ``sha256``: of both texts."""
 
     kind: str
     version: int
+    state: str
+    published_at: datetime
     effective_at: datetime
     sha256: str
     url: str
+
+
+class PaperPage(msgspec.Struct, frozen=True, kw_only=True):
+    """One version with its texts, and what it says otherwise than the one before (in the reader's language)."""
+
+    paper: Paper
+    state: str
+    before: int
+    pieces: tuple[Piece, ...] = ()
+    recorded: bool = False
+
+
+class PaperDraft(msgspec.Struct, frozen=True, kw_only=True):
+    """What staff are about to publish, beside what it changes, in both languages."""
+
+    paper: Paper
+    before: int
+    pieces_zh: tuple[Piece, ...]
+    pieces_en: tuple[Piece, ...]
 
 
 class TrustPage(msgspec.Struct, frozen=True, kw_only=True):

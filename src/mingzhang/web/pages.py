@@ -15,6 +15,7 @@ from typing import Final
 import msgspec
 from jinja2 import Environment, PackageLoader, StrictUndefined
 
+from mingzhang.catalogue.terms import Paper
 from mingzhang.kit.money import format_yuan
 from mingzhang.staff.rights import MEANING
 from mingzhang.web import money, words
@@ -103,9 +104,9 @@ def render(template: str, lang: str, **context: object) -> str:
     return environment(lang).get_template(template).render(**context)
 
 
-def shop_front(front: Front, shop: ShopInfo, lang: str) -> str:
-    """The front: what can be bought, and what the shop does with the money."""
-    return render("shop_front.html", lang, front=front, shop=shop)
+def shop_front(front: Front, shop: ShopInfo, lang: str, coming: Sequence[Paper] = ()) -> str:
+    """The front: what can be bought, and what the shop does with the money. `coming`: changed terms (电子商务法 34)."""
+    return render("shop_front.html", lang, front=front, shop=shop, coming=coming)
 
 
 def product_page(
@@ -119,11 +120,13 @@ def product_page(
     rules_text: str = "",
     rule_version: int = 1,
     carrier: str = "",
+    agreed: Sequence[Paper] = (),
 ) -> str:
     """Step 1 fills in the account, step 2 (`confirm`) restates everything before placing (R16, R17).
 
     `form`: account, account_again, f_<name> of further fields, quantity, contact, query_password, method,
     idempotency_key. `errors`: field → code ("": the whole form). `carrier`: whose prefix the number has, a hint.
+    `agreed`: agreement and privacy terms in force.
     """
     typed = form.get("quantity", "")
     quantity = (
@@ -140,6 +143,7 @@ def product_page(
         carrier=carrier,
         rules_text=rules_text,
         rule_version=rule_version,
+        agreed=agreed,
     )
 
 

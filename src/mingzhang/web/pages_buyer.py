@@ -8,6 +8,7 @@ from datetime import datetime
 from typing import NamedTuple
 
 from mingzhang.catalogue.accounts import mask
+from mingzhang.catalogue.terms import Paper
 from mingzhang.orders.requests import ANSWERS, CAUSES, WISHES
 from mingzhang.web.console import Frame, render_console
 from mingzhang.web.i18n import translations
@@ -69,8 +70,17 @@ class ReceiptLink(NamedTuple):
     url: str
 
 
-def proof_page(page: OrderPage, shop: ShopInfo, lang: str, receipts: Sequence[ReceiptLink] = ()) -> str:
-    """下载交易凭证: what is on record, with hashes, to print; receipts that are checked without the shop."""
+def proof_page(
+    page: OrderPage,
+    shop: ShopInfo,
+    lang: str,
+    receipts: Sequence[ReceiptLink] = (),
+    agreed: Sequence[Paper] = (),
+) -> str:
+    """下载交易凭证: what is on record, with hashes, to print; receipts that are checked without the shop.
+
+    `agreed`: agreement and privacy terms in force when it was placed.
+    """
     view = _view(page, shop, lang)
     told = {item.kind: view.event(item) for item in page.timeline}
     return render(
@@ -80,6 +90,7 @@ def proof_page(page: OrderPage, shop: ShopInfo, lang: str, receipts: Sequence[Re
         shop=shop,
         view=view,
         drawing=drawing(page),
+        agreed=agreed,
         receipts=[(one, [told[kind] for kind in one.events if kind in told]) for one in receipts],
     )
 

@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
 from datetime import datetime
 
-from mingzhang.catalogue.model import RulesVersion
+from mingzhang.web.console import Frame, render_console
 from mingzhang.web.i18n import translations
 from mingzhang.web.model import ShopInfo
-from mingzhang.web.model_trust import DayProof, TrustPage
+from mingzhang.web.model_trust import DayProof, PaperDraft, PaperPage, PaperVersion, TrustPage
 from mingzhang.web.pages import render
 from mingzhang.web.views import View
+from mingzhang.web.words_trust import PAPER_KINDS
 
 DAYS_SHOWN = 14
 
@@ -30,8 +32,36 @@ def day_page(found: DayProof, shop: ShopInfo, lang: str, now: datetime) -> str:
     return render("trust_day.html", lang, it=found, shop=shop, view=View(lang, shop, translations(lang), now))
 
 
-def rules_page(found: RulesVersion, shop: ShopInfo, lang: str, now: datetime) -> str:
-    """One version of the rules."""
+def paper_page(found: PaperPage, shop: ShopInfo, lang: str, now: datetime) -> str:
+    """One version of the rules, the agreement or the privacy terms."""
     return render(
-        "trust_rules.html", lang, it=found, shop=shop, view=View(lang, shop, translations(lang), now)
+        "trust_paper.html", lang, it=found, shop=shop, view=View(lang, shop, translations(lang), now)
+    )
+
+
+def papers_page(
+    versions: Sequence[PaperVersion],
+    shop: ShopInfo,
+    lang: str,
+    frame: Frame,
+    now: datetime,
+    *,
+    form: Mapping[str, str],
+    errors: Mapping[str, str],
+    draft: PaperDraft | None = None,
+    done: str = "",
+) -> str:
+    """Staff: all versions, and the next one in two steps."""
+    return render_console(
+        "staff_papers.html",
+        lang,
+        shop,
+        frame,
+        now,
+        versions=versions,
+        kinds=tuple(PAPER_KINDS),
+        form=form,
+        errors=errors,
+        draft=draft,
+        done=done,
     )

@@ -21,6 +21,7 @@ from mingzhang.web import (
     words_refusals,
     words_returns,
     words_shop,
+    words_trust,
 )
 from mingzhang.web.words import N_
 
@@ -41,6 +42,7 @@ PROBLEMS: Final[Mapping[str, Advice]] = {
     **{code: Advice(*said) for code, said in words_refusals.REFUSALS.items()},
     **{code: Advice(*said) for code, said in words_packs.REFUSALS.items()},
     **{code: Advice(*said) for code, said in words_disputes.REFUSALS.items()},
+    **{code: Advice(*said) for code, said in words_trust.REFUSALS.items()},
     **{code: Advice(*told) for code, told in words_custody.PROBLEMS.items()},
     "not_found": Advice(N_("没有找到这个页面"), N_("请检查网址，或用任意一个单号查找您的订单。")),
     "not_logged": Advice(
@@ -134,6 +136,7 @@ FIELD_ERRORS: Final[Mapping[str, str]] = {
     **words_notices.FIELD_ERRORS,
     **words_reconcile.FIELD_ERRORS,
     **words_custody.FIELD_ERRORS,
+    **words_trust.FIELD_ERRORS,
     "required": N_("请填写"),
     "limit_order_units": N_("一张订单的数量超过上限，请减少数量"),
     "limit_order_fen": N_("一张订单的金额超过上限；大额请走官方直充渠道，或减少数量"),

@@ -28,6 +28,7 @@ from mingzhang.web import (
     words_returns,
     words_setup,
     words_shop,
+    words_trust,
 )
 from mingzhang.web.dates import write_time
 from mingzhang.web.icons import ICONS
@@ -38,6 +39,7 @@ from mingzhang.web.words import N_, word
 
 TABLES: Final[Mapping[str, tuple[Mapping[str, str], str]]] = {
     **{name: (table, words.GENERAL) for name, table in words_disputes.TABLES.items()},
+    **{name: (table, words.GENERAL) for name, table in words_trust.TABLES.items()},
     "pay_badge": (words.PAY_BADGES, words.GENERAL),
     "supply_badge": (words.SUPPLY_BADGES, words.GENERAL),
     "actor": (words.ACTORS, words.PARTY_GENERAL),

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from datetime import datetime
 from typing import Final
 
-from mingzhang.app import wiring
+from mingzhang.app import desk_papers, wiring
 from mingzhang.app.adapters import CHANNELS, SUPPLIERS, find
 from mingzhang.app.demo_load.loader import SQL as LOADED
 from mingzhang.app.desk import Desk
@@ -262,11 +262,8 @@ async def publish_rules(desk: Desk, member: Member) -> None:
     """The rules we bring, as version 1, where there are none."""
     if await _has_rules(desk):
         raise Problem("nothing_changed", Kind.INVALID)
-    now = desk.clock.now()
-    async with transaction(desk.pool) as conn:
-        await catalogue.add_rules(conn, wiring.sample_rules(), now)
-        await record.write(conn, desk.ctx.rng, now, member, "setup", "setup:rules")
-    desk.ctx.catalogue.forget()
+    ours = wiring.sample_rules()
+    await desk_papers.publish(desk.ctx, member, "rules", ours.text_zh, ours.text_en, None, "", seen=0)
 
 
 async def add_product(desk: Desk, member: Member, template: str, typed: Mapping[str, str]) -> None:

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections import defaultdict
 from collections.abc import Sequence
 from datetime import date, datetime, timedelta
+from functools import partial
 from typing import Final
 
 import asyncpg
@@ -13,8 +15,10 @@ from mingzhang.app.console.arithmetic import percentile
 from mingzhang.app.console.fill import ARRIVED
 from mingzhang.app.desk import Desk
 from mingzhang.app.desk_custody import ratio_text
+from mingzhang.app.desk_papers import subject_of
 from mingzhang.app.transparency import signer_of, witnesses_of
-from mingzhang.catalogue.store import list_rules
+from mingzhang.catalogue.papers import list_papers, read_paper
+from mingzhang.catalogue.terms import KINDS, Paper, Piece, compare, in_force
 from mingzhang.custody.store import list_accounts
 from mingzhang.kit.beijing import BEIJING
 from mingzhang.kit.errors import Kind, Problem
@@ -22,11 +26,14 @@ from mingzhang.kit.sql import load
 from mingzhang.orders.store import SQL as ORDERS
 from mingzhang.settlement.coverage import SQL as COVERAGE
 from mingzhang.settlement.coverage import WHOLE_PPM
+from mingzhang.transparency.receipt import list_logged
+from mingzhang.transparency.statements import SHOPS_BUCKET
 from mingzhang.transparency.tree import SQL as LOG
 from mingzhang.web.model_trust import (
     BreachCount,
     CoverageDay,
     DayProof,
+    PaperPage,
     PaperVersion,
     ProofRow,
     Service,
@@ -63,7 +70,7 @@ async def read_trust(desk: Desk) -> TrustPage:
             service=await _service(conn, now),
             breach_days=BREACH_DAYS,
             breaches=await _breaches(conn, now),
-            papers=await _papers(conn),
+            papers=versions_of(await list_papers(conn), now),
             record=await _record(conn, desk),
             licence=face.licence,
             icp=face.icp,
@@ -183,16 +190,50 @@ async def _breaches(conn: asyncpg.Connection, now: datetime) -> tuple[BreachCoun
     )
 
 
-async def _papers(conn: asyncpg.Connection) -> tuple[PaperVersion, ...]:
+def state_of(paper: Paper, known: Sequence[Paper], now: datetime) -> str:
+    """Whether a version is still to come, holds, or held."""
+    if paper.effective_at > now:
+        return "coming"
+    held = in_force(known, paper.kind, now)
+    return "holds" if held is not None and held.version == paper.version else "past"
+
+
+def versions_of(known: Sequence[Paper], now: datetime) -> tuple[PaperVersion, ...]:
+    """All versions by kind, the newest first."""
     return tuple(
         PaperVersion(
-            kind="rules",
-            version=row.version,
-            effective_at=row.effective_at,
-            sha256=row.sha256,
-            url=f"/trust/rules/{row.version}",
+            kind=one.kind,
+            version=one.version,
+            state=state_of(one, known, now),
+            published_at=one.published_at,
+            effective_at=one.effective_at,
+            sha256=one.sha256,
+            url=f"/trust/papers/{one.kind}/{one.version}",
         )
-        for row in await list_rules(conn)
+        for kind in KINDS
+        for one in known
+        if one.kind == kind
+    )
+
+
+async def read_paper_page(desk: Desk, kind: str, version: int, lang: str) -> PaperPage:
+    """A version and what it changed. Raises `not_found`."""
+    async with desk.pool.acquire() as conn:
+        known = await list_papers(conn)
+        paper = await read_paper(conn, kind, version)
+        before = await read_paper(conn, kind, version - 1) if version > 1 else None
+        recorded = await list_logged(conn, subject_of(kind, version), SHOPS_BUCKET)
+    pieces: list[Piece] = []
+    if before is not None:
+        english = lang == "en"
+        pair = (before.text_en, paper.text_en) if english else (before.text_zh, paper.text_zh)
+        pieces = await asyncio.to_thread(partial(compare, *pair, english=english))
+    return PaperPage(
+        paper=paper,
+        state=state_of(paper, known, desk.clock.now()),
+        before=before.version if before else 0,
+        pieces=tuple(pieces),
+        recorded=bool(recorded),
     )
 
 

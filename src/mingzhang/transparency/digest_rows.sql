@@ -323,12 +323,12 @@ ORDER BY t.at, (concat_ws('/', t.break_id, t.seq)) COLLATE "C" LIMIT $3
 
 -- name: rows_rule_version
 -- Rows of rule_version by time: name, time, hash.
-SELECT t.version::text AS key, t.effective_at AS at,
-  sha256(convert_to(jsonb_build_array(t.version, t.text_zh, t.text_en, encode(t.sha256, 'hex'),
-  t.effective_at)::text, 'UTF8')) AS hash
+SELECT concat_ws('/', t.kind, t.version) AS key, t.published_at AS at,
+  sha256(convert_to(jsonb_build_array(t.kind, t.version, t.text_zh, t.text_en, encode(t.sha256, 'hex'),
+  t.effective_at, t.published_at, t.published_by, t.reason)::text, 'UTF8')) AS hash
 FROM rule_version t
-WHERE t.effective_at >= $1 AND t.effective_at < $2
-ORDER BY t.effective_at, (t.version::text) COLLATE "C" LIMIT $3
+WHERE t.published_at >= $1 AND t.published_at < $2
+ORDER BY t.published_at, (concat_ws('/', t.kind, t.version)) COLLATE "C" LIMIT $3
 
 -- name: rows_settlement_line
 -- Rows of settlement_line by time: name, time, hash.

@@ -77,7 +77,7 @@ async def stated_receipt(request: AnyRequest, subject: str, name: str) -> Respon
     async with desk.pool.acquire() as conn:
         logged = await list_logged(conn, subject, SHOPS_BUCKET)
         receipt = logged and await make_receipt(
-            conn, logged[0], signer_of(desk.settings).verifier, [w.key for w in witnesses_of(desk.settings)]
+            conn, logged[0], signer_of(desk.settings), [w.key for w in witnesses_of(desk.settings)]
         )
     if not receipt:
         raise Problem("not_logged", Kind.NOT_FOUND)

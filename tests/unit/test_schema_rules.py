@@ -185,6 +185,7 @@ OWNERS = {
     "oversight": {"licence", "licence_picture", "oversight_chore"},
     "notices": {"notice", "notice_route", "untold", "webhook_endpoint"},
     "shop": {"shop_setting", "shop_logo", "sign_in_code"},
+    "complaints": {"complaint", "complaint_line", "complaint_act", "complaint_pass"},
     "staff": {"staff", "staff_session", "staff_recovery", "staff_action", "approval"},
     "app": {"audit_run", "audit_checkpoint", "audit_total"},
     "app.demo_load": {"demo_load", "demo_load_piece"},

@@ -122,7 +122,9 @@ UNION ALL SELECT n.kind, n.value, n.bucket, n.order_id FROM number n WHERE n.kin
 UNION ALL SELECT n.kind, n.value, n.bucket, n.order_id FROM number n WHERE n.kind = 'serial' AND NOT EXISTS
   (SELECT FROM fact f WHERE f.subject = n.order_id AND f.content #>> '{details,serial}' = n.value)
 UNION ALL SELECT n.kind, n.value, n.bucket, n.order_id FROM number n
-WHERE n.kind NOT IN ('transaction', 'supplier', 'serial')
+WHERE n.kind NOT IN ('transaction', 'supplier', 'serial', 'complaint')
+UNION ALL SELECT n.kind, n.value, n.bucket, n.order_id FROM number n WHERE n.kind = 'complaint' AND NOT EXISTS
+  (SELECT FROM fact f WHERE f.kind = 'complaint' AND f.external_id = n.value AND f.subject = n.order_id)
 
 -- name: list_stock_findings
 -- Own card stock against itself and against what was delivered: at most 1000 things that disagree, none when all is well.

@@ -196,6 +196,7 @@ def handlers_of(*, demo: bool) -> list[Any]:
         readiness,
         prometheus,
         http_hooks.channel_hook,
+        http_hooks.complaint_hook,
         http_hooks.supplier_hook,
         *http_pages.HANDLERS,
         *http_look.HANDLERS,

@@ -14,11 +14,13 @@ from litestar.params import FromPath
 from mingzhang.app.desk import Desk
 from mingzhang.app.http_guard import PARTY
 from mingzhang.app.http_kit import AnyRequest, desk_of
+from mingzhang.complaints import read as complaints
 from mingzhang.evidence.messages import HttpMessage, Reply
 from mingzhang.kit.errors import Problem
 
 BODY_BYTES_MAX: Final = 256 * 1024
 CHANNEL: Final = "channel"
+COMPLAINT: Final = "complaint"
 SUPPLIER: Final = "supplier"
 TOLD_BY: Final = (HttpMethod.GET, HttpMethod.POST)
 WRONG: Final = (
@@ -53,10 +55,12 @@ def _nobody() -> Response[bytes]:
 
 async def answer(desk: Desk, side: str, name: str, message: HttpMessage) -> Reply | None:
     """What the party hears; None when there is no such party. Never raises but for cancellation."""
-    party: Any = (desk.channels if side == CHANNEL else desk.suppliers).get(name)
+    party: Any = (desk.suppliers if side == SUPPLIER else desk.channels).get(name)
     if party is None:
         return None
     try:
+        if side == COMPLAINT:
+            return await complaints.receive_notify(desk.ctx, name, message)
         receive = desk.receive_notify if side == CHANNEL else desk.receive_callback
         return await receive(name, message)
     except Problem as problem:
@@ -69,7 +73,7 @@ async def answer(desk: Desk, side: str, name: str, message: HttpMessage) -> Repl
 
 async def _hook(request: AnyRequest, side: str, name: str) -> Response[bytes]:
     desk = desk_of(request)
-    if name not in (desk.channels if side == CHANNEL else desk.suppliers):
+    if name not in (desk.suppliers if side == SUPPLIER else desk.channels):
         return _nobody()
     reply = await answer(desk, side, name, await _message(request))
     return _nobody() if reply is None else _as_is(reply)
@@ -85,6 +89,18 @@ async def _hook(request: AnyRequest, side: str, name: str) -> Response[bytes]:
 async def channel_hook(request: AnyRequest, channel: FromPath[str]) -> Response[bytes]:
     """A channel's notify (R2, R3)."""
     return await _hook(request, CHANNEL, channel)
+
+
+@route(
+    "/hooks/complaints/{channel:str}",
+    http_method=[*TOLD_BY, *WRONG],
+    request_max_body_size=None,  # read here, so that also what is too large leaves its trace
+    include_in_schema=False,
+    guards=[PARTY],
+)
+async def complaint_hook(request: AnyRequest, channel: FromPath[str]) -> Response[bytes]:
+    """A channel's word of a complaint (R36)."""
+    return await _hook(request, COMPLAINT, channel)
 
 
 @route(

@@ -11,6 +11,7 @@ from mingzhang.app.crash import crash_point_from_env
 from mingzhang.app.settings import Settings
 from mingzhang.catalogue.cache import CatalogueCache
 from mingzhang.catalogue.store import Product, Rules
+from mingzhang.complaints import bind as complaints
 from mingzhang.disputes.policy import read_policy
 from mingzhang.kit.adapter import Inner
 from mingzhang.kit.clock import clock_from_spec
@@ -35,6 +36,7 @@ APPLY = {
     "refund_refused": refunds.apply_refund,
     "refund_taken": refunds.apply_refund,
     "refund_returned": refunds.apply_refund,
+    "complaint": complaints.apply_complaint,
 }
 
 

@@ -8,7 +8,7 @@ from datetime import timedelta
 import asyncpg
 import structlog
 
-from mingzhang.app import metrics, reconcile_watch
+from mingzhang.app import complaint_watch, metrics, reconcile_watch
 from mingzhang.app.console.fill import fill
 from mingzhang.app.coverage_watch import ensure_coverage
 from mingzhang.app.keys import watch_terms
@@ -105,6 +105,7 @@ class Worker:
         self._planned = reconcile_watch.Planned()
         self._closing = reconcile_watch.Closing()
         self._reconciled_at = -CHORES_REAL_S
+        self._complaints_at = -CHORES_REAL_S
 
     async def round(self) -> int:
         """One look at everything that is due; returns how many rows were taken.
@@ -114,6 +115,7 @@ class Worker:
         ctx = self._ctx
         if not self._passes_known:
             await passes.ensure_passes(ctx)
+            await complaint_watch.ensure(ctx)
             self._passes_known = True
         taken = 0
         async with ctx.pool.acquire() as conn:
@@ -132,6 +134,7 @@ class Worker:
         for row in lists:
             await self._start(passes.pass_over, row["channel"])
         taken += len(lists) + await self._do_chores() + await self._watch_suppliers()
+        taken += await self._look_at_complaints()
         return taken + await self._look_at_treasury() + await self._reconcile()
 
     async def _do_chores(self) -> int:
@@ -169,6 +172,18 @@ class Worker:
         if day := await self._closing.due(self._ctx):
             await self._start(reconcile_watch.close_day, day)
         return len(days) + len(breaks)
+
+    async def _look_at_complaints(self) -> int:
+        """Channels' lists of complaints, and complaints that are due or whose case went on."""
+        if time.monotonic() - self._complaints_at < complaint_watch.LOOK_REAL_S:
+            return 0
+        self._complaints_at = time.monotonic()
+        lists, complaints = await complaint_watch.claim(self._ctx)
+        for channel in lists:
+            await self._start(complaint_watch.visit_list, channel)
+        for key, generation in complaints:
+            await self._start(complaint_watch.visit, key, generation)
+        return len(lists) + len(complaints)
 
     async def _watch_suppliers(self) -> int:
         """Visit the suppliers and channels whose balances and sums are due."""

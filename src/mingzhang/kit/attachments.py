@@ -10,7 +10,6 @@ the handler that takes them in (`BODY_BYTES_MAX`) before they are read.
 from __future__ import annotations
 
 import asyncio
-import base64
 import hashlib
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -94,7 +93,7 @@ async def keep(
     ids = []
     for picture in drawn:
         attachment_id = new_id(now, rng)
-        sealed = vault.seal(base64.b64encode(picture).decode())
+        sealed = vault.seal_bytes(picture)
         digest = hashlib.sha256(picture).digest()
         await conn.execute(
             SQL.insert_attachment, bucket, attachment_id, owner, digest, len(picture), sealed, now
@@ -121,7 +120,7 @@ async def read(
         sealed = await conn.fetchval(SQL.read_attachment, bucket, attachment_id, owner)
     if sealed is None:
         raise Problem("unknown_attachment", Kind.NOT_FOUND)
-    return base64.b64decode(vault.open(sealed))
+    return vault.open_bytes(sealed)
 
 
 def _is_picture(data: bytes) -> bool:

@@ -13,6 +13,7 @@ from pathlib import Path
 from mingzhang.app import clocks as table_of_clocks
 from mingzhang.catalogue import listing
 from mingzhang.catalogue.model import SLOW_FROM_S
+from mingzhang.complaints import states as complaints
 from mingzhang.disputes import policy as dispute_policy
 from mingzhang.disputes import states as disputes
 from mingzhang.fulfilment import schedule as supply_schedule
@@ -31,7 +32,7 @@ from mingzhang.payments import states as payments
 from mingzhang.reconciliation import states as recon
 from mingzhang.refunds import flow as refund_flow
 from mingzhang.refunds import states as refunds
-from mingzhang.web import words, words_disputes, words_reconcile
+from mingzhang.web import words, words_complaints, words_disputes, words_reconcile
 from mingzhang.web.i18n import translations
 
 FILE = Path(__file__).resolve().parent.parent / "docs" / "states.md"
@@ -344,6 +345,15 @@ def described() -> str:
         "([disputes](disputes.md)).",
         "",
         *terms(),
+        "",
+        "## What we do about a complaint at a channel – `complaints/states.py`",
+        "",
+        *states(complaints.TRANSITIONS, complaints.MEANING, words_complaints.ACT_STATES),
+        "",
+        *diagram(complaints.TRANSITIONS, "intent"),
+        "",
+        f"An open complaint is read every {span(complaints.READ_S)}, the channel's list every {span(complaints.PASS_S)}",
+        "([complaints](complaints.md)).",
         "",
         "## Notice – `notices/states.py`",
         "",

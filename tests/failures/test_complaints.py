@@ -132,7 +132,9 @@ async def _wechat(house: House) -> None:
 
 async def _alipay(house: House) -> None:
     """No notify at all, and a refund that was under way already: found by the list, one case, one refund, settled."""
-    order_id = await house.buy(("alipay", "complaint_notify_lost"), ("fulu", "account_banned"), channel="alipay")
+    order_id = await house.buy(
+        ("alipay", "complaint_notify_lost"), ("fulu", "account_banned"), channel="alipay"
+    )
     watch = Watch(house, order_id)
     number = await watch.complain(kind="refund", words="充值失败")
     case = await watch.case()

@@ -138,7 +138,11 @@ async def _again(ctx: Context, row: Row, text: str) -> None:
 
 async def let_go(ctx: Context, row: Row, case: Dispute) -> bool:
     """The complaint was taken back there: the case that it alone opened ends here, unless a remedy is under way."""
-    if row.state != ComplaintState.WITHDRAWN or case.source != "channel" or case.state in ("remedy", "closed"):
+    if (
+        row.state != ComplaintState.WITHDRAWN
+        or case.source != "channel"
+        or case.state in ("remedy", "closed")
+    ):
         return False
     try:
         await disputes.withdraw(ctx, case.dispute_id, speaker="channel")

@@ -118,6 +118,14 @@ PAGES: Final[tuple[ConsolePage, ...]] = (
         path="/staff/requests", title=N_("买家申请"), group="orders", icon="chat", right=Right.VIEW_ORDERS
     ),
     ConsolePage(
+        path="/staff/complaints",
+        title=N_("渠道投诉"),
+        group="orders",
+        icon="chat",
+        right=Right.VIEW_ORDERS,
+        badge="complaints",
+    ),
+    ConsolePage(
         path="/staff/suspense",
         title=N_("挂账"),
         group="orders",

@@ -10,6 +10,7 @@ from typing import Final, NamedTuple
 
 from mingzhang.web import (
     words_attachments,
+    words_complaints,
     words_custody,
     words_disputes,
     words_doubt,
@@ -177,6 +178,7 @@ FIELD_ERRORS: Final[Mapping[str, str]] = {
     "too_many": N_("操作太频繁，请稍后再试"),
     "suspense_not_open": N_("这笔款项现在不能退回：它已在退回途中、已退回，或渠道否认收到过"),
     **words_attachments.PROBLEMS,
+    **words_complaints.PROBLEMS,
     **words_doubt.PROBLEMS,
     **words_refunds.PROBLEMS,
     **words_returns.PROBLEMS,

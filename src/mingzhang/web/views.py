@@ -16,6 +16,7 @@ from mingzhang.catalogue.fields import ACCOUNT, AccountField
 from mingzhang.kit.beijing import BEIJING
 from mingzhang.web import (
     words,
+    words_complaints,
     words_console,
     words_disputes,
     words_doubt,
@@ -40,6 +41,7 @@ from mingzhang.web.words import N_, word
 TABLES: Final[Mapping[str, tuple[Mapping[str, str], str]]] = {
     **{name: (table, words.GENERAL) for name, table in words_disputes.TABLES.items()},
     **{name: (table, words.GENERAL) for name, table in words_trust.TABLES.items()},
+    **{name: (table, words.GENERAL) for name, table in words_complaints.TABLES.items()},
     "pay_badge": (words.PAY_BADGES, words.GENERAL),
     "supply_badge": (words.SUPPLY_BADGES, words.GENERAL),
     "actor": (words.ACTORS, words.PARTY_GENERAL),

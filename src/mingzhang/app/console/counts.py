@@ -9,6 +9,7 @@ from typing import Final
 
 import asyncpg
 
+from mingzhang.complaints.store import SQL as COMPLAINTS
 from mingzhang.kit.sql import load
 
 SQL: Final = load("mingzhang.app.console", "counts")
@@ -23,8 +24,13 @@ async def count_rows(conn: asyncpg.Connection) -> Mapping[str, int]:
     return dict(await conn.fetchrow(SQL.count_badges, SEEN_MAX))
 
 
+async def count_complaints(conn: asyncpg.Connection) -> Mapping[str, int]:
+    """Complaints at channels that wait for a person."""
+    return {"complaints": await conn.fetchval(COMPLAINTS.count_waiting, SEEN_MAX)}
+
+
 # Each gives one or more counters by name; `ConsolePage.badge` names the one that a page shows.
-COUNTERS: Final[tuple[Counter, ...]] = (count_rows,)
+COUNTERS: Final[tuple[Counter, ...]] = (count_rows, count_complaints)
 
 
 class Counts:

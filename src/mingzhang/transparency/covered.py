@@ -44,7 +44,7 @@ NOT_COVERED: Final[Mapping[str, str]] = {
     "channel_register": "settings of ours; licences stand in licence, which is digested",
     "channel_watch": "a clock and a sum that is made anew",
     "claim": "working state of a case; its messages are evidence, its steps events",
-    "complaint": "what a channel said last; its messages are evidence, its binding a fact, the words stand in dispute_message",
+    "complaint": "what a channel said last; its messages are evidence, its binding a fact, its words in dispute_message",
     "complaint_act": "working state; what went out and what came back are evidence",
     "complaint_line": "as the channel tells it; its messages are evidence",
     "complaint_pass": "a clock",

@@ -7,7 +7,7 @@ from typing import Any
 from simulators.alipay.model import AlipayParty
 from simulators.epay.model import FROZEN, EpayParty
 from simulators.wechat.model import CLOSED, WechatParty
-from simulators.world import BEIJING, World
+from simulators.world import BEIJING, Payout, World
 
 
 def _list(world: World, channel: str, lines: list[dict[str, Any]]) -> dict[str, Any]:
@@ -25,6 +25,13 @@ def _list(world: World, channel: str, lines: list[dict[str, Any]]) -> dict[str, 
         "payout_fen": max(0, sum(line["net_fen"] for line in lines)),
         "lines": lines,
     }
+
+
+def _paid_out(payouts: list[Payout], listed: dict[str, Any], world: World) -> dict[str, Any]:
+    """Note it for the channel's own account bill (提现)."""
+    if listed["payout_fen"]:
+        payouts.append(Payout(world.now().replace(microsecond=0), listed["reference"], listed["payout_fen"]))
+    return listed
 
 
 def _trade(number: str, paid: int, fee: int, refunds: dict[str, int]) -> list[dict[str, Any]]:
@@ -46,7 +53,7 @@ def settle_alipay(party: AlipayParty) -> dict[str, Any]:
         refunds = {number: refund.fen for number, refund in trade.refunds.items()}
         lines += _trade(trade.trade_no, trade.paid_fen, fee, refunds)
     party.settle()
-    return _list(party.world, "alipay", lines)
+    return _paid_out(party.payouts, _list(party.world, "alipay", lines), party.world)
 
 
 def settle_wechat(party: WechatParty) -> dict[str, Any]:
@@ -59,7 +66,7 @@ def settle_wechat(party: WechatParty) -> dict[str, Any]:
         fee = party.fee_of(order.paid_fen - order.refunded_fen)
         lines += _trade(order.transaction_id, order.paid_fen, fee, refunds)
     party.settle()
-    return _list(party.world, "wechat", lines)
+    return _paid_out(party.payouts, _list(party.world, "wechat", lines), party.world)
 
 
 def settle_epay(party: EpayParty) -> dict[str, Any]:

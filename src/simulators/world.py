@@ -82,6 +82,15 @@ def read_beijing(text: str) -> datetime | None:
     return None
 
 
+@dataclass(frozen=True)
+class Payout:
+    """What a channel paid out to the merchant's bank, fen."""
+
+    at: datetime
+    reference: str
+    fen: int
+
+
 @dataclass
 class Timer:
     """Something that happens by itself at a virtual time."""

@@ -22,10 +22,10 @@ from mingzhang.app.reconcile_watch import read_shop
 from mingzhang.kit.beijing import BEIJING
 from mingzhang.kit.errors import Problem
 from mingzhang.orders.context import Context
-from mingzhang.reconciliation import flow
+from mingzhang.reconciliation import flow, payouts
 from mingzhang.reconciliation.flow import Given, Judged
 from mingzhang.reconciliation.report import Report
-from mingzhang.reconciliation.sources import SOURCES, Source, source_named
+from mingzhang.reconciliation.sources import SOURCES, Source, of_bank, source_named
 
 STEPS = {
     "fetch": "fetching",
@@ -105,8 +105,13 @@ async def _run(day: str, name: str, file_name: str, content: bytes | None) -> li
         ctx = desk.ctx
         chosen = _day(day, ctx)
         sources = [
-            it for it in _chosen(name, content) if it.party in ctx.channels or it.party in ctx.suppliers
+            it
+            for it in _chosen(name, content)
+            if it.party in ctx.channels or it.party in ctx.suppliers or it.side == "bank"
         ]
+        if not name:
+            async with ctx.pool.acquire() as conn:
+                sources += [of_bank(bank) for bank in await payouts.list_banks(conn)]
         columns = (TextColumn("{task.description}"), BarColumn(), TimeElapsedColumn())
         results = []
         with Progress(*columns, console=Console(stderr=True), transient=True) as progress:

@@ -14,6 +14,7 @@ import asyncpg
 
 from mingzhang.app import desk_money, desk_transfers
 from mingzhang.app.reading import read_codes
+from mingzhang.app.work_money import MONEY_KINDS, money_items
 from mingzhang.app.work_requests import request_items
 from mingzhang.evidence.store import SQL as EVIDENCE
 from mingzhang.fulfilment import store as fulfilment
@@ -55,6 +56,7 @@ STAFF_ACTIONS: Final[Mapping[str, tuple[str, ...]]] = {
     "key": (),
     "manual": (),
     "request": (),
+    **dict.fromkeys(MONEY_KINDS, ()),
 }
 
 
@@ -79,6 +81,7 @@ async def read_work(ctx: Context) -> list[WorkItem]:
     items += [_manual_work(task) for task in by_hand]
     items += [_key_work(ending, now) for ending in endings]
     items += await request_items(ctx)
+    items += await money_items(ctx)
     return items
 
 

@@ -63,7 +63,7 @@ async def breaks(request: AnyRequest) -> Response[Any]:
         await frame_of(request, member),
         desk.clock.now(),
         list=shown,
-        sources=tuple(SOURCES),
+        sources=(*SOURCES, *sorted({it.source for it in shown.days} - set(SOURCES))),
         classes=tuple(it.value for it in BreakClass),
         states=tuple(TRANSITIONS),
     )

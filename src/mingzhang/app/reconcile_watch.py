@@ -10,7 +10,7 @@ from mingzhang.app.closing import make_report
 from mingzhang.kit.beijing import BEIJING
 from mingzhang.kit.database import transaction
 from mingzhang.orders.context import Context
-from mingzhang.reconciliation import flow, report, resolve
+from mingzhang.reconciliation import flow, payouts, report, resolve
 from mingzhang.reconciliation.sources import start_of
 from mingzhang.reconciliation.store import SQL
 from mingzhang.shop.face import read_newest
@@ -51,7 +51,8 @@ async def claim(ctx: Context) -> tuple[list[str], list[str]]:
 
 
 class Closing:
-    """Whether a day's report is due, looked at seldom; one at a time."""
+    """What is looked at seldom: whether a day's report is due (one at a time), late lines of days that were judged, and
+    differences that people let pass their time."""
 
     def __init__(self) -> None:
         self._looked = -CLOSE_REAL_S
@@ -61,6 +62,8 @@ class Closing:
         if time.monotonic() < self._looked + CLOSE_REAL_S:
             return ""
         self._looked = time.monotonic()
+        await payouts.reopen_days(ctx)
+        await resolve.note_overdue(ctx)
         async with ctx.pool.acquire() as conn:
             day = await report.closable(conn, ctx.now().astimezone(BEIJING).date())
         return day.isoformat() if day else ""

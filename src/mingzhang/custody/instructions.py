@@ -24,6 +24,7 @@ from mingzhang.kit.vault import Vault
 from mingzhang.ledger import postings
 from mingzhang.ledger import store as ledger
 from mingzhang.ledger.places import CHANNEL, CUSTODY, FREE, TOPUP
+from mingzhang.orders.breaches import SHARED, Late, note_breach
 from mingzhang.orders.context import Context
 
 SQL: Final = load("mingzhang.custody", "instructions")
@@ -301,6 +302,9 @@ async def _set(
         actor, since = ("supplier" if state == "booked" else "bank"), now
         deadline = now + BANK_MAX
     elif deadline is None or deadline <= now:
+        if deadline is not None:
+            late = Late("instruction", order.instruction_id, "", order.state, actor, deadline)
+            await note_breach(conn, late, "person", now, bucket=SHARED)
         actor, since, deadline = "person", now, now + PERSON_MAX
     await conn.execute(
         SQL.set_instruction,

@@ -11,11 +11,13 @@ from mingzhang.kit.ids import bucket_of
 from mingzhang.kit.sql import load
 
 SQL = load("mingzhang.orders", "breaches")
+SHARED = 0  # the bucket of what belongs to no order
 
 
 class Late(NamedTuple):
-    """A row whose deadline passed. ``kind``: order, payment, supply, refund, hint, suspense, claim, fact; ``key``
-    its number within the kind; ``subject``: its order or item, or empty.
+    """A row whose deadline passed. ``kind``: order, payment, supply, refund, hint, suspense, claim, fact, and of money
+    between us and the outside: payout, bank_line, instruction, difference, bill; ``key`` its number within the kind;
+    ``subject``: its order or item, or empty.
     """
 
     kind: str

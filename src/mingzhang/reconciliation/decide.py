@@ -10,7 +10,7 @@ from mingzhang.kit.errors import Kind as ProblemKind
 from mingzhang.kit.errors import Problem
 from mingzhang.ledger import postings
 from mingzhang.ledger import store as ledger
-from mingzhang.ledger.places import CHANNEL
+from mingzhang.ledger.places import CHANNEL, MISSING
 from mingzhang.orders.context import Context
 from mingzhang.reconciliation import merge
 from mingzhang.reconciliation.model import Kind
@@ -20,13 +20,20 @@ from mingzhang.reconciliation.store import Break, lock_breaks, note, save
 
 EXPLAIN: Final = "explain"
 BOOK_CHARGE: Final = "book_charge"
-WAYS: Final = (EXPLAIN, BOOK_CHARGE)
+WRITE_OFF: Final = "write_off"
+WAYS: Final = (EXPLAIN, BOOK_CHARGE, WRITE_OFF)
+_SUBJECTS: Final = {BOOK_CHARGE: "charge", WRITE_OFF: "loss"}
+_ENDED: Final = {EXPLAIN: "explained", BOOK_CHARGE: "charge_booked", WRITE_OFF: "written_off"}
 
 
 def ways_of(row: Break) -> tuple[str, ...]:
-    """How two people may end it: say why the two sides differ, or book the party's own charge (row 27)."""
+    """How two people may end it: say why the two sides differ, book the party's own charge (row 27), or give up what a
+    payout was short of (row 26)."""
     if not row.open:
         return ()
+    if row.kind == Kind.RECEIVED and row.theirs is not None and row.ours is not None:
+        short = row.theirs["amount_fen"] < row.ours["amount_fen"]
+        return (WRITE_OFF, EXPLAIN) if short else (EXPLAIN,)
     charge = row.kind in (Kind.CHARGE, Kind.OTHER) and row.ours is None
     of_channel = source_named(row.source).side == "channel"
     return (BOOK_CHARGE, EXPLAIN) if charge and of_channel else (EXPLAIN,)
@@ -46,16 +53,16 @@ async def settle(
     row = (await lock_breaks(conn, [break_id]))[break_id]
     terms_of(row, way)
     now = ctx.now()
-    if way == BOOK_CHARGE:
-        held = await ledger.read_float(conn, CHANNEL, row.party)
+    if way != EXPLAIN:
+        place = CHANNEL if way == BOOK_CHARGE else MISSING
+        held = await ledger.read_float(conn, place, row.party)
         if held < row.stake_fen:
             raise Problem("float_short", ProblemKind.CONFLICT, f"{row.stake_fen} of {held} at {row.party}")
-        posting = postings.own_charges(
-            f"charge:{break_id}", at=(CHANNEL, row.party), amount_fen=row.stake_fen
-        )
+        book = postings.own_charges if way == BOOK_CHARGE else postings.written_off
+        subject = f"{_SUBJECTS[way]}:{break_id}"
+        posting = book(subject, at=(place, row.party), amount_fen=row.stake_fen)
         await ledger.write_shared(conn, posting, evidence_id=evidence_id, now=now)
-    resolution = "charge_booked" if way == BOOK_CHARGE else "explained"
-    await merge.close(conn, row, "resolved", resolution, now, who=who, evidence_id=evidence_id, way=way)
+    await merge.close(conn, row, "resolved", _ENDED[way], now, who=who, evidence_id=evidence_id, way=way)
 
 
 async def ask_outside(conn: asyncpg.Connection, ctx: Context, break_id: str, who: str) -> None:

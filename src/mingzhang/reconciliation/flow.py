@@ -23,13 +23,14 @@ from mingzhang.kit.beijing import BEIJING
 from mingzhang.kit.database import transaction
 from mingzhang.kit.errors import Kind as ProblemKind
 from mingzhang.kit.errors import Problem
+from mingzhang.orders.breaches import SHARED, Late, note_breach
 from mingzhang.orders.context import Context
 from mingzhang.payments.channels.base import HasBills, Outcome
-from mingzhang.reconciliation import merge, ours
+from mingzhang.reconciliation import merge, ours, payouts
 from mingzhang.reconciliation.bills.text import RAW_BYTES_MAX, Told, refused
 from mingzhang.reconciliation.match import Matcher, Rules, write_theirs
 from mingzhang.reconciliation.model import Found, Kind, Line, OurLine, Totals, Wanted, Word
-from mingzhang.reconciliation.sources import SOURCES, Source, ready_at, source_named
+from mingzhang.reconciliation.sources import SOURCES, Source, of_bank, ready_at, source_named
 from mingzhang.reconciliation.states import FILE_MAX_S, FILE_RETRY_S, PERSON_S
 from mingzhang.reconciliation.store import SQL, BillFile, new_file_id, read_file, read_row, store_file
 
@@ -72,7 +73,7 @@ def silent(_text: str, _done: float) -> None:
 
 
 async def plan_days(ctx: Context) -> None:
-    """Yesterday of every source whose party is installed begins to wait for its file; safe to repeat."""
+    """Yesterday of every source whose party is installed, and of every bank, begins to wait for its file; safe to repeat."""
     now = ctx.now()
     day = now.astimezone(BEIJING).date() - timedelta(days=1)
     ready = ready_at(day)
@@ -80,13 +81,15 @@ async def plan_days(ctx: Context) -> None:
         for source in SOURCES.values():
             if source.party in ctx.channels or source.party in ctx.suppliers:
                 await _ensure(ctx, conn, source, day, max(now, ready) if _bills(ctx, source) else None)
+        for bank in await payouts.list_banks(conn):
+            await _ensure(ctx, conn, of_bank(bank), day, max(now, ready))
 
 
 async def _ensure(
     ctx: Context, conn: asyncpg.Connection, source: Source, day: date, due: datetime | None
 ) -> None:
     latest = max(ctx.now(), ready_at(day)) + timedelta(seconds=FILE_MAX_S)
-    actor = "channel" if due is not None else "person"
+    actor = "person" if due is None else "bank" if source.side == "bank" else "channel"
     values = (source.name, day, source.party, actor, ctx.now(), due, latest)
     await conn.execute(SQL.ensure_day, *values)
 
@@ -100,8 +103,11 @@ async def fetch_day(ctx: Context, name: str, day: date, say: Say = silent) -> Ju
     """Fetch a source's file and judge the day; not there yet: waiting, asked again later (T+1 10:00)."""
     source = source_named(name)
     bills = _bills(ctx, source)
+    own = source.side == "bank"
     async with transaction(ctx.pool) as conn:
-        await _ensure(ctx, conn, source, day, None if bills is None else ctx.now())
+        await _ensure(ctx, conn, source, day, ctx.now() if bills is not None or own else None)
+    if own:
+        return await _take_bank_day(ctx, source, day, say)
     if bills is None:
         return Judged(source=name, day=day, result="waiting", code="file_needed")
     say("fetch", 0.05)
@@ -127,6 +133,21 @@ async def fetch_day(ctx: Context, name: str, day: date, say: Say = silent) -> Ju
         return await _not_there(ctx, source, day, f"refused_{problem.params.get('why', '')}")
 
 
+async def _take_bank_day(ctx: Context, source: Source, day: date, say: Say) -> Judged:
+    """The lines of a bank's day stand in the statements that came in; once one reaches to that day, it is judged."""
+    async with ctx.pool.acquire() as conn:
+        told = await payouts.read_day(conn, source.party, day)
+    if told is None:
+        return await _not_there(ctx, source, day, "statement_missing")
+    content, evidence_id = told
+    if not content:
+        return await _judge(ctx, source, day, None, b"", "no_trades", say)
+    given = Given(
+        name=f"{source.name}-{day:%Y%m%d}.csv", content=content, origin="statement", evidence_id=evidence_id
+    )
+    return await take_file(ctx, source.name, day, given, say)
+
+
 async def _not_there(ctx: Context, source: Source, day: date, code: str) -> Judged:
     now = ctx.now()
     async with transaction(ctx.pool) as conn:
@@ -134,6 +155,9 @@ async def _not_there(ctx: Context, source: Source, day: date, code: str) -> Judg
         wait = timedelta(seconds=FILE_RETRY_S[min(row["asked"], len(FILE_RETRY_S) - 1)])
         await conn.execute(SQL.set_asked, source.name, day, code[:64], now + wait)
         if row["deadline_at"] is not None and row["deadline_at"] <= now:
+            key = f"{source.name}/{day}"
+            late = Late("bill", key, "", row["state"], row["next_actor"], row["deadline_at"])
+            await note_breach(conn, late, "person", now, bucket=SHARED)
             latest = now + timedelta(seconds=PERSON_S)
             await conn.execute(SQL.hand_day_over, source.name, day, now, latest, now + wait)
     return Judged(source=source.name, day=day, result="waiting", code=code)
@@ -273,7 +297,7 @@ async def _match(
     ctx: Context, source: Source, day: date, folder: Path
 ) -> tuple[list[Found], int, list[Totals]]:
     """The matching itself runs in a thread; in between the ledger is asked for what other days may hold."""
-    rules = Rules(day=day)
+    rules = Rules(day=day, edge_s=int(source.edge.total_seconds()))
     matcher = await asyncio.to_thread(Matcher, folder, folder / "theirs.csv", folder / "ours.csv", rules)
     with matcher:
         wanted = await asyncio.to_thread(_pair, matcher)

@@ -28,11 +28,9 @@ from mingzhang.reconciliation.model import (
     Totals,
     Wanted,
 )
+from mingzhang.reconciliation.sources import EDGE_S
 
 SQL: Final = load("mingzhang.reconciliation", "match")
-EDGE_S: Final = 1800
-"""How far from midnight the two clocks may put one payment on two days (日切)."""
-
 BATCH: Final = 1000
 PARTS_MAX: Final = 64
 _EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
@@ -50,7 +48,8 @@ class Limits(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Rules(msgspec.Struct, frozen=True, kw_only=True):
-    """By what a day is judged. `day`: the Beijing day of the file."""
+    """By what a day is judged. `day`: the Beijing day of the file; `edge_s`: how far from midnight the two clocks may put
+    one thing on two days (日切)."""
 
     day: date
     edge_s: int = EDGE_S

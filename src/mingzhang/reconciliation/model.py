@@ -17,6 +17,7 @@ class Kind(StrEnum):
     REFUND = "refund"  # 退款
     SETTLED = "settled"  # 结算/提现: from the channel to the bank
     RECEIVED = "received"  # 到账: at the bank
+    SENT = "sent"  # 付款: out of the bank
     CHARGE = "charge"  # 手续费或服务费: the party's own charge
     TOPUP = "topup"  # 充值/预存: float to a supplier or channel
     SUPPLY = "supply"  # 采购: a supplier's order

@@ -39,6 +39,10 @@ async def export(conn: asyncpg.Connection, source: Source, day: date, path: Path
         if Kind.SUPPLY in source.kinds:
             first = begin - timedelta(days=REFUND_DAYS)
             await _copy(conn, file, SQL.supply_of_day, source.party, first, end, day)
+        if Kind.SETTLED in source.kinds:
+            await _copy(conn, file, SQL.payouts_of_day, source.party, day)
+        if Kind.RECEIVED in source.kinds:
+            await _copy(conn, file, SQL.bank_of_day, source.party, day)
 
 
 async def _copy(conn: asyncpg.Connection, file: Any, statement: str, *values: object) -> None:
@@ -48,12 +52,13 @@ async def _copy(conn: asyncpg.Connection, file: Any, statement: str, *values: ob
 async def look_up(conn: asyncpg.Connection, source: Source, wanted: list[Wanted]) -> list[OurLine]:
     """Entries with these very keys, whenever they were booked."""
     found: list[OurLine] = []
-    for kind in (Kind.PAID, Kind.REFUND, Kind.SUPPLY):
+    for kind in (Kind.PAID, Kind.REFUND, Kind.SUPPLY, Kind.SETTLED):
         keys = [it.key for it in wanted if it.kind == kind]
         for at in range(0, len(keys), KEYS_MAX):
             some = keys[at : at + KEYS_MAX]
-            if kind is Kind.PAID:
-                rows = await conn.fetch(SQL.paid_by_key, source.party, some)
+            if kind in (Kind.PAID, Kind.SETTLED):
+                statement = SQL.paid_by_key if kind is Kind.PAID else SQL.payouts_by_key
+                rows = await conn.fetch(statement, source.party, some)
             else:
                 statement = SQL.refunds_by_key if kind is Kind.REFUND else SQL.supply_by_key
                 rows = await conn.fetch(statement, source.party, buckets_of(some), some)
@@ -68,6 +73,7 @@ async def issued_among(conn: asyncpg.Connection, wanted: list[Wanted]) -> set[st
     for at in range(0, len(numbers), KEYS_MAX):
         some = numbers[at : at + KEYS_MAX]
         rows = await conn.fetch(SQL.list_issued, buckets_of(some), some)
+        rows += await conn.fetch(SQL.list_fixed_references, some)
         found |= {row["our_no"] for row in rows}
     # A refund's line names the payment, too, and a payment's only itself: the line counts as ours by either.
     return found | {it.our_no for it in wanted if it.key in found}

@@ -14,17 +14,18 @@ from mingzhang.kit.database import transaction
 from mingzhang.kit.errors import Problem
 from mingzhang.kit.ids import is_suspense_id, new_id, order_of_number
 from mingzhang.orders.ask import ask_channel
+from mingzhang.orders.breaches import SHARED, Late, note_breach
 from mingzhang.orders.context import Context
 from mingzhang.orders.notify import NOWHERE, payment_named
 from mingzhang.orders.store import SQL as ORDERS
 from mingzhang.orders.supply import work_attempt
 from mingzhang.payments import store as payments
 from mingzhang.payments.schedule import HINT_MAX_S
-from mingzhang.reconciliation import merge, ours
+from mingzhang.reconciliation import merge, ours, payouts
 from mingzhang.reconciliation.model import Kind, OurLine, Wanted, Word
 from mingzhang.reconciliation.sources import source_named
-from mingzhang.reconciliation.states import ask_again, ask_now, to_person
-from mingzhang.reconciliation.store import Break, lock_breaks, note, read_break, save
+from mingzhang.reconciliation.states import PAYOUTS, PERSON_S, ask_again, ask_now, to_person
+from mingzhang.reconciliation.store import SQL, Break, lock_breaks, note, read_break, save
 from mingzhang.refunds.visit import work_refund
 
 CONFIRMS: Final = "outside_confirms"
@@ -38,6 +39,9 @@ async def visit(ctx: Context, break_id: str) -> None:
     async with ctx.pool.acquire() as conn:
         row = await read_break(conn, break_id)
     if not row.open or row.state == "person":
+        return
+    if row.kind in PAYOUTS:
+        await payouts.look_again(ctx, break_id)
         return
     if row.state == "waiting":
         await _start_asking(ctx, break_id)
@@ -66,6 +70,16 @@ async def visit(ctx: Context, break_id: str) -> None:
         fresh.asked = asked
         await note(conn, fresh, "asked" if to.state == "asking" else "needs_person", now, said=said)
         await save(conn, fresh)
+
+
+async def note_overdue(ctx: Context) -> None:
+    """A difference that its people let pass their time is on record as a breach (R34), and has another day."""
+    now = ctx.now()
+    async with transaction(ctx.pool) as conn:
+        for late in [Late(*row) for row in await conn.fetch(SQL.list_overdue_differences, now)]:
+            until = now + timedelta(seconds=PERSON_S)
+            if await conn.fetchval(SQL.extend_difference, late.key, late.deadline_at, until) is not None:
+                await note_breach(conn, late._replace(subject=""), "person", now, bucket=SHARED)
 
 
 async def _start_asking(ctx: Context, break_id: str) -> None:

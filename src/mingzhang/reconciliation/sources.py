@@ -12,28 +12,37 @@ import msgspec
 from mingzhang.kit.beijing import BEIJING
 from mingzhang.kit.errors import Kind as ProblemKind
 from mingzhang.kit.errors import Problem
-from mingzhang.reconciliation.bills import alipay, lists, text, wechat
+from mingzhang.reconciliation.bills import alipay, bank, lists, text, wechat
 from mingzhang.reconciliation.model import Kind, Line
 
 Reader = Callable[[bytes, text.Told], Iterator[Line]]
+EDGE_S: Final = 1800
+"""How far from midnight the two clocks may put one payment on two days (日切)."""
+
+PAYOUT_EDGE: Final = timedelta(hours=72)
+"""So long money may be between a channel and the bank before its day is wrong."""
+
+BANK_PREFIX: Final = "bank."
 READY: Final = timedelta(hours=10)
 """A day's bills are there at ten on the next morning, Beijing time."""
 
 
 class Source(msgspec.Struct, frozen=True, kw_only=True):
     """One kind of file of one party. ``bill``: what the channel's adapter fetches it as, empty: given by people.
+    ``edge``: so far apart both sides may have one thing before the day is wrong.
 
     ``kinds``: what of the ledger it is held against; lines of other kinds are listed as differences, never invented.
     """
 
     name: str
     party: str
-    side: str  # channel, supplier
+    side: str  # channel, supplier, bank
     read: Reader
     kinds: frozenset[Kind]
     bill: str = ""
     encoding: str = "utf-8"
     member: str = ""
+    edge: timedelta = timedelta(seconds=EDGE_S)
 
 
 _CHANNEL: Final = frozenset({Kind.PAID, Kind.REFUND})
@@ -56,7 +65,7 @@ def _all() -> Iterator[Source]:
         party="alipay",
         side="channel",
         read=alipay.read_funds,
-        kinds=frozenset({Kind.PAID}),
+        kinds=frozenset({Kind.PAID, Kind.SETTLED}),
         bill="signcustomer",
         encoding=alipay.ENCODING,
         member=alipay.FUND_MEMBER,
@@ -74,7 +83,7 @@ def _all() -> Iterator[Source]:
         party="wechat",
         side="channel",
         read=wechat.read_funds,
-        kinds=_CHANNEL,
+        kinds=_CHANNEL | {Kind.SETTLED},
         bill="fundflowbill",
     )
     yield Source(
@@ -98,8 +107,22 @@ def _all() -> Iterator[Source]:
 SOURCES: Final[Mapping[str, Source]] = {source.name: source for source in _all()}
 
 
+def of_bank(party: str) -> Source:
+    """A bank's lines of a day, whatever statements brought them (custody/imports.py)."""
+    return Source(
+        name=f"{BANK_PREFIX}{party}",
+        party=party,
+        side="bank",
+        read=bank.read_lines_of_day,
+        kinds=frozenset({Kind.RECEIVED, Kind.SENT}),
+        edge=PAYOUT_EDGE,
+    )
+
+
 def source_named(name: str) -> Source:
     """One source. Raises Problem `unknown_source`."""
+    if name.startswith(BANK_PREFIX) and len(name) > len(BANK_PREFIX):
+        return of_bank(name.removeprefix(BANK_PREFIX))
     if name not in SOURCES:
         raise Problem("unknown_source", ProblemKind.NOT_FOUND, f"one of: {', '.join(SOURCES)}")
     return SOURCES[name]

@@ -47,6 +47,13 @@ _ASKED: Final = frozenset(
 )
 
 
+PAYOUTS: Final = frozenset({Kind.SETTLED, Kind.RECEIVED, Kind.SENT})
+"""What goes between a channel and the bank, or out of it: nobody is asked, the other side's own line is awaited."""
+
+LINE_LOOK_S: Final = 6 * 3600
+LINE_MAX_S: Final = 72 * 3600
+
+
 class Next(msgspec.Struct, frozen=True, kw_only=True):
     """Where a difference stands: its state, whose turn it is, and its two clocks."""
 
@@ -61,6 +68,8 @@ def first_step(found: Found, party: str, day: date, now: datetime) -> Next:
     """What happens to a new difference. `party` holds the money in question as far as anybody knows."""
     if found.settled:
         return Next(state="resolved", holder="", next_actor="", due_at=None, deadline_at=None)
+    if found.kind in PAYOUTS:
+        return _between(found, party, now)
     lone = found.theirs is None or found.ours is None
     if found.cls is BreakClass.TIMING and found.theirs is None:
         return _wait(found.kind, party, day, now)
@@ -91,6 +100,23 @@ def to_person(party: str, now: datetime) -> Next:
     """Two people decide, within a day."""
     latest = now + timedelta(seconds=PERSON_S)
     return Next(state="person", holder=party, next_actor="person", due_at=None, deadline_at=latest)
+
+
+def _between(found: Found, party: str, now: datetime) -> Next:
+    """A line of one side alone waits for the other's, as long as a payout may take; two that differ are people's."""
+    if found.theirs is not None and found.ours is not None:
+        return to_person(party, now)
+    actor = ("channel" if found.kind == Kind.SETTLED else "bank") if found.theirs is None else "shop"
+    return await_line(party, actor, now, now)
+
+
+def await_line(party: str, actor: str, since: datetime, now: datetime) -> Next:
+    """Looked at again in some hours; past its time a person is next."""
+    latest = since + timedelta(seconds=LINE_MAX_S)
+    if now >= latest:
+        return to_person(party, now)
+    due = min(now + timedelta(seconds=LINE_LOOK_S), latest)
+    return Next(state="waiting", holder=party, next_actor=actor, due_at=due, deadline_at=latest)
 
 
 def _wait(kind: str, party: str, day: date, now: datetime) -> Next:

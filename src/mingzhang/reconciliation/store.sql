@@ -103,6 +103,7 @@ SELECT break_id FROM recon_break WHERE source = $1 AND day = $2 AND resolved_at 
 SELECT break_id, source, party, day, class, kind, key, n, stake_fen, theirs, file_id, ours, subject, state, said,
   resolution, seq, asked, holder, next_actor, since, due_at, deadline_at, found_at, resolved_at
 FROM recon_break WHERE source = $1 AND class = 'timing' AND day < $2 AND theirs IS NULL AND resolved_at IS NULL
+  AND kind NOT IN ('settled', 'received', 'sent')
 ORDER BY found_at LIMIT $3
 
 -- name: upsert_break
@@ -273,3 +274,99 @@ SELECT d.day FROM recon_day d GROUP BY d.day
 HAVING (bool_and(d.state <> 'waiting' OR d.next_actor = 'person') OR d.day < $1) AND bool_or(d.state <> 'waiting')
   AND NOT EXISTS (SELECT FROM closing_report c WHERE c.day = d.day)
 ORDER BY d.day LIMIT 1
+
+-- name: list_banks
+-- Banks with an account of ours.
+SELECT DISTINCT bank FROM bank_account ORDER BY bank
+
+-- name: is_bank_day_told
+-- Whether every account of a bank that ever had a statement has one that reaches to a day.
+SELECT coalesce(bool_and(reaches), false) FROM (
+  SELECT max(s.closed_on) >= $2 AS reaches FROM bank_statement s JOIN bank_account a ON a.account = s.account
+  WHERE a.bank = $1 GROUP BY s.account) accounts
+
+-- name: is_payout_expected
+-- Whether a payout that was announced for a day, or before, has not shown at the bank.
+SELECT EXISTS (SELECT FROM settlement_batch WHERE bank = $1 AND day <= $2 AND bank_fen IS NULL AND payout_fen > 0
+  AND state <> 'closed')
+
+-- name: reopen_bank_days
+-- A statement that came after a day was judged has lines of that day.
+UPDATE recon_day d SET due_at = $1 WHERE d.source LIKE 'bank.%' AND d.state <> 'waiting' AND d.due_at IS NULL
+  AND d.judged_at > $2 AND EXISTS (
+    SELECT FROM bank_statement s JOIN bank_account a ON a.account = s.account
+    JOIN bank_line l ON l.account = s.account AND l.statement_id = s.statement_id
+    WHERE a.bank = d.party AND s.imported_at > d.judged_at AND l.booked_on = d.day)
+
+-- name: list_overdue_differences
+-- Differences and fetched bills that wait for a person and are past that person's time.
+SELECT 'difference' AS kind, break_id AS key, subject, state, next_actor, deadline_at FROM recon_break
+WHERE resolved_at IS NULL AND deadline_at <= $1 AND state = 'person' LIMIT 200
+
+-- name: extend_difference
+-- Its time is over and on record; it has another.
+UPDATE recon_break SET deadline_at = $3 WHERE break_id = $1 AND deadline_at = $2 AND state = 'person' RETURNING break_id
+
+-- name: list_bank_lines
+-- A bank's lines of a day, by where they stand.
+SELECT '*' || right(l.account, 4) || '/' || l.statement_id || '/' || l.position AS line, l.booked_on, l.amount_fen, l.reference,
+  l.counterparty, l.purpose, s.evidence_id
+FROM bank_line l JOIN bank_account a ON a.account = l.account
+JOIN bank_statement s ON s.account = l.account AND s.statement_id = l.statement_id
+WHERE a.bank = $1 AND l.booked_on = $2 ORDER BY l.account, s.n, l.position
+
+-- name: bank_of_day
+-- What the ledger has for the bank's lines of a day: of a payout what the channel said, of an instruction what was instructed,
+-- else what was booked; and the day's payouts that no line showed yet.
+SELECT kind, coalesce(nullif(reference, ''), line) AS key, coalesce(nullif(reference, ''), line) AS our_no, line AS their_no,
+  coalesce(amount_fen, 0) AS amount_fen, NULL::bigint AS fee_fen, 'done' AS state,
+  floor(extract(epoch FROM (day + time '12:00') AT TIME ZONE 'Asia/Shanghai'))::bigint AS at_s, day, subject, evidence_id,
+  false AS carried
+FROM (
+  SELECT CASE WHEN l.amount_fen >= 0 THEN 'received' ELSE 'sent' END AS kind, l.reference,
+    '*' || right(l.account, 4) || '/' || l.statement_id || '/' || l.position AS line, CASE t.used_for
+      WHEN 'batch' THEN (SELECT b.payout_fen FROM settlement_batch b WHERE b.channel || ':' || b.batch_id = t.subject)
+      WHEN 'instruction' THEN (SELECT i.amount_fen FROM instruction i WHERE i.instruction_id = t.subject)
+      ELSE (SELECT abs(sum(g.amount_fen))::bigint FROM leg g WHERE g.bucket = 0 AND g.subject = t.subject
+        AND g.place = 'custody' AND g.party = t.bank) END AS amount_fen,
+    l.booked_on AS day, t.subject, s.evidence_id
+  FROM bank_task t
+  JOIN bank_line l ON l.account = t.account AND l.statement_id = t.statement_id AND l.position = t.position
+  JOIN bank_statement s ON s.account = t.account AND s.statement_id = t.statement_id
+  WHERE t.bank = $1 AND t.state = 'booked' AND l.booked_on = $2
+  UNION ALL
+  SELECT 'received', b.reference, b.channel || ':' || b.batch_id, b.payout_fen, b.day, b.channel || ':' || b.batch_id,
+    b.evidence_id
+  FROM settlement_batch b WHERE b.bank = $1 AND b.day = $2 AND b.bank_fen IS NULL AND b.payout_fen > 0) entries
+
+-- name: list_fixed_references
+-- Which references are ours: of payouts that channels announced, of our instructions.
+SELECT reference AS our_no FROM settlement_batch WHERE reference = ANY ($1::text[])
+UNION SELECT instruction_id FROM instruction WHERE instruction_id = ANY ($1::text[])
+
+-- name: payouts_of_day
+-- What a channel paid out by its settlement lists, by the day of the list.
+SELECT 'settled' AS kind, reference AS key, reference AS our_no, batch_id AS their_no, payout_fen AS amount_fen,
+  NULL::bigint AS fee_fen, 'done' AS state,
+  floor(extract(epoch FROM (day + time '12:00') AT TIME ZONE 'Asia/Shanghai'))::bigint AS at_s, day,
+  channel || ':' || batch_id AS subject, evidence_id, false AS carried
+FROM settlement_batch WHERE channel = $1 AND day = $2 AND payout_fen > 0
+
+-- name: payouts_by_key
+-- The same for given references.
+SELECT 'settled' AS kind, reference AS key, reference AS our_no, batch_id AS their_no, payout_fen AS amount_fen,
+  NULL::bigint AS fee_fen, 'done' AS state,
+  floor(extract(epoch FROM (day + time '12:00') AT TIME ZONE 'Asia/Shanghai'))::bigint AS at_s, day,
+  channel || ':' || batch_id AS subject, evidence_id, false AS carried
+FROM settlement_batch WHERE channel = $1 AND reference = ANY ($2::text[]) AND payout_fen > 0
+
+-- name: stand_of_reference
+-- How one reference (or a line without one, by its place) stands by now: how many lines there are, how many of them wait to be
+-- booked, what they come to, and what was announced or instructed under it.
+SELECT count(*) AS lines, count(*) FILTER (WHERE t.state <> 'booked') AS waiting,
+  coalesce(sum(t.amount_fen), 0)::bigint AS lines_fen,
+  (SELECT sum(fen)::bigint FROM (
+    SELECT payout_fen AS fen FROM settlement_batch WHERE bank = $1 AND reference = $2
+    UNION ALL SELECT -amount_fen FROM instruction WHERE bank = $1 AND instruction_id = $2) told) AS told_fen
+FROM bank_task t WHERE t.bank = $1 AND (t.reference = $2
+  OR '*' || right(t.account, 4) || '/' || t.statement_id || '/' || t.position = $2)

@@ -16,6 +16,7 @@ from mingzhang.evidence.messages import Direction, Message, Standing
 from mingzhang.kit.database import transaction
 from mingzhang.kit.errors import Kind, Problem
 from mingzhang.kit.ids import bucket_of
+from mingzhang.orders.breaches import SHARED, Late, note_breach
 from mingzhang.orders.context import Context
 from mingzhang.settlement import book, close
 from mingzhang.settlement.model import (
@@ -267,9 +268,19 @@ async def _later(ctx: Context, batch: Batch) -> None:
     due = now + timedelta(seconds=RETRY_S[min(batch.asked, len(RETRY_S) - 1)])
     actor, deadline, since = batch.next_actor, batch.deadline_at, batch.since
     if deadline is None or deadline <= now:
+        await _note_late(ctx, batch, now)
         actor, since = "person", now
         deadline = now + PERSON_MAX
     await _set(ctx, batch, batch.state, actor, min(due, deadline), deadline, since, batch.asked + 1)
+
+
+async def _note_late(ctx: Context, batch: Batch, now: datetime) -> None:
+    """On record, once for each deadline (R34)."""
+    if batch.deadline_at is None:
+        return
+    late = Late("payout", batch.key, "", batch.state, batch.next_actor, batch.deadline_at)
+    async with transaction(ctx.pool) as conn:
+        await note_breach(conn, late, "person", now, bucket=SHARED)
 
 
 async def _set(

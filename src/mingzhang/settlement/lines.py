@@ -21,6 +21,7 @@ from mingzhang.kit.database import transaction
 from mingzhang.ledger import postings
 from mingzhang.ledger import store as ledger
 from mingzhang.ledger.places import CUSTODY
+from mingzhang.orders.breaches import SHARED, Late, note_breach
 from mingzhang.orders.context import Context
 from mingzhang.orders.suspense import put_aside_at_bank
 from mingzhang.settlement import flow
@@ -164,6 +165,8 @@ async def keep_line(
 async def _later(conn: asyncpg.Connection, task: Task, now: datetime) -> None:
     state, actor, deadline, since = task.state, task.next_actor, task.deadline_at, task.since
     if deadline <= now:
+        late = Late("bank_line", task.key, "", state, actor, deadline)
+        await note_breach(conn, late, "person", now, bucket=SHARED)
         state, actor, since = "person", "person", now
         deadline = now + PERSON_MAX
     due = now + timedelta(seconds=RETRY_S[min(task.asked, len(RETRY_S) - 1)])

@@ -77,7 +77,8 @@ UPDATE settlement_batch SET state = $3, next_actor = $4, due_at = $5, deadline_a
 
 -- name: set_line
 -- The bank's line of a batch was found.
-UPDATE settlement_batch SET line_key = $3, line_evidence_id = $4, bank_fen = $5, due_at = $6, lease_until = NULL
+UPDATE settlement_batch SET line_key = $3, line_evidence_id = $4, bank_fen = $5, due_at = least($6, deadline_at),
+  lease_until = NULL
 WHERE channel = $1 AND batch_id = $2 AND bank_fen IS NULL AND state IN ('listed', 'settled') RETURNING channel
 
 -- name: find_by_reference

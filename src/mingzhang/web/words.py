@@ -13,6 +13,7 @@ from typing import Final
 from mingzhang.web import (
     words_disputes,
     words_doubt,
+    words_money,
     words_notices,
     words_people,
     words_refunds,
@@ -660,6 +661,7 @@ WORK_KINDS: Final[Mapping[str, str]] = {
     "key": N_("密钥与证书"),
     "manual": N_("人工充值"),
     "request": N_("买家申请"),
+    **words_money.WORK_KINDS,
 }
 SUSPENSE_STATES: Final[Mapping[str, str]] = {
     "open": N_("单独放着"),
@@ -789,5 +791,5 @@ OUTCOMES: Final[Mapping[str, str]] = {
 
 
 def word(table: Mapping[str, str], code: str, general: str = GENERAL) -> str:
-    """The Chinese wording of `code`, or the general one when the code is unknown."""
-    return table.get(code, general)
+    """The Chinese wording of `code`, of its family ("bank.*"), or the general one when the code is unknown."""
+    return table.get(code) or table.get(f"{code.partition('.')[0]}.*", general)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Final
 
-from mingzhang.web import words
+from mingzhang.web import words, words_money
 from mingzhang.web.words import N_
 
 RECORD_KINDS: Final[Mapping[str, str]] = {
@@ -27,7 +27,10 @@ LIMIT_RULES: Final[Mapping[str, str]] = {
     "ip": N_("同一网络的单数"),
     "payer": N_("同一付款人的单数"),
 }
-LATE_KINDS: Final = ("order", "payment", "supply", "refund", "hint", "suspense", "claim", "fact")
+LATE_KINDS: Final = (
+    *("order", "payment", "supply", "refund", "hint", "suspense", "claim", "fact"),
+    *words_money.WORK_KINDS,
+)
 LIST_SORTS: Final[Mapping[str, str]] = {
     "deadline": N_("期限近的在前"),
     "newest": N_("新的在前"),

@@ -16,6 +16,7 @@ SOURCES: Final[Mapping[str, str]] = {
     "fulu.orders": N_("福禄订单清单"),
     "kasushou.orders": N_("卡速售订单清单"),
     "dtone.orders": N_("DT One 订单清单"),
+    "bank.*": N_("银行对账单"),
 }
 CLASSES: Final[Mapping[str, str]] = {
     "timing": N_("时间差"),
@@ -63,14 +64,17 @@ RESOLUTIONS: Final[Mapping[str, str]] = {
     "moved_to_missing": N_("对方否认，款项已转为待核实"),
     "explained": N_("两个人查明原因，无需入账"),
     "charge_booked": N_("已作为对方收取的费用入账"),
+    "written_off": N_("已作为本店损失核销"),
 }
 WAYS: Final[Mapping[str, str]] = {
     "explain": N_("查明原因，了结"),
     "book_charge": N_("记为对方收取的费用"),
+    "write_off": N_("作为本店损失核销"),
 }
 WAY_NOTES: Final[Mapping[str, str]] = {
     "explain": N_("账本不动，写明两边为什么不同。"),
     "book_charge": N_("从本店在渠道的备用金里记一笔费用。"),
+    "write_off": N_("银行少到的钱不再追，从待核实转为损失。"),
 }
 EVENTS: Final[Mapping[str, str]] = {
     "found": N_("发现差异"),

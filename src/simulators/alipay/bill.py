@@ -11,7 +11,7 @@ from aiohttp import web
 
 from simulators.alipay.model import AlipayParty, Refund, Trade
 from simulators.money import yuan
-from simulators.world import BEIJING, beijing
+from simulators.world import BEIJING, Payout, beijing
 from simulators.wrong_bills import Shown
 
 URL_LIFE_S = 30.0
@@ -41,7 +41,7 @@ class Bills:
             day = date.fromisoformat(day_text)
         except ValueError:
             return None
-        if not self._rows(day):
+        if not self._rows(day) and not (kind != "trade" and self._payouts(day)):
             return None
         now = time.monotonic()
         self._open = {k: v for k, v in self._open.items() if v[0] > now}
@@ -85,6 +85,9 @@ class Bills:
                 if it.fee_fen:
                     moves.append(self._move(len(moves), it, trade, "收费", -it.fee_fen))
                     outgo.append(-it.fee_fen)
+        for payout in self._payouts(day):
+            moves.append(self._payout(payout))
+            outgo.append(-payout.fen)
         lines = self._preamble("账务明细", day)
         lines += [f"#{'-' * 41}账务明细列表{'-' * 40}", FUND_COLUMNS, *moves]
         lines += [
@@ -104,6 +107,14 @@ class Bills:
         plus, minus = (yuan(fen), "") if fen > 0 else ("", yuan(fen))
         cells = (f"{flow}\t", f"{it.their_no}\t", f"{it.number}\t", _cell(trade.subject), beijing(it.at))
         return ",".join((*cells, "*模拟(sim***@example.com)", plus, minus, "0.00", "支付宝", kind, ""))
+
+    def _payout(self, payout: Payout) -> str:
+        flow = self.party.world.digest("flow", payout.reference)[:24]
+        cells = (f"{flow}\t", f"{payout.reference}\t", f"{payout.reference}\t", "提现", beijing(payout.at))
+        return ",".join((*cells, "存管银行", "", yuan(-payout.fen), "0.00", "支付宝", "提现", ""))
+
+    def _payouts(self, day: date) -> list[Payout]:
+        return [it for it in self.party.payouts if it.at.astimezone(BEIJING).date() == day]
 
     def _rows(self, day: date) -> list[tuple[Trade, Refund | None]]:
         rows: list[tuple[datetime, Trade, Refund | None]] = []

@@ -9,7 +9,7 @@ from functools import cached_property
 from simulators.alipay.certs import Authority
 from simulators.faults import number_of
 from simulators.keys import PrivateKey, PublicKey, own_key, public_pem
-from simulators.world import BEIJING, MAX_ROWS, World, order_prefix
+from simulators.world import BEIJING, MAX_ROWS, Payout, World, order_prefix
 
 WAIT, SUCCESS, CLOSED, FINISHED = "WAIT_BUYER_PAY", "TRADE_SUCCESS", "TRADE_CLOSED", "TRADE_FINISHED"
 QR_LIFE = timedelta(hours=2)
@@ -95,6 +95,7 @@ class AlipayParty:
         self.fees_fen = 0
         self.settled_fen = 0
         self.float_fen = 0
+        self.payouts: list[Payout] = []
         self.buyers: dict[str, int] = {}
 
     def offer(

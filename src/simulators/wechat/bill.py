@@ -184,6 +184,8 @@ class Bills:
         return "\r\n".join([FUND_COLUMNS, *lines, FUND_SUMS, sums]) + "\r\n"
 
     def _movements(self) -> Iterator[Movement]:
+        for payout in self.party.payouts:
+            yield payout.at, "提现", payout.reference, -payout.fen, payout.reference
         for order in self.party.orders.values():
             if self.party.world.faults.find(order.out_trade_no, "wechat", "bill_row_missing") is not None:
                 continue

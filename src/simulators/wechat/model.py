@@ -10,7 +10,7 @@ from pathlib import Path
 from simulators.faults import number_of
 from simulators.keys import PrivateKey, PublicKey, own_key, public_pem
 from simulators.wechat.wire import SigningKey, certificate_key
-from simulators.world import BEIJING, MAX_ROWS, World, order_prefix
+from simulators.world import BEIJING, MAX_ROWS, Payout, World, order_prefix
 
 NOTPAY, SUCCESS, REFUND, CLOSED = "NOTPAY", "SUCCESS", "REFUND", "CLOSED"
 PROCESSING, ABNORMAL = "PROCESSING", "ABNORMAL"
@@ -104,6 +104,7 @@ class WechatParty:
         self.fees_fen = 0
         self.settled_fen = 0
         self.float_fen = 0
+        self.payouts: list[Payout] = []
         self.buyers: dict[str, int] = {}
 
     # -- keys

@@ -28,7 +28,7 @@ from mingzhang.app import check
 from mingzhang.app.check import Check
 from mingzhang.app.check_buyers import Buyers
 from mingzhang.app.clocks import exported
-from mingzhang.app.days.night import Night
+from mingzhang.app.days.night import BANK, Night
 from mingzhang.app.days.verdict import Breaks, Held, Refunds, Statements, hold
 from mingzhang.app.days.walk import SQL, STEP_S, Walker, stepped_clock
 from mingzhang.app.demo import SPEED, Demo
@@ -36,7 +36,7 @@ from mingzhang.app.desk import Desk, open_desk
 from mingzhang.app.settings import Settings
 from mingzhang.kit.beijing import BEIJING
 from mingzhang.kit.clock import clock_from_spec
-from mingzhang.reconciliation.sources import SOURCES
+from mingzhang.reconciliation.sources import SOURCES, of_bank
 
 WAVES: Final = (day_time(10, 30), day_time(19, 0), day_time(23, 50))
 SETTLED: Final = day_time(2, 0)
@@ -268,6 +268,7 @@ class Run:
             for source in SOURCES.values()
             if source.party in self._check.channels or source.party == "fulu"
         ]
+        sources.append(of_bank(BANK).name)
         async with ctx.pool.acquire() as conn, conn.transaction(isolation="repeatable_read", readonly=True):
             return await hold(conn, self._days, sources, bent, self._clock.now(), GRACE)
 

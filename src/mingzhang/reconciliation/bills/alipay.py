@@ -142,10 +142,10 @@ def _move(cells: dict[str, str], number: int) -> tuple[Line, str, int]:
         raise refused("malformed", number, "收入金额（+元）", "neither or both of income and outgo")
     flow_no = number_of(cell_of(cells, "账务流水号", number), number, "账务流水号")
     trade_no = number_of(cell_of(cells, "业务流水号", number), number, "业务流水号", needed=False)
-    paid = kind is Kind.PAID
+    named = kind in (Kind.PAID, Kind.REFUND, Kind.SETTLED)
     line = Line(
         kind=kind,
-        key=(trade_no or flow_no) if paid or kind is Kind.REFUND else flow_no,
+        key=(trade_no or flow_no) if named else flow_no,
         our_no=number_of(cell_of(cells, "商户订单号", number), number, "商户订单号", needed=False),
         their_no=trade_no or flow_no,
         amount_fen=abs(income or outgo),

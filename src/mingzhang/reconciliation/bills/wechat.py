@@ -161,7 +161,8 @@ def _move(cells: dict[str, str], number: int) -> Line:
     their_no = number_of(cell_of(cells, "微信支付业务单号", number), number, "微信支付业务单号")
     voucher = number_of(cell_of(cells, "业务凭证号", number), number, "业务凭证号", needed=False)
     flow_no = number_of(cell_of(cells, "资金流水单号", number), number, "资金流水单号")
-    key = {Kind.PAID: their_no, Kind.REFUND: voucher or flow_no}.get(kind, flow_no)
+    named = {Kind.PAID: their_no, Kind.REFUND: voucher, Kind.SETTLED: voucher}
+    key = named.get(kind) or flow_no
     return Line(
         kind=kind,
         key=key,

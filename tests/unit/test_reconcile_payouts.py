@@ -1,0 +1,145 @@
+"""Three ways: what a channel announced, what the ledger has, what the bank shows, by one reference (R11, issue 6)."""
+
+from __future__ import annotations
+
+from datetime import UTC, date, datetime, timedelta
+from typing import Any
+
+import asyncpg
+from audit_shop import context
+
+from mingzhang.app.work_money import money_items
+from mingzhang.custody.imports import import_file
+from mingzhang.custody.store import open_account
+from mingzhang.kit.clock import ManualClock
+from mingzhang.kit.database import transaction
+from mingzhang.ledger import postings
+from mingzhang.ledger.store import read_float, write_shared
+from mingzhang.orders.context import Context
+from mingzhang.reconciliation import decide, flow, payouts, resolve
+from mingzhang.reconciliation.bills.bank import BankLine, read_lines_of_day, write_lines_of_day
+from mingzhang.reconciliation.bills.text import Told
+from mingzhang.settlement import lines
+
+ACCOUNT, BANK = "6217000010001234567", "icbc"
+DAY = date(2026, 3, 4)
+TEN = datetime(2026, 3, 5, 2, tzinfo=UTC)  # ten in the morning of the next day, Beijing
+
+
+def test_a_days_lines_come_back_from_their_file() -> None:
+    told = [("A-1", 100), ("", -30)]
+    days = [
+        BankLine(
+            line=f"*4567/S/{n}",
+            booked_on=DAY,
+            amount_fen=fen,
+            reference=reference,
+            counterparty="甲,乙",
+            purpose="",
+        )
+        for n, (reference, fen) in enumerate(told, start=1)
+    ]
+    seen = Told(day=DAY)
+    read = list(read_lines_of_day(write_lines_of_day(days), seen))
+    assert [(it.kind, it.key, it.amount_fen, it.position) for it in read] == [
+        ("received", "A-1", 100, 2),
+        ("sent", "*4567/S/2", 30, 3),
+    ]
+    assert seen.lines == 2
+
+
+async def payout(conn: asyncpg.Connection, name: str, fen: int) -> None:
+    """A payout as its list announced it; its members are of no matter here."""
+    statement = """INSERT INTO settlement_batch (channel, batch_id, bank, reference, day, lines, members, fee_fen, net_fen,
+      payout_fen, content_hash, evidence_id, state, next_actor, due_at, deadline_at, since, listed_at)
+      VALUES ('alipay', $1, $2, 'ALI-' || $1, $3, 0, 0, 0, $4, $4, '', 'E' || $1, 'settled', 'bank', $5, $5, $5, $5)"""
+    await conn.execute(statement, name, BANK, DAY, fen, TEN)
+
+
+async def statement(ctx: Context, opening: int, rows: list[tuple[str, int, str, str]]) -> None:
+    """Taken in, and every line looked at once."""
+    text, balance = f"account: {ACCOUNT}\ncurrency: CNY\n", opening
+    text += "date,amount,balance,reference,bank_reference,counterparty,counterparty_account,purpose\n"
+    for day, fen, reference, purpose in rows:
+        balance += fen
+        text += f"{day},{fen / 100:.2f},{balance / 100:.2f},{reference},,,,{purpose}\n"
+    await import_file(ctx.pool, ctx.rng, ctx.now(), text.encode(), name="a.csv", who="test", template="plain")
+    for row in await ctx.pool.fetch(
+        "SELECT account, statement_id, position FROM bank_task WHERE state = 'open'"
+    ):
+        await lines.work_line(ctx, *row)
+
+
+async def found(pool: asyncpg.Pool) -> dict[str, tuple[Any, ...]]:
+    rows = await pool.fetch(
+        "SELECT key, class, state, next_actor, stake_fen, resolution FROM recon_break ORDER BY key"
+    )
+    return {row["key"]: tuple(row)[1:] for row in rows}
+
+
+async def test_payouts_are_held_against_bank_lines_and_what_differs_is_listed(pool: asyncpg.Pool) -> None:
+    clock = ManualClock(TEN)
+    ctx = context(pool, clock)
+    async with transaction(pool) as conn:
+        await open_account(conn, TEN, account=ACCOUNT, bank=BANK, kind="custody", who="test")
+        for name, fen in (("right", 10_000), ("short", 20_000), ("late", 30_000)):
+            await payout(conn, name, fen)
+    judged = await flow.fetch_day(ctx, "bank.icbc", DAY)
+    assert (judged.result, judged.code) == ("waiting", "statement_missing")
+    rows = [
+        ("2026-03-04", 10_000, "ALI-right", "结算款"),
+        ("2026-03-04", 19_995, "ALI-short", "结算款"),
+        ("2026-03-04", -30, "", "账户管理费"),
+        ("2026-03-04", 700, "", "张三"),
+    ]
+    await statement(ctx, 50_000, rows)
+    judged = await flow.fetch_day(ctx, "bank.icbc", DAY)
+    assert (judged.result, judged.agreed) == ("new", 2)
+    stranger = next(key for key in await found(pool) if key.endswith("/4"))
+    assert await found(pool) == {
+        "ALI-short": ("amount", "person", "person", 5, ""),
+        "ALI-late": ("timing", "waiting", "bank", 30_000, ""),
+        stranger: ("unknown_counterparty", "waiting", "shop", 700, ""),
+    }
+    assert (await flow.fetch_day(ctx, "bank.icbc", DAY)).result == "same"
+
+    # The late line comes the next day and is met; the stranger's is put aside in time and so is booked.
+    clock.advance(timedelta(hours=24))
+    await statement(ctx, 80_665, [("2026-03-05", 30_000, "ALI-late", "结算款")])
+    for row in await pool.fetch("SELECT break_id FROM recon_break WHERE state = 'waiting'"):
+        await resolve.visit(ctx, row["break_id"])
+    ends = await found(pool)
+    assert ends["ALI-late"] == ("timing", "resolved", "", 30_000, "listed_since")
+    assert ends[stranger] == ("unknown_counterparty", "resolved", "", 700, "booked_since")
+
+    # Nobody cared for the short one in a day: that is on record, and on the work list.
+    clock.advance(timedelta(hours=1))
+    await resolve.note_overdue(ctx)
+    late = await pool.fetchrow(
+        "SELECT kind, state, late_actor, next_actor FROM breach WHERE kind = 'difference'"
+    )
+    assert tuple(late) == ("difference", "person", "person", "person")
+    assert [(it.kind, it.amount_fen) for it in await money_items(ctx) if it.kind == "difference"] == [
+        ("difference", 5)
+    ]
+    await written_off(ctx)
+
+    # A statement with another line of a day that was judged before: the day is judged again.
+    assert (await flow.fetch_day(ctx, "bank.icbc", DAY + timedelta(days=1))).agreed == 1
+    clock.advance(timedelta(hours=1))
+    await statement(ctx, 110_665, [("2026-03-05", 1, "", "利息"), ("2026-03-06", 2, "", "利息")])
+    await payouts.reopen_days(ctx)
+    assert await pool.fetchval("SELECT day FROM recon_day WHERE due_at IS NOT NULL") == DAY + timedelta(
+        days=1
+    )
+
+
+async def written_off(ctx: Context) -> None:
+    """Two people give up what was short: row 26, from what stands as missing, and no more than that."""
+    break_id = await ctx.pool.fetchval("SELECT break_id FROM recon_break WHERE key = 'ALI-short'")
+    async with transaction(ctx.pool) as conn:
+        short = postings.batch_short("PAYOUT-alipay-short", bank=BANK, amount_fen=5)
+        await write_shared(conn, short, evidence_id="E", now=ctx.now())
+        await decide.settle(conn, ctx, break_id, decide.WRITE_OFF, "E2", "wang")
+        assert await read_float(conn, "missing", BANK) == 0
+    assert (await found(ctx.pool))["ALI-short"][1:] == ("resolved", "", 5, "written_off")

@@ -54,6 +54,7 @@ def test_every_notice_has_its_words(template: Template, audience: Audience, lang
         Template.DISPUTE_ANSWERED,
         Template.DISPUTE_SETTLED,
         Template.WEBHOOK_DEAD,
+        Template.LICENCE_ENDS,
     }
     bare = render(template, audience, language, Facts(order_id=FACTS.order_id), "明账店", words)
     assert all(bare)

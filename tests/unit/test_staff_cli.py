@@ -102,7 +102,7 @@ def test_the_second_factor_comes_into_force_with_a_code_of_it(
 
 def test_roles_passwords_and_revoking(shell: Shell) -> None:
     shell.add("lin")
-    assert "lin is admin, auditor" in shell.ok("role", "lin", "--role", "admin", "--role", "auditor")
+    assert "lin is admin, finance" in shell.ok("role", "lin", "--role", "admin", "--role", "finance")
     shell.ok("password", "lin", typed="another one\nanother one\n")
     assert "0 session(s) ended" in shell.ok("revoke", "lin", "--sessions-only")
     assert "lin is closed" in shell.ok("revoke", "lin")
@@ -126,3 +126,23 @@ def test_roles_passwords_and_revoking(shell: Shell) -> None:
 def test_an_empty_list_says_what_to_do_and_rights_are_printed(shell: Shell) -> None:
     assert "mingzhang staff add NAME" in shell.ok("list")
     assert shell.ok("rights").strip() == print_tables()
+
+
+def test_an_account_that_oversees_takes_a_second_person(
+    shell: Shell, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    typed = f"{PASSWORD}\n{PASSWORD}\n"
+    secret = pyotp.random_base32()
+    monkeypatch.setattr(cli_staff.totp, "new_secret", lambda: secret)
+    shell.add("boss", "admin")
+    strangers = f"boss\n{PASSWORD}\n000000\n{typed}"
+    assert shell.refusal("add", "jian", "--role", "regulator", typed=strangers) == "takes_two_people"
+    shell.ok("totp", "boss", typed=f"{pyotp.TOTP(secret).now()}\n")
+    shell.fetch("UPDATE staff SET totp_step = totp_step - 1 RETURNING name")
+    code = pyotp.TOTP(secret).now()
+    said = shell.ok("add", "jian", "--role", "regulator", typed=f"boss\n{PASSWORD}\n{code}\n{typed}")
+    assert "done: jian is regulator" in said
+    assert shell.fetch("SELECT name, subject FROM staff_action WHERE action = 'overseer_vouched'") == [
+        ("boss", "jian")
+    ]
+    assert shell.fetch("SELECT count(*) FROM staff_session") == [(0,)]

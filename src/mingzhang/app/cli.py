@@ -30,6 +30,7 @@ from mingzhang.app.cli_load import load_demo
 from mingzhang.app.cli_log import log_app, verify, witness
 from mingzhang.app.cli_packs import pack
 from mingzhang.app.cli_reconcile import closing, reconcile
+from mingzhang.app.cli_resolution import resolution_pack
 from mingzhang.app.cli_staff import staff_app
 from mingzhang.app.cli_stock import stock_app
 from mingzhang.app.cli_supply import supply_app
@@ -59,6 +60,7 @@ app.command()(verify)
 app.command()(pack)
 app.command()(witness)
 app.command()(pack)
+app.command("resolution-pack")(resolution_pack)
 app.add_typer(log_app, name="log")
 app.add_typer(staff_app, name="staff")
 app.add_typer(stock_app, name="stock")

@@ -20,7 +20,7 @@ from mingzhang.kit.clock import clock_from_spec
 from mingzhang.kit.database import open_pool
 from mingzhang.kit.errors import Kind, Problem
 from mingzhang.kit.vault import Vault
-from mingzhang.staff import accounts, totp
+from mingzhang.staff import accounts, totp, vouch
 from mingzhang.staff.handbook import print_tables
 from mingzhang.staff.model import Account, Office
 from mingzhang.staff.rights import NEEDS_TOTP, Right, Role, rights_of
@@ -38,6 +38,7 @@ Roles = Annotated[list[Role], typer.Option("--role", help="may be given several 
 def staff_add(name: Name, role: Roles = [Role.SUPPORT]) -> None:  # noqa: B006 - typer copies it
     """Make an account and ask for its password."""
     settings = settings_here()
+    _ask_second(settings, name, role)
     password = _ask_password()
     _run(lambda office: accounts.add(office, name, password, role), settings)
     _say(f"done: {name} is {_roles(role)}")
@@ -63,7 +64,9 @@ def staff_password(name: Name) -> None:
 @staff_app.command("role")
 def staff_role(name: Name, role: Roles) -> None:
     """Give other roles, instead of those before; ends the person's sessions."""
-    _run(lambda office: accounts.set_roles(office, name, role))
+    settings = settings_here()
+    _ask_second(settings, name, role)
+    _run(lambda office: accounts.set_roles(office, name, role), settings)
     _say(f"done: {name} is {_roles(role)}")
 
 
@@ -147,6 +150,17 @@ async def _in_office(settings: Settings, work: Callable[[Office], Awaitable[Resu
         return await work(office)
     finally:
         await pool.close()
+
+
+def _ask_second(settings: Settings, name: str, roles: list[Role]) -> None:
+    """The account of somebody who oversees the shop takes a second person: an admin, at this terminal."""
+    if not vouch.takes_two(roles):
+        return
+    _say(f"{_roles(roles)}: this takes two people. The second one, an admin with an authenticator:")
+    who: str = typer.prompt("Name")
+    password: str = typer.prompt("Password", hide_input=True)
+    code: str = typer.prompt("Code now shown by the app")
+    _run(lambda office: vouch.vouch(office, who, password, code.strip(), name, roles), settings)
 
 
 def _ask_password() -> str:

@@ -2,26 +2,37 @@
 
 from __future__ import annotations
 
-from datetime import date
+import asyncio
+import tempfile
+from collections.abc import AsyncIterator
+from datetime import UTC, date, datetime
 from typing import Any, Final
 
+import msgspec
 from litestar import Response, get
+from litestar.response import Stream
 
-from mingzhang.app import desk_custody, desk_oversight
+from mingzhang.app import desk_custody, desk_oversight, desk_sample
 from mingzhang.app.desk_custody import ratio_text
 from mingzhang.app.http_guard import staff
 from mingzhang.app.http_kit import AnyRequest, HtmlResponse, desk_of, language, page, shop_of
 from mingzhang.app.http_staff import frame_of
 from mingzhang.app.http_staff_people import member_of
+from mingzhang.app.resolution_pack import write_pack
 from mingzhang.kit.errors import Kind, Problem
 from mingzhang.kit.ids import is_id
+from mingzhang.oversight import sample
+from mingzhang.oversight.resolution import SHEETS
 from mingzhang.oversight.watch import HOURS, WINDOW
 from mingzhang.staff.rights import Right
 from mingzhang.transparency.covered import AUDIT, NOT_COVERED, RECORD
 from mingzhang.web.console import render_console
+from mingzhang.web.model import TimelineItem
 
 HOME: Final = "/staff/oversight"
 OVERSEERS: Final = [staff(Right.OVERSEE)]
+SAMPLE_N: Final = 10
+CHUNK_BYTES: Final = 256 * 1024
 VIEW_KINDS: Final = ("seen", "viewed")
 
 
@@ -109,4 +120,77 @@ async def views(request: AnyRequest) -> Response[Any]:
     return await show(request, "oversight_views.html", rows=rows, kind=kind, kinds=VIEW_KINDS, older=older)
 
 
-HANDLERS: Final = (overview, coverage, receipts, answers, record, views)
+@get(f"{HOME}/sample", include_in_schema=False, guards=OVERSEERS)
+async def sampled(request: AnyRequest) -> HtmlResponse:
+    """Orders that the reader's seed chooses, each with its trail and what was checked of it."""
+    desk, seed = desk_of(request), request.query_params.get("seed", "").strip()
+    n = request.query_params.get("n", "") or str(SAMPLE_N)
+    found = await desk_sample.draw(desk.ctx, desk.settings, *sample.check_wish(seed, n)) if seed else None
+    return await show(
+        request,
+        "oversight_sample.html",
+        it=found,
+        seed=seed[:64],
+        n=n[:4],
+        moment=datetime.fromisoformat,
+        happened=_happened,
+    )
+
+
+def _happened(kind: str) -> TimelineItem:
+    """An event as a page tells it, without its details: those stand sealed in the record."""
+    return TimelineItem(seq=0, kind=kind, at=datetime.fromtimestamp(0, UTC), params={})
+
+
+@get(f"{HOME}/sample/export", include_in_schema=False, guards=OVERSEERS)
+async def exported(request: AnyRequest) -> Response[bytes]:
+    """The same as JSON."""
+    desk, seed = desk_of(request), request.query_params.get("seed", "").strip()
+    wish = sample.check_wish(seed, request.query_params.get("n", "") or str(SAMPLE_N))
+    body = msgspec.json.format(msgspec.json.encode(await desk_sample.draw(desk.ctx, desk.settings, *wish)))
+    return Response(body, media_type="application/json", headers=_attached("sample.json"))
+
+
+@get(f"{HOME}/pack", include_in_schema=False, guards=OVERSEERS)
+async def pack(request: AnyRequest) -> HtmlResponse:
+    """What the resolution pack holds, and the way to it."""
+    return await show(request, "oversight_pack.html", sheets=tuple(SHEETS))
+
+
+@get(f"{HOME}/pack/download", include_in_schema=False, guards=OVERSEERS)
+async def downloaded(request: AnyRequest) -> Stream:
+    """The resolution pack: written to a temporary file, then streamed."""
+    desk = desk_of(request)
+    file = tempfile.TemporaryFile()  # noqa: SIM115 - closed by whoever reads it to the end
+    try:
+        await write_pack(desk, file, lambda *_: None)
+        file.seek(0)
+    except BaseException:
+        file.close()
+        raise
+
+    async def chunks() -> AsyncIterator[bytes]:
+        with file:
+            while chunk := await asyncio.to_thread(file.read, CHUNK_BYTES):
+                yield chunk
+
+    name = f"resolution-{desk.clock.now():%Y%m%d}.zip"
+    return Stream(chunks(), media_type="application/zip", headers=_attached(name))
+
+
+def _attached(name: str) -> dict[str, str]:
+    return {"Content-Disposition": f'attachment; filename="{name}"', "Cache-Control": "no-store"}
+
+
+HANDLERS: Final = (
+    overview,
+    coverage,
+    receipts,
+    answers,
+    record,
+    views,
+    sampled,
+    exported,
+    pack,
+    downloaded,
+)

@@ -8,7 +8,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from typing import Any, Final
 
 import asyncpg
@@ -20,8 +20,10 @@ from mingzhang.app.transparency import signer_of
 from mingzhang.kit.beijing import BEIJING
 from mingzhang.kit.database import DATABASE_AWAY, transaction
 from mingzhang.kit.errors import Problem
+from mingzhang.notices import flow as notices
+from mingzhang.notices.model import Facts, Template
 from mingzhang.orders.context import Context
-from mingzhang.oversight import chores
+from mingzhang.oversight import chores, licences
 from mingzhang.transparency.digest import TABLES, digest_next
 from mingzhang.transparency.recheck import Trouble, recheck
 from mingzhang.transparency.tree import SQL as LOG
@@ -95,7 +97,31 @@ def told_of(entries: int, troubles: list[Trouble]) -> Told:
     }
 
 
-CHORES: Final[Mapping[str, Callable[[Job], Awaitable[Told]]]] = {"digest": digest_tables, "drill": drill}
+async def watch_licences(job: Job) -> Told:
+    """Tell staff of licences that end: each warning once for each end."""
+    ctx, now, told = job.ctx, job.ctx.now(), 0
+    async with ctx.pool.acquire() as conn:
+        known = await licences.list_licences(conn)
+    for licence in known:
+        left = licence.days_left(now)
+        due = None if left is None or licence.ended else licences.warning_due(left)
+        if due is None or licence.valid_until is None:
+            continue
+        ends = datetime.combine(licence.valid_until, datetime.min.time(), BEIJING) + DAILY
+        name = f"{licence.party} {licence.title}"
+        facts = Facts(order_id=licence.number, title_zh=name, title_en=name, until=ends.astimezone(UTC))
+        occasion = f"licence_ends:{licence.licence_id}:{licence.valid_until:%Y%m%d}:{due}"
+        async with transaction(ctx.pool) as conn:
+            await notices.enqueue(conn, ctx.rng, now, Template.LICENCE_ENDS, occasion, facts)
+        told += 1
+    return {"licences": len(known), "ending": told}
+
+
+CHORES: Final[Mapping[str, Callable[[Job], Awaitable[Told]]]] = {
+    "digest": digest_tables,
+    "drill": drill,
+    "licences": watch_licences,
+}
 
 
 async def do_chore(ctx: Context, settings: Settings, name: str) -> Told | None:

@@ -32,6 +32,7 @@ class Template(StrEnum):
     KEY_ENDS = "key_ends"
     STOCK_LOW = "stock_low"
     COVERAGE_SHORT = "coverage_short"
+    LICENCE_ENDS = "licence_ends"
     SIGN_IN_CODE = "sign_in_code"
     DISPUTE_OPENED = "dispute_opened"
     DISPUTE_ANSWERED = "dispute_answered"

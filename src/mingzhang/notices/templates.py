@@ -29,6 +29,7 @@ AUDIENCES: Final[dict[Template, tuple[Audience, ...]]] = {
     Template.KEY_ENDS: (Audience.STAFF, Audience.SHOP),
     Template.STOCK_LOW: (Audience.STAFF, Audience.SHOP),
     Template.COVERAGE_SHORT: (Audience.STAFF, Audience.SHOP),
+    Template.LICENCE_ENDS: (Audience.STAFF, Audience.SHOP),
     Template.SIGN_IN_CODE: (Audience.BUYER,),
     Template.DISPUTE_OPENED: (Audience.BUYER, Audience.STAFF, Audience.SHOP),
     Template.DISPUTE_ANSWERED: (Audience.BUYER,),
@@ -182,6 +183,15 @@ SHOP: Final[dict[tuple[Template, str], Words]] = {
     (Template.STOCK_LOW, "en"): (
         "Card stock is low: {order}",
         "{title} cards of {order} are left.\nAt none the sale stops; orders that are paid are not affected.",
+    ),
+    (Template.LICENCE_ENDS, "zh"): (
+        "资质快到期:{title}",
+        "{title}({order})的有效期到 {until}(北京时间)为止。\n请在到期前换证,并在资质登记里登记新的一版。",
+    ),
+    (Template.LICENCE_ENDS, "en"): (
+        "A licence ends soon: {title}",
+        "{title} ({order}) is valid until {until} (Beijing time).\nHave it renewed before, and enter the new one in the "
+        "registry of licences.",
     ),
     (Template.COVERAGE_SHORT, "zh"): (
         "买家款项覆盖不足:差 {amount}",

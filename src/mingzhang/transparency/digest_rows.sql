@@ -272,8 +272,8 @@ ORDER BY t.known_at, (concat_ws('/', t.party, t.kind, t.external_id)) COLLATE "C
 -- Rows of licence by time: name, time, hash.
 SELECT concat_ws('/', t.licence_id, t.version) AS key, t.set_at AS at,
   sha256(convert_to(jsonb_build_array(t.licence_id, t.version, t.kind, t.party, t.title, t.number, t.issuer,
-  t.scope, t.valid_until, t.source_url, encode(t.proof_sha256, 'hex'), t.ended, t.set_by, t.set_at)::text,
-  'UTF8')) AS hash
+  t.scope, t.valid_until, t.source_url, t.contact, encode(t.proof_sha256, 'hex'), t.ended, t.set_by,
+  t.set_at)::text, 'UTF8')) AS hash
 FROM licence t
 WHERE t.set_at >= $1 AND t.set_at < $2
 ORDER BY t.set_at, (concat_ws('/', t.licence_id, t.version)) COLLATE "C" LIMIT $3

@@ -59,6 +59,9 @@ _PAGES_OF_OVERSEERS: Final = (
     _overseen("receipts", N_("供应商回执"), "supplier", 3),
     _overseen("answers", N_("答复时效与超时"), "clock", 4),
     _overseen("record", N_("记录完整性"), "lock"),
+    _overseen("sample", N_("抽样核查"), "search"),
+    _overseen("licences", N_("资质与有效期"), "file"),
+    _overseen("pack", N_("处置资料包"), "copies"),
     _overseen("views", N_("查看留痕"), "book"),
 )
 PAGES: Final[tuple[ConsolePage, ...]] = (
@@ -214,6 +217,7 @@ PAGES: Final[tuple[ConsolePage, ...]] = (
     ),
     ConsolePage(
         path="/staff/webhooks", title=N_("Webhook"), group="shop", icon="send", right=Right.MANAGE_SHOP
+        path="/staff/licences", title=N_("资质登记"), group="shop", icon="file", right=Right.MANAGE_CHANNELS
     ),
     *_PAGES_OF_OVERSEERS,
 )

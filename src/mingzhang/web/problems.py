@@ -15,6 +15,7 @@ from mingzhang.web import (
     words_disputes,
     words_doubt,
     words_notices,
+    words_oversight,
     words_packs,
     words_people,
     words_reconcile,
@@ -45,6 +46,7 @@ PROBLEMS: Final[Mapping[str, Advice]] = {
     **{code: Advice(*said) for code, said in words_disputes.REFUSALS.items()},
     **{code: Advice(*said) for code, said in words_trust.REFUSALS.items()},
     **{code: Advice(*told) for code, told in words_custody.PROBLEMS.items()},
+    **{code: Advice(*told) for code, told in words_oversight.PROBLEMS.items()},
     "not_found": Advice(N_("没有找到这个页面"), N_("请检查网址，或用任意一个单号查找您的订单。")),
     "not_logged": Advice(
         N_("这一步还没有写入公开记录"), N_("新的变动几秒后写入。请稍后再取；一直没有，请联系客服。")
@@ -138,6 +140,7 @@ FIELD_ERRORS: Final[Mapping[str, str]] = {
     **words_reconcile.FIELD_ERRORS,
     **words_custody.FIELD_ERRORS,
     **words_trust.FIELD_ERRORS,
+    **words_oversight.FIELD_ERRORS,
     "required": N_("请填写"),
     "limit_order_units": N_("一张订单的数量超过上限，请减少数量"),
     "limit_order_fen": N_("一张订单的金额超过上限；大额请走官方直充渠道，或减少数量"),

@@ -694,6 +694,7 @@ NOTICE_TEMPLATES: Final[Mapping[str, str]] = {
     "key_ends": N_("密钥或证书快到期"),
     "stock_low": N_("卡密库存不足"),
     "coverage_short": N_("买家款项覆盖不足"),
+    "licence_ends": N_("资质快到期"),
     "sign_in_code": N_("验证码"),
     **words_notices.TEMPLATES,
 }

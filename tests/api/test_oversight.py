@@ -134,6 +134,7 @@ async def test_a_seed_draws_the_same_orders_again_and_a_broken_one_shows(
                 "number": "914201",
                 "contact": "027-1",
             }
+            assert "M0" not in (await keeper.look("/staff/licences"))[1]
             assert (await keeper.send("/staff/licences", **form, valid_until="soon"))[0] == 422
             assert (await keeper.send("/staff/licences", **form, valid_until=str(soon)))[0] == 303
             assert (await eye.send("/staff/licences", **form))[0] == 403

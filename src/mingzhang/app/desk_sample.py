@@ -14,7 +14,7 @@ from mingzhang.orders.context import Context
 from mingzhang.oversight import sample
 from mingzhang.oversight.sample import METHOD, WINDOW, Check, Sample
 from mingzhang.transparency import verify_offline
-from mingzhang.transparency.notes import Verifier
+from mingzhang.transparency.notes import Signer, Verifier
 from mingzhang.transparency.receipt import Logged, list_logged, make_receipt
 
 Seen = dict[tuple[str, ...], tuple[int, bytes]]
@@ -22,14 +22,14 @@ Seen = dict[tuple[str, ...], tuple[int, bytes]]
 
 async def draw(ctx: Context, settings: Settings, seed: str, n: int) -> Sample:
     """Choose and check, in one snapshot."""
-    now, verifier = ctx.now(), signer_of(settings).verifier
+    now, signer = ctx.now(), signer_of(settings)
     seen: Seen = {}
     async with ctx.pool.acquire() as conn, conn.transaction(isolation="repeatable_read", readonly=True):
         buckets = [row["bucket"] for row in await conn.fetch(orders.SQL.list_buckets)]
         chosen, population, cut = await sample.choose(conn, buckets, seed, n, now)
         found = []
         for order_id in chosen:
-            trail, log = await _record_of(conn, order_id, verifier, seen)
+            trail, log = await _record_of(conn, order_id, signer, seen)
             found.append(await sample.read_order(conn, order_id, now, trail, log))
     return Sample(
         seed=seed,
@@ -43,13 +43,13 @@ async def draw(ctx: Context, settings: Settings, seed: str, n: int) -> Sample:
 
 
 async def _record_of(
-    conn: asyncpg.Connection, order_id: str, verifier: Verifier, seen: Seen
+    conn: asyncpg.Connection, order_id: str, signer: Signer, seen: Seen
 ) -> tuple[list[dict[str, Any]], Check]:
     """An order's statements, and whether each stands in the signed record: made anew from the books, proved, verified."""
     logged = await list_logged(conn, order_id)
     wrong, waits = [], not logged
     for one in logged:
-        held = _holds(one, await make_receipt(conn, one, verifier), verifier, seen)
+        held = _holds(one, await make_receipt(conn, one, signer), signer.verifier, seen)
         if held is False:
             wrong.append(str(one.change.seq))
         waits = waits or held is None

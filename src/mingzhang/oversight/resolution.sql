@@ -56,8 +56,9 @@ SELECT day, ends_at, covered_fen, owed_fen, ratio_ppm, new_money_fen, proof, mad
 LIMIT 366
 
 -- name: list_rules
--- Every version of the rules.
-SELECT version, text_zh, text_en, encode(sha256, 'hex') AS sha256, effective_at FROM rule_version ORDER BY version
+-- Rules, agreement and privacy notice in every version.
+SELECT kind, version, text_zh, text_en, encode(sha256, 'hex') AS sha256, effective_at, published_at FROM rule_version
+ORDER BY kind, version
 
 -- name: list_people
 -- Who works here, and who may do what.

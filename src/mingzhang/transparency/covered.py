@@ -33,6 +33,7 @@ AUDIT: Final[Mapping[str, str]] = {
 }
 # Rows that change by design or hold nothing that must last. What they did to money stands in tables above.
 NOT_COVERED: Final[Mapping[str, str]] = {
+    "anchor_task": "a clock; tokens stand in log_anchor, which is digested",
     "approval": "its terms are held by their own hash; each proposal and decision stands in staff_action, which is digested",
     "bank_account": "settings of ours; statements and lines are digested",
     "bank_task": "what is still to do with a bank line; lines and legs are covered",
@@ -92,6 +93,7 @@ NOT_COVERED: Final[Mapping[str, str]] = {
     "supplier_watch": "what suppliers said last",
     "trade_hint": "a question to a channel; its answer is evidence",
     "unbooked": "a list of what waits; the facts are digested",
+    "webhook_endpoint": "addresses of other systems; what was sent stands in notice",
     "unlogged": "what waits for the record",
     "untold": "what waits to be told",
 }

@@ -287,6 +287,15 @@ FROM licence_picture t
 WHERE t.added_at >= $1 AND t.added_at < $2
 ORDER BY t.added_at, (encode(t.sha256, 'hex')) COLLATE "C" LIMIT $3
 
+-- name: rows_log_anchor
+-- Rows of log_anchor by time: name, time, hash.
+SELECT concat_ws('/', t.anchor, t.size) AS key, t.at AS at,
+  sha256(convert_to(jsonb_build_array(t.anchor, t.size, t.period_end, t.form, t.authority, t.root, encode(t.token,
+  'hex'), t.stamped_at, t.evidence_id, t.at)::text, 'UTF8')) AS hash
+FROM log_anchor t
+WHERE t.at >= $1 AND t.at < $2
+ORDER BY t.at, (concat_ws('/', t.anchor, t.size)) COLLATE "C" LIMIT $3
+
 -- name: rows_log_cosignature
 -- Rows of log_cosignature by time: name, time, hash.
 SELECT concat_ws('/', t.size, t.witness) AS key, t.at AS at,
@@ -320,6 +329,14 @@ SELECT concat_ws('/', t.break_id, t.seq) AS key, t.at AS at,
 FROM recon_event t
 WHERE t.at >= $1 AND t.at < $2
 ORDER BY t.at, (concat_ws('/', t.break_id, t.seq)) COLLATE "C" LIMIT $3
+
+-- name: rows_refund_payee
+-- Rows of refund_payee by time: name, time, hash.
+SELECT concat_ws('/', t.bucket, t.order_id, t.n) AS key, t.given_at AS at,
+  sha256(convert_to(jsonb_build_array(t.bucket, t.order_id, t.n, t.given_at)::text, 'UTF8')) AS hash
+FROM refund_payee t
+WHERE t.given_at >= $1 AND t.given_at < $2
+ORDER BY t.given_at, (concat_ws('/', t.bucket, t.order_id, t.n)) COLLATE "C" LIMIT $3
 
 -- name: rows_rule_version
 -- Rows of rule_version by time: name, time, hash.

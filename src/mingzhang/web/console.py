@@ -217,6 +217,8 @@ PAGES: Final[tuple[ConsolePage, ...]] = (
     ),
     ConsolePage(
         path="/staff/webhooks", title=N_("Webhook"), group="shop", icon="send", right=Right.MANAGE_SHOP
+    ),
+    ConsolePage(
         path="/staff/licences", title=N_("资质登记"), group="shop", icon="file", right=Right.MANAGE_CHANNELS
     ),
     *_PAGES_OF_OVERSEERS,

@@ -11,11 +11,15 @@ import sys
 import zipfile
 from pathlib import Path
 
+import pypdf
 import pytest
+import segno
 
 from house import House
 from mingzhang.app.packs import make_pack
+from mingzhang.app.receipts import read_receipt
 from mingzhang.packs.model import Edition
+from mingzhang.packs.paper import qr_text
 from mingzhang.transparency import verify_offline
 
 CHANGES = 50
@@ -62,8 +66,51 @@ async def check_packs(house: House, order_id: str, script: Path) -> bytes:
         assert opened.testzip() is None
         files = {name: opened.read(name) for name in opened.namelist()}
     _buyers(files, order_id)
+    _sheets(files["pack.pdf"], order_id)
+    await _receipt_paper(house, order_id)
     _auditors(verify_offline.unpack_zip(await make_pack(ctx, settings, order_id, Edition.AUDITOR, wait_s=0)))
     return pack
+
+
+def read_pdf(body: bytes) -> tuple[int, str]:
+    """How many pages, and what they say, without the marks at which long numbers may break."""
+    pages = pypdf.PdfReader(io.BytesIO(body)).pages
+    return len(pages), "".join("".join(page.extract_text() for page in pages).replace("\u200b", "").split())
+
+
+def _sheets(body: bytes, order_id: str) -> None:
+    _, text = read_pdf(body)
+    for words in (
+        "交易凭证",
+        order_id,
+        "¥100.00",
+        "话费直充",
+        "款项经过的每一步",
+        "供应商请求与反馈",
+        "第三方时间戳",
+    ):
+        assert "".join(words.split()) in text, words
+    assert "到账成功" in text
+    assert "支付宝确认收到您的¥100.00" in text
+    assert "分录" not in text
+
+
+async def _receipt_paper(house: House, order_id: str) -> None:
+    """One page: how much was where and when; its QR code holds the receipt whole, and the program reads it."""
+    desk = house.desk
+    headers = {"Authorization": f"Bearer {desk.ctx.vault.token(order_id)}"}
+    async with house.http.get(f"{house.url}/api/v1/orders/{order_id}/receipts", headers=headers) as answer:
+        paid = next(one for one in await answer.json() if "paid" in one["events"])
+    async with house.http.get(f"{house.url}{paid['url']}/pdf", headers=headers) as answer:
+        assert answer.status == 200, await answer.text()
+        pages, text = read_pdf(await answer.read())
+    assert pages == 1
+    for words in (f"订单{order_id}的¥100.00当时位于：支付宝", "支付宝", "北京时间", "包含证明", "时间戳"):
+        assert words in text, words
+    receipt = await read_receipt(desk, order_id, paid["seq"])
+    text = qr_text(json.loads(receipt), house.url)
+    assert len(segno.make(text, error="l").matrix) <= 137
+    assert verify_offline.check(verify_offline.from_qr(text.encode()))[0] == json.loads(receipt)["statement"]
 
 
 def _buyers(files: dict[str, bytes], order_id: str) -> None:

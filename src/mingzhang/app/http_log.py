@@ -13,14 +13,15 @@ import msgspec
 from litestar import Response, Router, get
 from litestar.params import FromPath
 
+from mingzhang.app import receipts
 from mingzhang.app.desk import Desk
 from mingzhang.app.http_docs import BY_TOKEN, problems
 from mingzhang.app.http_guard import ANYBODY, OPENED, TOKEN
-from mingzhang.app.http_kit import AnyRequest, desk_of
-from mingzhang.app.transparency import signer_of, witnesses_of
+from mingzhang.app.http_kit import AnyRequest, desk_of, shop_of
+from mingzhang.app.transparency import signer_of
 from mingzhang.kit.errors import Kind, Problem
 from mingzhang.transparency.notes import Note, parse_note
-from mingzhang.transparency.receipt import list_logged, make_receipt
+from mingzhang.transparency.receipt import list_logged
 from mingzhang.transparency.tiles import ENTRIES, LEVELS_MAX, WIDTH, bundle, exists, parse_path
 from mingzhang.transparency.tree import SQL, read_tile
 from mingzhang.web.pages_buyer import ReceiptLink
@@ -128,20 +129,52 @@ def verifier() -> Response[bytes]:
     return Response(_PROGRAM, media_type="text/x-python; charset=utf-8", headers=headers)
 
 
+@get(
+    "/orders/{order_id:str}/receipts/{seq:int}/pdf",
+    summary="The same receipt on one page of paper, with a QR code",
+    security=BY_TOKEN,
+    responses=problems({401: ("unauthenticated",), **NOT_YET}),
+    operation_id="getReceiptPdf",
+    guards=[TOKEN],
+    media_type="application/pdf",
+)
+async def get_receipt_pdf(
+    request: AnyRequest, order_id: FromPath[str], seq: FromPath[int]
+) -> Response[bytes]:
+    """To read, print and keep; what is checked is the JSON, which the QR code holds whole."""
+    return await _paper(request, order_id, seq)
+
+
+@get("/orders/{order_id:str}/receipts/{seq:int}/pdf", include_in_schema=False, guards=[OPENED])
+async def buyer_receipt_pdf(
+    request: AnyRequest, order_id: FromPath[str], seq: FromPath[int]
+) -> Response[bytes]:
+    """The same for a browser that has the order open."""
+    return await _paper(request, order_id, seq)
+
+
+@get("/orders/{order_id:str}/receipts/{seq:int}/qr", include_in_schema=False, guards=[OPENED])
+async def buyer_receipt_qr(
+    request: AnyRequest, order_id: FromPath[str], seq: FromPath[int]
+) -> Response[bytes]:
+    """The receipt as a QR code, which holds it whole: scanned, the page that checks opens and checks it."""
+    svg = await receipts.read_qr(desk_of(request), order_id, seq)
+    return Response(svg, media_type="image/svg+xml", headers=_kept(f"receipt-{order_id}-{seq}.svg"))
+
+
 async def _receipt(request: AnyRequest, order_id: str, seq: int) -> Response[Any]:
+    receipt = await receipts.read_receipt(desk_of(request), order_id, seq)
+    return Response(receipt, media_type="application/json", headers=_kept(f"receipt-{order_id}-{seq}.json"))
+
+
+async def _paper(request: AnyRequest, order_id: str, seq: int) -> Response[bytes]:
     desk = desk_of(request)
-    async with desk.pool.acquire() as conn:
-        logged = next(
-            (one for one in await list_logged(conn, order_id) if one.change.shown["seq"] == seq), None
-        )
-        receipt = logged and await make_receipt(
-            conn, logged, signer_of(desk.settings), [w.key for w in witnesses_of(desk.settings)]
-        )
-    if not receipt:
-        raise Problem("not_logged", Kind.NOT_FOUND)
-    name = f"receipt-{order_id}-{seq}.json"
-    headers = {"Content-Disposition": f'attachment; filename="{name}"', "Cache-Control": "no-store"}
-    return Response(receipt, media_type="application/json", headers=headers)
+    made = await receipts.read_paper(desk, shop_of(desk), order_id, seq)
+    return Response(made, media_type="application/pdf", headers=_kept(f"receipt-{order_id}-{seq}.pdf"))
+
+
+def _kept(name: str) -> dict[str, str]:
+    return {"Content-Disposition": f'attachment; filename="{name}"', "Cache-Control": "no-store"}
 
 
 async def read_receipts(desk: Desk, order_id: str) -> list[ReceiptLink]:
@@ -158,5 +191,5 @@ async def read_receipts(desk: Desk, order_id: str) -> list[ReceiptLink]:
     ]
 
 
-HANDLERS: Final = [checkpoint, key, tile, verifier, buyer_receipt]
-ROUTER: Final = Router("/api/v1", route_handlers=[list_receipts, get_receipt])
+HANDLERS: Final = [checkpoint, key, tile, verifier, buyer_receipt, buyer_receipt_pdf, buyer_receipt_qr]
+ROUTER: Final = Router("/api/v1", route_handlers=[list_receipts, get_receipt, get_receipt_pdf])

@@ -9,6 +9,7 @@ from __future__ import annotations
 from typing import Any, Final
 
 from mingzhang.fulfilment.store import list_attempts
+from mingzhang.kit.beijing import write_beijing
 from mingzhang.kit.errors import Kind, Problem
 from mingzhang.orders.requests import list_requests
 from mingzhang.packs.asked import Asked, Provider
@@ -88,12 +89,12 @@ async def supplies(asked: Asked) -> list[Section]:
             name="supplies",
             title="供应商请求与反馈",
             data=data,
-            head=("供应商订单号", "供应商", "发出（UTC）", "结果", "反馈"),
+            head=("供应商订单号", "供应商", "发出（北京时间）", "结果", "反馈"),
             rows=tuple(
                 (
                     row.attempt_no,
                     asked.word("party", row.supplier),
-                    utc(row.sent_at)[:19] if row.sent_at else "",
+                    write_beijing(row.sent_at) if row.sent_at else "",
                     asked.word("supply_state", row.state)
                     + (f"：{asked.word('reason', row.reason)}" if row.reason else ""),
                     " ".join(str(value) for value in row.feedback.values()),
@@ -142,20 +143,20 @@ async def conversation(asked: Asked) -> list[Section]:
         words = asked.vault.open(request.words_enc) if request.words_enc and own_words else ""
         data.append({**told, "words": words, "has_words": bool(request.words_enc)})
         wish = f"{asked.word('wish', request.wish)} · {asked.word('request_cause', request.cause)} {words}"
-        rows.append((told["made_at"][:19], "买家", wish.strip()))
+        rows.append((write_beijing(request.made_at), "买家", wish.strip()))
         if request.answered_at:
             said = f"{asked.word('request_answer', request.answer)} {request.answer_text}"
-            rows.append((utc(request.answered_at)[:19], "商家", said.strip()))
+            rows.append((write_beijing(request.answered_at), "商家", said.strip()))
     for claim in reversed(await list_claims(asked.conn, asked.order.order_id)):
         told = plain(claim, "claim_id", "state", "number", "said", "asked", "asked_at", "made_at", "answer")
         data.append({**told, "picture": bool(claim.picture_id), "kind": "claim"})
-        rows.append((told["made_at"][:19], "买家", f"已付款，订单未更新：{claim.number}"))
+        rows.append((write_beijing(claim.made_at), "买家", f"已付款，订单未更新：{claim.number}"))
     return [
         Section(
             name="conversation",
             title="沟通",
             data=data,
-            head=("时间（UTC）", "谁", "内容"),
+            head=("时间（北京时间）", "谁", "内容"),
             rows=tuple(rows),
         )
     ]
@@ -199,9 +200,9 @@ async def staff_record(asked: Asked) -> list[Section]:
             name="staff-record",
             title="操作记录（仅审计版）",
             data=[plain(entry, *names) for entry in reversed(entries)],
-            head=("时间（UTC）", "谁", "动作", "理由"),
+            head=("时间（北京时间）", "谁", "动作", "理由"),
             rows=tuple(
-                (utc(entry.at)[:19], entry.name, f"{entry.kind} {entry.action}", entry.reason)
+                (write_beijing(entry.at), entry.name, f"{entry.kind} {entry.action}", entry.reason)
                 for entry in reversed(entries)
             ),
         )

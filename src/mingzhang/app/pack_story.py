@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import datetime
 from typing import Any, Final
 from urllib.parse import urlsplit
@@ -21,7 +22,7 @@ from mingzhang.shop.model import Version
 from mingzhang.transparency.entry import utc
 from mingzhang.web.i18n import translations
 from mingzhang.web.model import OrderPage, ShopInfo
-from mingzhang.web.views import View
+from mingzhang.web.views import View, order_names
 from mingzhang.web.views import yuan_text as yuan
 
 VERSIONS_MAX: Final = 200
@@ -66,7 +67,8 @@ async def read_story(conn: asyncpg.Connection, settings: Settings, order_id: str
     then = next((one for one in versions if one.set_at and one.set_at <= order.placed_at), Version())
     current = versions[0] if versions else Version()
     shop = current.face.name_zh or settings.shop_name
-    view = View("zh", ShopInfo(name=shop), translations("zh"), now)
+    bare = View("zh", ShopInfo(name=shop), translations("zh"), now)
+    view = replace(bare, defaults=order_names(page, bare))
     rules = await read_rules(conn, order.placed_at)
     return Story(
         order=order,
@@ -119,7 +121,7 @@ def _order(order: Order, page: OrderPage, view: View) -> Section:
         ("账号", order.account_mask),
         ("联系方式", order.contact_mask),
         ("下单时间", view.stamp(order.placed_at)),
-        ("承诺时间", f"付款后 {order.promise_s} 秒内给出结果"),
+        ("承诺时间", f"付款后{view.lasts(order.promise_s)}内给出结果"),
         ("交易规则", f"第 {order.rule_version} 版（rules.txt）"),
         ("支付", view.w("pay_badge", page.pay_badge)),
         ("充值" if order.kind != "card" else "发卡", supply),

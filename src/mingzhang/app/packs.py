@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 import asyncio
+import hashlib
 from collections.abc import Sequence
 from datetime import datetime
 from importlib.metadata import version
@@ -13,9 +14,11 @@ from importlib.resources import files
 from typing import Any, Final
 
 import asyncpg
+import msgspec
 
 from mingzhang.app.pack_parts import read_sections
 from mingzhang.app.pack_story import Story, read_story
+from mingzhang.app.paper import set_paper
 from mingzhang.app.settings import Settings
 from mingzhang.app.transparency import signer_of, witnesses_of
 from mingzhang.evidence import store as evidence
@@ -28,6 +31,7 @@ from mingzhang.packs import manifest as manifests
 from mingzhang.packs.asked import Asked
 from mingzhang.packs.messages import message_parts
 from mingzhang.packs.model import Edition, Head, Part, Section
+from mingzhang.packs.paper import PACK_TYP, pack_sheets
 from mingzhang.packs.store import SQL, read_messages, read_secrets
 from mingzhang.transparency import statements
 from mingzhang.transparency.entry import canonical, utc
@@ -86,6 +90,7 @@ async def make_pack(
         health=health,
         log_key=signer.verifier.text(),
     )
+    parts.append(await asyncio.to_thread(_sheets, head, story, sections, parts))
     body = manifests.make_manifest(head, parts)
     note = manifests.sign_manifest(body, order_id, signer)
     subject = await _put_on_record(ctx, order_id, edition, made_by, body)
@@ -160,6 +165,19 @@ async def _health(
         "last_audit_findings": audit["findings"] if audit else 0,
         "channels_not_answering": sorted(ctx.health.down(now)),
     }
+
+
+def _sheets(head: Head, story: Story, sections: Sequence[Section], parts: Sequence[Part]) -> Part:
+    """The pack on paper, with the hash of every other part."""
+    listed = sorted(parts, key=lambda part: part.name)
+    hashes = [hashlib.sha256(part.data).hexdigest() for part in listed]
+    receipts = [msgspec.json.decode(part.data) for part in listed if part.name.startswith("receipts/")]
+    said = story.view
+    sentence = story.page.sentence
+    verdict = said.holding(sentence).striptags() + said.sentence(sentence).striptags()
+    sheets = pack_sheets(head, verdict, sections, receipts, listed, hashes)
+    made_at = datetime.fromisoformat(head.made_at)
+    return Part("pack.pdf", set_paper(PACK_TYP, sheets, made_at), "可阅读、可打印的全部内容（PDF）")
 
 
 def _collected(story: Story, messages: int) -> dict[str, Any]:

@@ -17,6 +17,7 @@ REFUSALS: Final[Mapping[str, tuple[str, str]]] = {
         N_("这张订单的记录太多，装不进一份凭证包"),
         N_("请逐项下载订单凭证页上的凭据，或联系客服分批取得。"),
     ),
+    "receipt_too_long": (N_("这份凭据放不进二维码"), N_("请下载它的 JSON 或 PDF。")),
 }
 
 EDITIONS: Final[Mapping[str, str]] = {

@@ -12,7 +12,9 @@ from test_f01_f20 import sound
 
 from house import House, open_house
 from mingzhang.complaints import store
+from mingzhang.complaints.read import desk_of
 from mingzhang.complaints.store import Act, Row
+from mingzhang.complaints.talk import plan_reply
 from mingzhang.disputes import flow as disputes
 from mingzhang.disputes.case import Said
 from mingzhang.disputes.store import Dispute, list_disputes, list_messages
@@ -153,8 +155,9 @@ async def _alipay(house: House) -> None:
 
 
 async def _nobodys(house: House) -> None:
-    """About no order of ours: it is listed with its clock until a person binds it."""
+    """About no order of ours, its notify a day late: it is listed with its clock until a person answers or binds it."""
     ctx = house.desk.ctx
+    await house.world.fault("NOBODYS", "wechat", "complaint_notify_out_of_order", s=86_400)
     body = {"out_trade_no": "NOBODYS-1", "party": "wechat", "words": "扣错钱了"}
     number = (await house.world.tell("POST", "/complaints", body))["complaint"]
 
@@ -165,6 +168,16 @@ async def _nobodys(house: House) -> None:
     row = await until(look, "it was read")
     assert (row.order_id, row.dispute_id, row.first_by is not None) == ("", "", True)
     assert number in [each.complaint_no for each in await store.list_rows(ctx.pool)]
+    desk = desk_of(ctx, "wechat")
+    assert desk is not None
+    await plan_reply(ctx, desk, row, "长" * 250)
+    there = Watch(house, "NOBODYS")
+    assert await until(lambda: _two(there), "both parts of the answer stand there") == ["长" * 200, "长" * 50]
+
+
+async def _two(watch: Watch) -> list[str]:
+    replied = await watch.lines("replied")
+    return replied if len(replied) >= 2 else []
 
 
 async def _spoken(watch: Watch, dispute_id: str, at_least: int) -> list[tuple[str, str, int]]:

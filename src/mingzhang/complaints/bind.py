@@ -113,7 +113,12 @@ async def apply_complaint(ctx: Context, fact: Waiting) -> None:
             outside_by=row.solved_by,
             evidence_id=fact.evidence_id,
         )
-        opened = await disputes.open_in(ctx, turn, opening)
+        try:
+            opened = await disputes.open_in(ctx, turn, opening)
+        except Problem as problem:
+            if problem.kind is not Kind.TOO_MANY:
+                raise
+            return  # bound, with no case of its own: staff answer it on the page of complaints
         await turn.finish()
         await conn.execute(SQL.set_case, row.channel, row.complaint_no, opened.dispute_id, now)
 

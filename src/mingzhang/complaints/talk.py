@@ -25,6 +25,8 @@ from mingzhang.kit.errors import Problem
 from mingzhang.orders.context import Context
 from mingzhang.payments.channels.base import Outcome
 from mingzhang.payments.channels.complaints import (
+    COMPLETE,
+    REFUND,
     ActAnswer,
     ComplaintReply,
     Complaints,
@@ -35,6 +37,7 @@ from mingzhang.payments.channels.complaints import (
 from mingzhang.refunds.store import list_refunds
 
 SPOKEN = frozenset({"text", "asked", "declined"})
+DEEDS = frozenset({REFUND, COMPLETE})
 OVER_REFUND = frozenset({"refused", "dropped"})
 END = {Outcome.OK: "sent", Outcome.REFUSED: "refused", Outcome.UNKNOWN: "unknown", Outcome.NOT_SENT: "intent"}
 
@@ -68,15 +71,20 @@ async def settle_acts(ctx: Context, row: Row, lines: Sequence[LineRow]) -> datet
 
 
 def _shown(ctx: Context, act: Act, free: Sequence[LineRow]) -> LineRow | None:
-    """The line that is this act; WeChat writes a completion without words."""
+    """The line that is this act: by its deed where the channel marks it, else by its words, whatever became of blanks."""
     if act.line_id or act.state in ("refused", "dropped") or act.asked_at is None:
         return None
-    text, since = ctx.vault.open(act.text_enc), act.planned_at - timedelta(minutes=1)
+    text, since = _bare(ctx.vault.open(act.text_enc)), act.planned_at - timedelta(minutes=1)
     for line in free:
-        said = ctx.vault.open(line.text_enc) if line.text_enc else ""
-        if line.at >= since and said == text:
+        said = _bare(ctx.vault.open(line.text_enc)) if line.text_enc else ""
+        same = line.word == act.act if line.word in DEEDS else said == text
+        if line.at >= since and same:
             return line
     return None
+
+
+def _bare(text: str) -> str:
+    return "".join(text.split())
 
 
 async def _judge(ctx: Context, conn: asyncpg.Connection, row: Row, act: Act) -> None:
@@ -103,7 +111,7 @@ async def pour(ctx: Context, desk: Complaints, row: Row, lines: Sequence[LineRow
             continue
         images = line.images or (row.images if line.opens else [])
         text = "" if line.opens or not line.text_enc else ctx.vault.open(line.text_enc)
-        if text or images:
+        if (text or images) and line.word not in DEEDS:
             await _say(ctx, desk, row, line, text, images)
         async with transaction(ctx.pool) as conn:
             await conn.execute(SQL.set_poured, row.channel, row.complaint_no, line.line_id)

@@ -91,8 +91,15 @@ class Complaint(msgspec.Struct, frozen=True, kw_only=True):
         return f"Complaint({self.complaint_no}, {self.word}, words hidden)"
 
 
+REFUND, COMPLETE = "refund", "complete"
+"""`Line.kind` of what the shop did there without a word: told of a refund, told that it is settled."""
+
+
 class Line(msgspec.Struct, frozen=True, kw_only=True):
-    """One line of the negotiation. `opens`: it is the complaint itself. `kind`: the channel's own word."""
+    """One line of the negotiation. `opens`: it is the complaint itself.
+
+    `kind`: `REFUND` or `COMPLETE` where the channel marks the shop's deed so; else the channel's own word.
+    """
 
     line_id: str
     by: LineBy

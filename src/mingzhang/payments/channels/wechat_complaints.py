@@ -20,7 +20,9 @@ from mingzhang.kit.money import FEN_MAX
 from mingzhang.kit.outbound import ANSWER_BYTES_MAX
 from mingzhang.payments.channels.base import Outcome
 from mingzhang.payments.channels.complaints import (
+    COMPLETE,
     IMAGE_BYTES_MAX,
+    REFUND,
     WORDS_MAX,
     ActAnswer,
     Complaint,
@@ -63,6 +65,11 @@ _STATES: Final = {
 }
 _WISHES: Final = {"REFUND": Wish.REFUND, "SERVICE_NOT_WORK": Wish.DELIVERY}
 _OPENS: Final = "USER_CREATE_COMPLAINT"
+_DEEDS: Final = {
+    "MERCHANT_APPROVE_REFUND": REFUND,
+    "MERCHANT_REFUSE_RERUND": REFUND,  # WeChat's own spelling
+    "MERCHANT_CONFIRM_COMPLETE": COMPLETE,
+}
 _WITHDRAWN: Final = "USER_REVOKE_COMPLAINT"
 
 
@@ -254,7 +261,7 @@ def _line(fields: Mapping[str, Any]) -> Line | None:
     return Line(
         line_id=line_id[:64],
         by=by,
-        kind=kind[:64],
+        kind=_DEEDS.get(kind, kind[:64]),
         at=at,
         text=text_of(fields, "operate_details")[:WORDS_MAX],
         images=tuple(dict.fromkeys(images)),

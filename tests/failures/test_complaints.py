@@ -11,6 +11,7 @@ from typing import Any
 from test_f01_f20 import sound
 
 from house import House, open_house
+from mingzhang.app.pack_complaints import complaints
 from mingzhang.complaints import store
 from mingzhang.complaints.read import desk_of
 from mingzhang.complaints.store import Act, Row
@@ -19,7 +20,9 @@ from mingzhang.disputes import flow as disputes
 from mingzhang.disputes.case import Said
 from mingzhang.disputes.store import Dispute, list_disputes, list_messages
 from mingzhang.kit.database import transaction
-from mingzhang.orders.store import open_turn
+from mingzhang.orders.store import open_turn, read_order
+from mingzhang.packs.asked import Asked
+from mingzhang.packs.model import Edition
 
 WAIT_S = 40.0
 
@@ -130,6 +133,23 @@ async def _wechat(house: House) -> None:
     assert (await watch.lines("replied")).count("正在向供应商核实") == 1
     assert [act.state for act in await watch.acts(number)].count("sent") >= 2
     assert len([act for act in await watch.acts(number) if act.key == "m3.0"]) == 1
+    assert [each["complaint_no"] for each in await _packed(watch)] == [number]
+
+
+async def _packed(watch: Watch) -> list[dict[str, Any]]:
+    """What the order's evidence pack tells of complaints."""
+    ctx = watch.ctx
+    async with ctx.pool.acquire() as conn:
+        asked = Asked(
+            conn=conn,
+            order=await read_order(conn, watch.order_id),
+            edition=Edition.BUYER,
+            vault=ctx.vault,
+            now=ctx.now(),
+            clear=False,
+            word=lambda _, code: code,
+        )
+        return [told for section in await complaints(asked) for told in section.data]
 
 
 async def _alipay(house: House) -> None:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from typing import Any, Final
 
+from mingzhang.app.pack_complaints import complaints
 from mingzhang.fulfilment.store import list_attempts
 from mingzhang.kit.beijing import write_beijing
 from mingzhang.kit.errors import Kind, Problem
@@ -209,7 +210,15 @@ async def staff_record(asked: Asked) -> list[Section]:
     ]
 
 
-PROVIDERS: Final[tuple[Provider, ...]] = (payments, supplies, refunds, conversation, ledger, staff_record)
+PROVIDERS: Final[tuple[Provider, ...]] = (
+    payments,
+    supplies,
+    refunds,
+    complaints,
+    conversation,
+    ledger,
+    staff_record,
+)
 """In the order of the pack's sheets."""
 
 

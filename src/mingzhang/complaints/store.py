@@ -118,9 +118,9 @@ async def list_rows(conn: asyncpg.Connection, limit: int = LISTED_MAX) -> list[R
     return [row_of(record) for record in await conn.fetch(SQL.list_unbound, limit)]
 
 
-async def list_of_case(conn: asyncpg.Connection, order_id: str, dispute_id: str) -> list[Row]:
-    """The complaints that belong to a dispute."""
-    rows = await conn.fetch(SQL.find_by_case, bucket_of(order_id), order_id, dispute_id)
+async def list_of_order(conn: asyncpg.Connection, order_id: str) -> list[Row]:
+    """The complaints about an order, oldest first."""
+    rows = await conn.fetch(SQL.list_of_order, bucket_of(order_id), order_id)
     return [row_of(record) for record in rows]
 
 

@@ -109,9 +109,9 @@ SELECT count(*) FROM (SELECT 1 FROM complaint c WHERE c.state IN ('waiting', 'an
   AND (c.order_id = '' OR EXISTS (SELECT 1 FROM complaint_act a WHERE a.channel = c.channel
     AND a.complaint_no = c.complaint_no AND a.state = 'refused' AND a.act = 'reply')) LIMIT $1) waiting
 
--- name: find_by_case
--- The complaints that belong to a case.
-SELECT * FROM complaint WHERE bucket = $1 AND order_id = $2 AND dispute_id = $3 ORDER BY known_at LIMIT 20
+-- name: list_of_order
+-- The complaints about an order, oldest first.
+SELECT * FROM complaint WHERE bucket = $1 AND order_id = $2 ORDER BY known_at LIMIT 20
 
 -- name: ensure_pass
 -- Have a channel's list passed over.

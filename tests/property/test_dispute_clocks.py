@@ -11,11 +11,14 @@ import asyncpg
 import pytest
 from lifecycle_house import LifecycleHouse, open_lifecycle_house
 
-from mingzhang.disputes import flow, store
+from mingzhang.app.audit import run_audit
+from mingzhang.disputes import chargeback, flow, store
 from mingzhang.disputes.case import Said
 from mingzhang.disputes.flow import Opening
+from mingzhang.disputes.states import read_number
 from mingzhang.disputes.store import Dispute
 from mingzhang.disputes.visit import work_dispute
+from mingzhang.evidence.messages import Direction, Message, Standing
 from mingzhang.kit.database import transaction
 from mingzhang.kit.errors import Problem
 from mingzhang.orders import pay
@@ -257,3 +260,66 @@ async def test_one_open_dispute_of_a_kind_and_a_channels_complaint_joins_it(hous
     )
     await work_dispute(ctx, own.dispute_id)
     assert (await read(house, own.dispute_id)).state == "open"
+
+
+def told(order_id: str) -> Message:
+    return Message(
+        party="alipay",
+        kind="alipay.chargeback",
+        direction=Direction.IN,
+        standing=Standing.ANSWER,
+        body=f"{order_id} was charged back".encode(),
+    )
+
+
+async def charge_back(house: LifecycleHouse, order_id: str, number: str, fen: int, kind: str) -> None:
+    await chargeback.tell_chargeback(house.ctx, "alipay", order_id, number, fen, [told(order_id)], kind)
+    while await house.apply_next():
+        pass
+
+
+async def placed(house: LifecycleHouse) -> dict[str, int]:
+    rows = await house.read(
+        "SELECT place, sum(amount_fen)::int AS fen FROM leg WHERE owner = 'o' GROUP BY place HAVING sum(amount_fen) > 0"
+    )
+    return {row["place"]: row["fen"] for row in rows}
+
+
+@pytest.mark.parametrize("first", ["refund", "chargeback"])
+async def test_a_chargeback_racing_a_refund_gives_the_money_back_once(
+    house: LifecycleHouse, first: str
+) -> None:
+    """Row 22, decided under the order's lock: what is planned and not sent yet is not sent."""
+    order_id, ctx = await paid(house), house.ctx
+    opening = Opening(order_id=order_id, kind="unauthorised_payment", wish="refund")
+    dispute = (await flow.open_dispute(ctx, opening)).dispute_id
+    if first == "refund":
+        await solve(house, dispute)
+        await charge_back(house, order_id, "CB1", 10_000, "charged_back")
+    else:
+        await charge_back(house, order_id, "CB1", 10_000, "charged_back")
+        with pytest.raises(Problem, match="dispute_closed"):
+            await solve(house, dispute)
+    await charge_back(house, order_id, "CB1", 10_000, "charged_back")  # told again: the same fact
+    for _ in range(4):
+        await at(house, ctx.now() + timedelta(seconds=60))
+    row = await read(house, dispute)
+    assert (row.state, row.outcome) == ("closed", "charged_back")
+    assert await placed(house) == {"refund.chargeback": 10_000}
+    states = [it["state"] for it in await house.read("SELECT state FROM refund")]
+    assert states == (["dropped"] if first == "refund" else [])
+    (order,) = await house.read("SELECT state, due_at FROM orders")
+    assert tuple(order) == ("refunded", None)
+    assert (await run_audit(ctx, full=True)).lines == []
+    await charge_back(house, order_id, "CB1-won", 10_000, "chargeback_won")
+    assert await placed(house) == {"channel": 10_000}
+
+
+async def solve(house: LifecycleHouse, dispute_id: str) -> None:
+    ctx = house.ctx
+    async with transaction(ctx.pool) as conn:
+        turn = await open_turn(conn, read_number(dispute_id)[0], ctx.now(), ctx.rng)
+        cited = await conn.fetchval("SELECT min(evidence_id) FROM leg")
+        decided = {"approval": "A", "proposed_by": "lin", "decided_by": "wang", "reason": "属实"}
+        await flow.solve_in(ctx, turn, dispute_id, "refund", None, cited, decided)
+        await turn.finish()

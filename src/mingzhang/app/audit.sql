@@ -43,7 +43,9 @@ SELECT bucket, subject FROM leg WHERE at >= $1 UNION SELECT bucket, order_id FRO
 UNION SELECT bucket, subject FROM fact WHERE known_at >= $1 UNION SELECT bucket, subject FROM inbox i
 WHERE NOT EXISTS (SELECT FROM applied a
   WHERE a.bucket = i.bucket AND a.key = i.kind || ':' || i.party || ':' || i.external_id)
-UNION SELECT bucket, item_id FROM suspense WHERE known_at >= $1 ORDER BY 1, 2
+UNION SELECT bucket, item_id FROM suspense WHERE known_at >= $1
+UNION SELECT d.bucket, d.order_id FROM dispute_message m
+  JOIN dispute d ON d.bucket = m.bucket AND d.dispute_id = m.dispute_id WHERE m.at >= $1 ORDER BY 1, 2
 
 -- name: list_facts_since
 -- Facts known from $1 on, in the order of the subjects.
@@ -93,6 +95,11 @@ FROM supply_attempt a WHERE a.bucket = $1 AND a.order_id = ANY ($2::text[])
 -- name: list_refunds_of
 -- The refunds of some orders.
 SELECT refund_no, order_id, channel, state, amount_fen FROM refund WHERE bucket = $1 AND order_id = ANY ($2::text[])
+
+-- name: list_disputes_of
+-- The disputes of some orders.
+SELECT dispute_id, order_id, state, outcome, held, remedy, carried FROM dispute
+WHERE bucket = $1 AND order_id = ANY ($2::text[])
 
 -- name: list_effects
 -- The events of some orders that cite evidence: what applying a fact leaves behind.

@@ -15,6 +15,7 @@ import asyncpg
 
 from mingzhang.app.audit_rows import (
     AttemptRow,
+    DisputeRow,
     Dossier,
     Effect,
     FactKey,
@@ -88,6 +89,8 @@ class Reader:
             files[row["order_id"]].attempts.append(AttemptRow(**dict(row)))
         for row in await self._fetch(SQL.list_refunds_of, bucket, subjects):
             files[row["order_id"]].refunds.append(RefundRow(**dict(row)))
+        for row in await self._fetch(SQL.list_disputes_of, bucket, subjects):
+            files[row["order_id"]].disputes.append(DisputeRow(**dict(row)))
         for row in await self._fetch(SQL.list_effects, bucket, subjects):
             effect = Effect(row["seq"], row["kind"], row["evidence_id"])
             files[row["order_id"]].effects.append(effect)

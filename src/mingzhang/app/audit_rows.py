@@ -52,6 +52,18 @@ class AttemptRow(NamedTuple):
     cards: int
 
 
+class DisputeRow(NamedTuple):
+    """One dispute; ``held``: it holds the order's money back."""
+
+    dispute_id: str
+    order_id: str
+    state: str
+    outcome: str
+    held: bool
+    remedy: str
+    carried: str
+
+
 class RefundRow(NamedTuple):
     """One refund by the original path."""
 
@@ -141,6 +153,7 @@ class Dossier:
     attempts: list[AttemptRow] = field(default_factory=list)
     refunds: list[RefundRow] = field(default_factory=list)
     suspended: list[SuspenseRow] = field(default_factory=list)
+    disputes: list[DisputeRow] = field(default_factory=list)
     facts: dict[FactKey, FactRow] = field(default_factory=dict)
     inbox: list[Waiting] = field(default_factory=list)
     waiting: dict[FactKey, Waiting] = field(default_factory=dict)

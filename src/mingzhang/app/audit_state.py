@@ -13,6 +13,7 @@ from typing import Final
 
 import msgspec
 
+from mingzhang.app.audit_disputes import dispute_findings
 from mingzhang.app.audit_rows import AttemptRow, Dossier, FactRow, OrderRow, PaymentRow
 from mingzhang.evidence.messages import Standing
 from mingzhang.fulfilment.store import OPEN
@@ -59,6 +60,9 @@ EFFECTS: Final = {
     "refund_refused": frozenset({"refund_refused"}),
     "refund_taken": frozenset({"refund_accepted"}),
     "refund_returned": frozenset({"refund_returned"}),
+    "charged_back": frozenset({"charged_back"}),
+    "refunded_outside": frozenset({"refunded_outside"}),
+    "chargeback_won": frozenset({"chargeback_won"}),
 }
 # Nothing is left to do when the refund went further before its fact was applied.
 MAY_BE_OVERTAKEN: Final = frozenset({"refund_accepted", "refund_arrived", "refund_refused", "refund_taken"})
@@ -83,6 +87,7 @@ def dossier_findings(file: Dossier) -> Iterator[Finding]:
         yield from _supplier_money(file, file.order)
         yield from _refunds(file)
         yield from _numbers(file)
+        yield from dispute_findings(file)
 
 
 def _wrong(file: Dossier, code: str, detail: str, invariant: int = 8) -> Finding:
@@ -149,7 +154,7 @@ def _fact(file: Dossier, fact: FactRow) -> Iterator[Finding]:
         if not states or states & OPEN:
             found = ",".join(states) or "none"
             yield _wrong(file, "attempt_not_final", f"{_key(fact)} attempt={fact.external_id} state={found}")
-    else:
+    elif fact.kind.startswith("refund_"):
         states = {row.state for row in file.refunds if row.refund_no == fact.external_id}
         told = fact.kind.removeprefix("refund_").replace(
             "taken", "sending"

@@ -11,6 +11,7 @@ from typing import Any, Final, NamedTuple
 
 import msgspec
 
+from mingzhang.app import desk_disputes
 from mingzhang.kit.database import transaction
 from mingzhang.kit.errors import Kind, Problem
 from mingzhang.orders import decision, doubt, give_back, match, resupply
@@ -151,6 +152,7 @@ ORDER_ACTIONS: Final[Mapping[MoneyAction, Action]] = {
     MoneyAction.REFUND_AT_RISK: Action(_check_refund(at_risk=True), _refund),
     MoneyAction.REFUND_PART: Action(_check_part, _refund_part),
     MoneyAction.REFUND_BY_TRANSFER: Action(_check_transfer, _transfer),
+    MoneyAction.SOLVE_DISPUTE: Action(desk_disputes.check_solve, desk_disputes.solve),
 }
 ITEM_ACTIONS: Final[Mapping[MoneyAction, Action]] = {
     MoneyAction.REFUND_SUSPENSE: Action(_check_send_back, _send_back),

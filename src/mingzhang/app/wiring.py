@@ -12,6 +12,7 @@ from mingzhang.app.settings import Settings
 from mingzhang.catalogue.cache import CatalogueCache
 from mingzhang.catalogue.store import Product, Rules
 from mingzhang.complaints import bind as complaints
+from mingzhang.disputes import chargeback
 from mingzhang.disputes.policy import read_policy
 from mingzhang.kit.adapter import Inner
 from mingzhang.kit.clock import clock_from_spec
@@ -37,6 +38,9 @@ APPLY = {
     "refund_taken": refunds.apply_refund,
     "refund_returned": refunds.apply_refund,
     "complaint": complaints.apply_complaint,
+    "charged_back": chargeback.apply_chargeback,
+    "refunded_outside": chargeback.apply_chargeback,
+    "chargeback_won": chargeback.apply_chargeback,
 }
 
 

@@ -297,7 +297,7 @@ async def accept(ctx: Context, dispute_id: str) -> None:
         )
         case.event("dispute_accepted", remedy=row.remedy)
         if row.remedy == "refund":
-            left = await money.refundable_fen(case)
+            left = await money.refundable_fen(ctx, case.turn)
             amount = None if row.amount_fen >= left else row.amount_fen
             await remedy.refund(case, amount, offer.evidence_id)
         else:

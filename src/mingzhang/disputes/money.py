@@ -10,7 +10,9 @@ from mingzhang.disputes.states import HOLDS
 from mingzhang.kit.errors import Problem
 from mingzhang.ledger.places import HOLD, MISSING, O
 from mingzhang.orders import freeze, route
+from mingzhang.orders.context import Context
 from mingzhang.orders.states import PERSON_MAX_S
+from mingzhang.orders.store import Turn
 from mingzhang.refunds import flow as refunds
 
 UNSENT: Final = "dispute_open"
@@ -65,9 +67,8 @@ async def resume(case: Case) -> None:
         await route.start_over(case.ctx, turn, paid.channel, await case.cited(), price_stands=False)
 
 
-async def refundable_fen(case: Case) -> int:
+async def refundable_fen(ctx: Context, turn: Turn) -> int:
     """What could be given back now; 0 for an unpaid order, and for money that its channel froze or denies."""
-    turn = case.turn
     if turn.order.paid_at is None or turn.order.state not in REFUNDABLE:
         return 0
     balances = await turn.balances()
@@ -79,7 +80,7 @@ async def refundable_fen(case: Case) -> int:
     if left <= 0:
         return 0
     try:
-        await refunds.check_parts(case.ctx, turn, left)
+        await refunds.check_parts(ctx, turn, left)
     except Problem:
         return 0
     return left

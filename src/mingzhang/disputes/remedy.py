@@ -27,7 +27,7 @@ async def refund(case: Case, amount_fen: int | None, evidence_id: str) -> None:
     Raises `refund_not_open`, `over_refund`, `refund_whole_only`.
     """
     turn = case.turn
-    left = await money.refundable_fen(case)
+    left = await money.refundable_fen(case.ctx, case.turn)
     if left <= 0:
         raise Problem("refund_not_open", Kind.CONFLICT)
     if amount_fen is not None and amount_fen > left:
@@ -71,7 +71,7 @@ async def deliver_again(case: Case, decided: dict[str, Any]) -> None:
 
 async def automatic(case: Case, stage: str) -> bool:
     """What the policy does by itself at a missed term; false when nothing can be given back."""
-    left = await money.refundable_fen(case)
+    left = await money.refundable_fen(case.ctx, case.turn)
     if left <= 0:
         return False
     evidence_id = await case.own_word("automatic", stage=stage, remedy="refund", amount_fen=left)

@@ -52,6 +52,7 @@ class MoneyAction(StrEnum):
     WRITE_OFF = "write_off"  # 24, 26
     MOVE_FLOAT = "move_float"  # 2, 12
     SETTLE_DIFFERENCE = "settle_difference"  # 27, or none: end a difference of reconciliation
+    SOLVE_DISPUTE = "solve_dispute"  # 13, 20 or 4: what a dispute is solved by, or offered
     CHANGE_ROLES = "change_roles"  # no money, but who may move it
     CONFIRM_BY_HAND = "confirm_by_hand"  # 25: work done by hand, with its proof
 

@@ -27,6 +27,7 @@ MONEY: Final[dict[MoneyAction, tuple[str, str, str]]] = {
     MoneyAction.WRITE_OFF: ("补足或核销差额", "make good or write off", "24, 26"),
     MoneyAction.MOVE_FLOAT: ("调拨备用金", "move the float", "2, 12"),
     MoneyAction.SETTLE_DIFFERENCE: ("了结对账差异", "end a difference of reconciliation", "27, –"),
+    MoneyAction.SOLVE_DISPUTE: ("纠纷处理方案", "solve a dispute, or offer to", "13, 20, 4"),
     MoneyAction.CHANGE_ROLES: ("变更员工角色", "change somebody's roles", "–"),
     MoneyAction.CONFIRM_BY_HAND: ("确认人工充值已办好", "confirm that work by hand is done", "25"),
 }

@@ -12,7 +12,15 @@ from litestar import Litestar
 from litestar.serialization import encode_json
 
 from house import open_house
-from mingzhang.app import http_api, http_correction, http_docs, http_kit, http_returns, http_vocabulary
+from mingzhang.app import (
+    http_api,
+    http_correction,
+    http_disputes_api,
+    http_docs,
+    http_kit,
+    http_returns,
+    http_vocabulary,
+)
 from mingzhang.app.problems import PROBLEM_JSON
 
 CALLS = {
@@ -26,6 +34,11 @@ CALLS = {
     "correctAccount": ("post", "/api/v1/orders/{order_id}/correction"),
     "namePayee": ("post", "/api/v1/orders/{order_id}/payee"),
     "goAhead": ("post", "/api/v1/orders/{order_id}/ahead"),
+    "listDisputes": ("get", "/api/v1/orders/{order_id}/disputes"),
+    "openDispute": ("post", "/api/v1/orders/{order_id}/disputes"),
+    "readDispute": ("get", "/api/v1/orders/{order_id}/disputes/{n}"),
+    "sayInDispute": ("post", "/api/v1/orders/{order_id}/disputes/{n}/messages"),
+    "decideDispute": ("post", "/api/v1/orders/{order_id}/disputes/{n}/decision"),
     "getVocabulary": ("get", "/api/v1/vocabulary"),
 }
 PUBLIC = {"placeOrder", "getVocabulary"}
@@ -35,7 +48,13 @@ PUBLIC = {"placeOrder", "getVocabulary"}
 def schema() -> Any:
     """The description as it is sent."""
     app = Litestar(
-        [http_api.ROUTER, http_correction.ROUTER, http_returns.ROUTER, http_vocabulary.ROUTER],
+        [
+            http_api.ROUTER,
+            http_correction.ROUTER,
+            http_disputes_api.ROUTER,
+            http_returns.ROUTER,
+            http_vocabulary.ROUTER,
+        ],
         openapi_config=http_docs.config(),
     )
     return json.loads(encode_json(app.openapi_schema.to_schema()))

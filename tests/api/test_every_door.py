@@ -69,6 +69,7 @@ def address(door: Door, order_id: str) -> str:
         "file_path": "app.css",
         "form": "csv",
         "seq": "1",
+        "n": "1",
     }
     if door.guard.part and not door.guard.in_form:
         values[door.guard.part] = door.part

@@ -6,6 +6,7 @@ import asyncpg
 import msgspec
 
 from mingzhang.app.reading_buyer import estimate_changes, request_panel, support_actions
+from mingzhang.app.reading_disputes import read_lines
 from mingzhang.app.reading_money import evidence_heads, read_money
 from mingzhang.app.reading_refund import (
     ENDED,
@@ -121,6 +122,7 @@ async def read_page(
         hops=hops,
         requests=tuple(request_panel(each) for each in requests),
         changes=changes,
+        disputes=await read_lines(conn, order_id),
         supplied_by=attempt.supplier if attempt else "",
         ahead=_ahead(order, attempts, now),
     )

@@ -127,6 +127,12 @@ PAGES: Final[tuple[ConsolePage, ...]] = (
         icon="chat",
         right=Right.VIEW_ORDERS,
         badge="complaints",
+        path="/staff/disputes",
+        title=N_("纠纷"),
+        group="orders",
+        icon="chat",
+        right=Right.VIEW_ORDERS,
+        badge="disputes",
     ),
     ConsolePage(
         path="/staff/suspense",

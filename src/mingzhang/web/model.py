@@ -9,7 +9,7 @@ from datetime import datetime
 import msgspec
 
 from mingzhang.catalogue.fields import AccountField
-from mingzhang.web.model_shop import Choice, ClosedNote, Named, SourceNote
+from mingzhang.web.model_shop import Choice, ClosedNote, DisputeLine, Named, SourceNote
 
 
 class Sentence(msgspec.Struct, frozen=True, kw_only=True):
@@ -280,6 +280,7 @@ class OrderPage(msgspec.Struct, frozen=True, kw_only=True):
     supplied_by: str = ""
     payee: PayeePanel | None = None
     earlier_refunds: tuple[RefundPanel, ...] = ()  # those before `refund`, newest first
+    disputes: tuple[DisputeLine, ...] = ()  # newest first
     ahead: str = ""  # R27: open (the buyer may prove the contact), done (it goes ahead of new orders)
 
 

@@ -99,3 +99,26 @@ class MyOrder(msgspec.Struct, frozen=True, kw_only=True):
     deadline_at: datetime | None
     account_mask: str
     placed_at: datetime
+
+
+class DisputeLine(msgspec.Struct, frozen=True, kw_only=True):
+    """A dispute in one line. ``number``: its count in the order; ``turn``: your_turn, theirs, outside or closed, as its
+    reader stands to it; ``term``: which of the shop's terms runs (first, solution, final, outside), or nothing;
+    ``paused``: the buyer's own action is pending.
+    """
+
+    dispute_id: str
+    order_id: str
+    number: int
+    kind: str
+    state: str
+    turn: str
+    wish: str
+    opened_at: datetime
+    deadline_at: datetime | None
+    term: str = ""
+    paused: bool = False
+    outcome: str = ""
+    remedy: str = ""
+    amount_fen: int = 0
+    missed: tuple[str, ...] = ()

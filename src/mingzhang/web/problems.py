@@ -141,6 +141,7 @@ FIELD_ERRORS: Final[Mapping[str, str]] = {
     **words_custody.FIELD_ERRORS,
     **words_trust.FIELD_ERRORS,
     **words_oversight.FIELD_ERRORS,
+    **words_disputes.PROBLEMS,
     "required": N_("请填写"),
     "limit_order_units": N_("一张订单的数量超过上限，请减少数量"),
     "limit_order_fen": N_("一张订单的金额超过上限；大额请走官方直充渠道，或减少数量"),

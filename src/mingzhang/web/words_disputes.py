@@ -59,6 +59,15 @@ STAGES: Final[Mapping[str, str]] = {
     "person": N_("人工处理"),
     "remedy": N_("方案执行"),
 }
+# What became of one of the shop's terms.
+TERMS: Final[Mapping[str, str]] = {
+    "runs": N_("计时中"),
+    "waits": N_("未到"),
+    "paused": N_("暂停"),
+    "kept": N_("已做到"),
+    "missed": N_("逾期"),
+    "over": N_("不再计时"),
+}
 SOURCES: Final[Mapping[str, str]] = {
     "buyer": N_("买家"),
     "staff": N_("本店员工"),
@@ -156,5 +165,5 @@ TABLES: Final[Mapping[str, Mapping[str, str]]] = {
     "dispute_speaker": SPEAKERS,
     "dispute_line": LINES,
     "dispute_role": ROLES,
-    "dispute_problem": PROBLEMS,
+    "dispute_term": TERMS,
 }

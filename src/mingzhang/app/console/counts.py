@@ -20,7 +20,7 @@ Counter = Callable[[asyncpg.Connection], Awaitable[Mapping[str, int]]]
 
 
 async def count_rows(conn: asyncpg.Connection) -> Mapping[str, int]:
-    """The counters of this product's own rows: claims, suspense, manual, notices."""
+    """The counters of this product's own rows: claims, suspense, manual, notices, breaks, disputes."""
     return dict(await conn.fetchrow(SQL.count_badges, SEEN_MAX))
 
 

@@ -5,4 +5,6 @@ SELECT
   (SELECT count(*) FROM (SELECT FROM suspense WHERE state IN ('open', 'refunding') LIMIT $1) AS few) AS suspense,
   (SELECT count(*) FROM (SELECT FROM manual_task WHERE state = 'open' LIMIT $1) AS few) AS manual,
   (SELECT count(*) FROM (SELECT FROM notice WHERE state = 'failed' LIMIT $1) AS few) AS notices,
-  (SELECT count(*) FROM (SELECT FROM recon_break WHERE resolved_at IS NULL LIMIT $1) AS few) AS breaks
+  (SELECT count(*) FROM (SELECT FROM recon_break WHERE resolved_at IS NULL LIMIT $1) AS few) AS breaks,
+  (SELECT count(*) FROM (SELECT FROM dispute WHERE closed_at IS NULL AND next_actor IN ('shop', 'person') LIMIT $1) AS few)
+    AS disputes

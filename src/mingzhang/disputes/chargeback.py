@@ -28,6 +28,7 @@ from mingzhang.orders.context import Context
 from mingzhang.orders.store import Turn, open_turn
 from mingzhang.refunds import flow as refunds
 from mingzhang.refunds.store import list_refunds
+from mingzhang.refunds.visit import cut_to_fit
 
 TAKEN: Final = frozenset({"charged_back", "refunded_outside"})
 WON: Final = "chargeback_won"
@@ -147,7 +148,7 @@ async def _never_twice(case: Case, waiting: Waiting) -> None:
     turn = case.turn
     for refund in await list_refunds(turn.conn, turn.order.order_id):
         if refund.state in refunds.UNSENT:
-            await refunds.cut_to_fit(turn, refund)
+            await cut_to_fit(turn, refund)
     if await refunds.left_fen(turn) > 0:
         return
     outcome = "charged_back" if waiting.kind == "charged_back" else waiting.kind

@@ -104,3 +104,8 @@ SELECT r.dispute_id, r.round, r.stage, r.deadline_at, r.at, d.order_id, d.kind, 
   d.remedy, d.amount_fen
 FROM dispute_report r JOIN dispute d ON d.bucket = r.bucket AND d.dispute_id = r.dispute_id
 WHERE r.at >= $1 ORDER BY r.at DESC LIMIT $2
+
+-- name: list_clocks
+-- The clocks of what is open, for dashboards: bounded.
+SELECT next_actor, deadline_at, missed, first_at, solution_at FROM dispute WHERE closed_at IS NULL
+ORDER BY deadline_at LIMIT 2000

@@ -77,7 +77,7 @@ async def gather(
 
     ``spoken_for_fen``: what of the float there is on its way out already. Too little: the refund waits, visibly.
     """
-    fits = await _cut_to_fit(turn, refund)
+    fits = await cut_to_fit(turn, refund)
     if fits is None:
         return None
     refund, now = fits, turn.now
@@ -98,7 +98,7 @@ async def gather(
     return refund
 
 
-async def _cut_to_fit(turn: Turn | ItemTurn, refund: Refund) -> Refund | None:
+async def cut_to_fit(turn: Turn | ItemTurn, refund: Refund) -> Refund | None:
     """A refund that is only planned, as large as the order's money still allows; None when it is not to be sent.
 
     Between plan and sending a chargeback may have taken part of the money, or all of it (row 22): what the channel took

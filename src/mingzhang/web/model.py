@@ -340,7 +340,7 @@ class WorkItem(msgspec.Struct, frozen=True, kw_only=True):
     """One row of the staff work list: whatever waits for a person or is past its time."""
 
     subject: str
-    kind: str  # order | refund | suspense | claim | request | notice
+    kind: str  # order | refund | suspense | claim | request | dispute | notice
     state: str
     reason: str
     amount_fen: int

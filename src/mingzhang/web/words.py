@@ -662,6 +662,7 @@ WORK_KINDS: Final[Mapping[str, str]] = {
     "manual": N_("人工充值"),
     "request": N_("买家申请"),
     **words_money.WORK_KINDS,
+    "dispute": N_("纠纷"),
 }
 SUSPENSE_STATES: Final[Mapping[str, str]] = {
     "open": N_("单独放着"),
@@ -731,6 +732,7 @@ WORK_STATES: Final[Mapping[str, str]] = {
         ("suspense", SUSPENSE_STATES),
         ("claim", CLAIM_STATES),
         ("notice", NOTICE_STATES),
+        ("dispute", words_disputes.STATES),
         ("hint", {"waiting": N_("渠道没有答复")}),
         ("key", {"ending": N_("快到期"), "ended": N_("已到期")}),
     )

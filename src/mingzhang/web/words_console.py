@@ -31,6 +31,7 @@ LATE_KINDS: Final = (
     *("order", "payment", "supply", "refund", "hint", "suspense", "claim", "fact"),
     *words_money.WORK_KINDS,
 )
+LATE_KINDS: Final = ("order", "payment", "supply", "refund", "hint", "suspense", "claim", "fact", "dispute")
 LIST_SORTS: Final[Mapping[str, str]] = {
     "deadline": N_("期限近的在前"),
     "newest": N_("新的在前"),

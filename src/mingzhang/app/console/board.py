@@ -10,7 +10,7 @@ from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from typing import Final
 
-from mingzhang.app.console import board_open
+from mingzhang.app.console import board_open, disputes
 from mingzhang.app.console.arithmetic import percentile, wilson
 from mingzhang.app.console.board_read import RANGES, Maker, Read, to
 from mingzhang.app.console.fill import ARRIVED
@@ -194,6 +194,7 @@ PANELS: Final[Mapping[str, tuple[tuple[Right, Maker], ...]]] = {
         (Right.VIEW_ORDERS, board_open.runway),
     ),
     "care": (
+        (Right.VIEW_ORDERS, disputes.burn_down),
         (Right.VIEW_ORDERS, board_open.gaps),
         (Right.VIEW_ORDERS, board_open.unknown),
         (Right.VIEW_ORDERS, board_open.refunds),

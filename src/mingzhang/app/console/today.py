@@ -13,6 +13,7 @@ from typing import Any, Final
 
 import asyncpg
 
+from mingzhang.app.console.disputes import disputes
 from mingzhang.app.console.fill import ARRIVED
 from mingzhang.app.console.listings import SQL as LISTS
 from mingzhang.kit.sql import load
@@ -191,6 +192,7 @@ async def last_day(seen: Seen) -> Tile:
 # Each with the right it needs; shown in this order.
 TILES: Final[tuple[tuple[Right, Maker], ...]] = (
     (Right.VIEW_ORDERS, needs_person),
+    (Right.VIEW_ORDERS, disputes),
     (Right.VIEW_ORDERS, broken),
     (Right.VIEW_ORDERS, ages),
     (Right.VIEW_ORDERS, health),

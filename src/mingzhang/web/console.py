@@ -127,6 +127,8 @@ PAGES: Final[tuple[ConsolePage, ...]] = (
         icon="chat",
         right=Right.VIEW_ORDERS,
         badge="complaints",
+    ),
+    ConsolePage(
         path="/staff/disputes",
         title=N_("纠纷"),
         group="orders",

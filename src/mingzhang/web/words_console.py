@@ -28,10 +28,9 @@ LIMIT_RULES: Final[Mapping[str, str]] = {
     "payer": N_("同一付款人的单数"),
 }
 LATE_KINDS: Final = (
-    *("order", "payment", "supply", "refund", "hint", "suspense", "claim", "fact"),
+    *("order", "payment", "supply", "refund", "hint", "suspense", "claim", "fact", "dispute"),
     *words_money.WORK_KINDS,
 )
-LATE_KINDS: Final = ("order", "payment", "supply", "refund", "hint", "suspense", "claim", "fact", "dispute")
 LIST_SORTS: Final[Mapping[str, str]] = {
     "deadline": N_("期限近的在前"),
     "newest": N_("新的在前"),

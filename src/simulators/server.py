@@ -170,9 +170,9 @@ class Simulators:
         self.bank.begin(await self._serve("bank", self.options.bank_port, self.bank.routes()))
         control.books_of["bank"] = self.bank.party.books
         self.bank.settlers |= {
-            "alipay": lambda: settle_alipay(self.alipay),
-            "wechat": lambda: settle_wechat(self.wechat.party),
-            "epay": lambda: settle_epay(self.epay.party),
+            "alipay": partial(settle_alipay, self.alipay),
+            "wechat": partial(settle_wechat, self.wechat.party),
+            "epay": partial(settle_epay, self.epay.party),
         }
         # Where money that the bank pays out arrives, by the payee's account.
         for party in (self.alipay, self.wechat.party, self.epay.party):

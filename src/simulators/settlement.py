@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import datetime
 from typing import Any
 
 from simulators.alipay.model import AlipayParty
@@ -43,37 +44,35 @@ def _trade(number: str, paid: int, fee: int, refunds: dict[str, int]) -> list[di
     return [row, *back]
 
 
-def settle_alipay(party: AlipayParty) -> dict[str, Any]:
-    """Every trade that was not settled yet, less its fee and what went back of it."""
+def settle_alipay(party: AlipayParty, paid_before: datetime | None = None) -> dict[str, Any]:
+    """Every trade that was not settled yet (and was paid before a moment), less its fee and what went back of it."""
     lines: list[dict[str, Any]] = []
-    for trade in party.trades.values():
-        if trade.settled or not trade.paid_fen:
-            continue
+    for trade in party.unsettled(paid_before):
         fee = ((trade.paid_fen - trade.refunded_fen) * party.fee_ppm + 500_000) // 1_000_000
         refunds = {number: refund.fen for number, refund in trade.refunds.items()}
         lines += _trade(trade.trade_no, trade.paid_fen, fee, refunds)
-    party.settle()
+    party.settle(paid_before)
     return _paid_out(party.payouts, _list(party.world, "alipay", lines), party.world)
 
 
-def settle_wechat(party: WechatParty) -> dict[str, Any]:
+def settle_wechat(party: WechatParty, paid_before: datetime | None = None) -> dict[str, Any]:
     """The same; a refund that came back counts as none."""
     lines: list[dict[str, Any]] = []
-    for order in party.orders.values():
-        if order.settled or not order.paid_fen:
-            continue
+    for order in party.unsettled(paid_before):
         refunds = {n: refund.fen for n, refund in order.refunds.items() if refund.status != CLOSED}
         fee = party.fee_of(order.paid_fen - order.refunded_fen)
         lines += _trade(order.transaction_id, order.paid_fen, fee, refunds)
-    party.settle()
+    party.settle(paid_before)
     return _paid_out(party.payouts, _list(party.world, "wechat", lines), party.world)
 
 
-def settle_epay(party: EpayParty) -> dict[str, Any]:
+def settle_epay(party: EpayParty, paid_before: datetime | None = None) -> dict[str, Any]:
     """The aggregator takes no fee of its own; what it froze it keeps back."""
     lines: list[dict[str, Any]] = []
     for trade in party.trades.values():
         if trade.trade_no in party.settled or not trade.was_paid or trade.status == FROZEN:
+            continue
+        if paid_before is not None and (trade.paid_at is None or trade.paid_at >= paid_before):
             continue
         party.settled.add(trade.trade_no)
         lines += _trade(trade.trade_no, trade.amount_fen, 0, dict(trade.refunds))

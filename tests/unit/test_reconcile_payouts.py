@@ -9,6 +9,7 @@ import asyncpg
 from audit_shop import context
 
 from mingzhang.app.work_money import money_items
+from mingzhang.app.worker import Worker
 from mingzhang.custody.imports import import_file
 from mingzhang.custody.store import open_account
 from mingzhang.kit.clock import ManualClock
@@ -19,7 +20,9 @@ from mingzhang.orders.context import Context
 from mingzhang.reconciliation import decide, flow, payouts, resolve
 from mingzhang.reconciliation.bills.bank import BankLine, read_lines_of_day, write_lines_of_day
 from mingzhang.reconciliation.bills.text import Told
+from mingzhang.settlement import flow as settling
 from mingzhang.settlement import lines
+from mingzhang.settlement.model import LineKind, SettlementLine, SettlementList
 
 ACCOUNT, BANK = "6217000010001234567", "icbc"
 DAY = date(2026, 3, 4)
@@ -132,6 +135,42 @@ async def test_payouts_are_held_against_bank_lines_and_what_differs_is_listed(po
     assert await pool.fetchval("SELECT day FROM recon_day WHERE due_at IS NOT NULL") == DAY + timedelta(
         days=1
     )
+
+
+async def test_a_line_of_a_trade_that_nobody_knows_waits_alone_and_is_put_aside_in_the_end(
+    pool: asyncpg.Pool,
+) -> None:
+    """Row 23: the list is taken, the channel is asked; when it says nothing in a day, its own list is the word."""
+    clock = ManualClock(TEN)
+    ctx = context(pool, clock)
+    line = SettlementLine(
+        position=1, kind=LineKind.PAY, transaction_id="T1", gross_fen=1_000, fee_fen=10, net_fen=990
+    )
+    listed = SettlementList(
+        channel="alipay", batch_id="B1", reference="R1", day=DAY, payout_fen=990, lines=(line,)
+    )
+    for fresh in (True, False):
+        async with transaction(pool) as conn:
+            assert await settling.list_batch(conn, ctx.rng, clock.now(), listed, BANK) is fresh
+    assert await pool.fetchval("SELECT transaction_id FROM trade_hint WHERE state = 'waiting'") == "T1"
+    stand = """SELECT b.state, b.next_actor, m.state, m.subject
+      FROM settlement_batch b JOIN settlement_member m USING (batch_id)"""
+    for hours, actor in ((0, "shop"), (25, "person")):
+        clock.advance(timedelta(hours=hours))
+        await settling.work_batch(ctx, "alipay", "B1")
+        assert tuple(await pool.fetchrow(stand)) == ("listed", actor, "unknown", "?T1")
+    assert await pool.fetchval("SELECT key FROM breach WHERE kind = 'payout'") == "alipay:B1"
+    assert [it.kind for it in await money_items(ctx)] == ["payout"]
+    await settling.work_batch(ctx, "alipay", "B1")
+    assert await Worker(ctx).apply_facts(0) == 1
+    await settling.work_batch(ctx, "alipay", "B1")
+    item = await pool.fetchval("SELECT item_id FROM suspense WHERE transaction_id = 'T1'")
+    assert tuple(await pool.fetchrow(stand)) == ("settled", "bank", "settled", item)
+    legs = await pool.fetch(
+        "SELECT place, sum(amount_fen)::int FROM leg WHERE subject = $1 GROUP BY place HAVING sum(amount_fen) > 0",
+        item,
+    )
+    assert dict(tuple(leg) for leg in legs) == {"transit.settlement": 990, "fee": 10}
 
 
 async def written_off(ctx: Context) -> None:

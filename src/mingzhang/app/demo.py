@@ -24,6 +24,7 @@ from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric import rsa
 from rich.console import Console
 
+from mingzhang.app.demo_bank import CAPITAL_FEN, keep_bank
 from mingzhang.app.desk import open_desk
 from mingzhang.app.embedded import EmbeddedPostgres
 from mingzhang.app.settings import Settings
@@ -440,14 +441,15 @@ async def run_demo(folder: Path, port: int, orders: int) -> int:
     stop = asyncio.Event()
     for sign in (signal.SIGINT, signal.SIGTERM):
         asyncio.get_running_loop().add_signal_handler(sign, stop.set)
-    demo = Demo(folder, port)
+    demo = Demo(folder, port, simulators=("--bank-balance-fen", str(CAPITAL_FEN)))
     try:
         await demo.start()
         seeding = asyncio.create_task(_seed(demo.base_url, orders))
+        banking = asyncio.create_task(keep_bank(Settings.from_env(demo.environ), stop))
         out.print(f"{demo.base_url}/demo", markup=False, highlight=False, soft_wrap=True)
         await demo.watch(stop)
         seeding.cancel()
-        await asyncio.gather(seeding, return_exceptions=True)
+        await asyncio.gather(seeding, banking, return_exceptions=True)
     finally:
         await demo.stop()
     return 0

@@ -18,7 +18,7 @@ from mingzhang.kit.errors import Kind, Problem
 from mingzhang.kit.ids import bucket_of
 from mingzhang.orders.breaches import SHARED, Late, note_breach
 from mingzhang.orders.context import Context
-from mingzhang.settlement import book, close
+from mingzhang.settlement import book, close, unknown
 from mingzhang.settlement.model import (
     LineKind,
     Member,
@@ -31,6 +31,7 @@ from mingzhang.settlement.model import (
     write_settlement,
 )
 from mingzhang.settlement.store import SQL, WAITING, Batch, batch_of, list_members, read_batch
+from mingzhang.settlement.unknown import is_unknown
 
 CHUNK: Final = 200
 SETTLE_MAX: Final = timedelta(hours=24)
@@ -53,7 +54,7 @@ async def list_batch(
     """Store a payout and its members before anything is booked; false when it was listed before, word for word.
 
     ``evidence_id``: the message the list was read from; without it the list itself is kept. Raises Problem
-    ``settlement_refused``: it does not add up, a trade is none of ours (yet), or it was told otherwise before.
+    ``settlement_refused``: it does not add up, a refund's trade is none of ours, or it was told otherwise before.
     """
     check(listed)
     said = hashlib.sha256(_CANONICAL.encode(msgspec.to_builtins(listed))).digest()
@@ -64,6 +65,7 @@ async def list_batch(
         return False
     parts = await _parts(conn, listed)
     found = members(listed.lines, parts)
+    strange = [trade for trade, owners in parts.items() if is_unknown(owners[0].subject)]
     cited = evidence_id or await _keep(conn, rng, now, listed, standing)
     await conn.execute(
         SQL.insert_batch,
@@ -83,31 +85,26 @@ async def list_batch(
         now + SETTLE_MAX,
     )
     await _insert(conn, listed, found)
+    await unknown.ask_about(conn, rng, now, listed.channel, strange, cited)
     return True
 
 
 async def _parts(conn: asyncpg.Connection, listed: SettlementList) -> dict[str, list[Part]]:
-    """Whose each trade is; a list with a trade that is nobody's is not taken yet: ask the channel for that trade first."""
+    """Whose each trade is. One that nobody knows yet is a member by its own number, and the channel is asked about it."""
     trades = sorted({line.transaction_id for line in listed.lines if line.kind is not LineKind.CHARGE})
-    aside: dict[str, list[Part]] = {}
-    for row in await conn.fetch(SQL.find_items, listed.channel, trades):
-        part = Part(subject=row["item_id"], amount_fen=row["amount_fen"])
-        aside.setdefault(row["transaction_id"], []).append(part)
-    parts: dict[str, list[Part]] = {}
-    amounts: dict[str, int] = {}
-    for row in await conn.fetch(SQL.find_trades, listed.channel, trades):
-        trade, items = row["external_id"], aside.get(row["external_id"], [])
-        amounts[trade] = row["amount_fen"]
-        left = row["amount_fen"] - sum(item.amount_fen for item in items)
-        own = [Part(subject=row["subject"], amount_fen=left)] if left > 0 else []
-        parts[trade] = [*own, *items]
+    parts = await unknown.whose(conn, listed.channel, trades)
+    for line in listed.lines:
+        if line.kind is LineKind.PAY and line.transaction_id not in parts:
+            part = Part(subject=unknown.name_of(line.transaction_id), amount_fen=line.gross_fen)
+            parts[line.transaction_id] = [part]
     for line in listed.lines:
         if line.kind is LineKind.CHARGE:
             continue
-        if line.transaction_id not in parts:
+        if line.transaction_id not in parts:  # what came back of a trade that nobody knows, nor this list
             raise refused("unknown_trade", line.position, line.transaction_id)
-        if line.kind is LineKind.PAY and amounts[line.transaction_id] != line.gross_fen:
-            told = f"{line.transaction_id}: {line.gross_fen}, paid were {amounts[line.transaction_id]}"
+        paid = sum(part.amount_fen for part in parts[line.transaction_id])
+        if line.kind is LineKind.PAY and paid != line.gross_fen:
+            told = f"{line.transaction_id}: {line.gross_fen}, paid were {paid}"
             raise refused("amount_differs", line.position, told)
     return parts
 
@@ -146,13 +143,14 @@ async def _insert(conn: asyncpg.Connection, listed: SettlementList, found: Seque
         SQL.insert_members,
         listed.channel,
         listed.batch_id,
-        [bucket_of(member.subject) for member in found],
+        [SHARED if is_unknown(member.subject) else bucket_of(member.subject) for member in found],
         [member.subject for member in found],
         [member.n for member in found],
         [member.fee_fen for member in found],
         [member.back_fen for member in found],
         [member.charged_fen for member in found],
         [member.net_fen for member in found],
+        ["unknown" if is_unknown(member.subject) else "listed" for member in found],
     )
 
 
@@ -202,8 +200,9 @@ async def _settle_all(ctx: Context, batch: Batch) -> bool:
     while True:
         async with ctx.pool.acquire() as conn:
             chunk = await list_members(conn, batch, WAITING, after, CHUNK)
-        for member in chunk:
-            waits = bool(await book.settle(ctx, batch, member)) or waits
+        for each in chunk:
+            member = await unknown.look(ctx, batch, each) if each.state == "unknown" else each
+            waits = member is None or bool(await book.settle(ctx, batch, member)) or waits
             ctx.crash_point("batch_member_settled")
         if len(chunk) < CHUNK:
             return not waits

@@ -20,9 +20,14 @@ SELECT $1, $2, t.* FROM unnest($3::int[], $4::text[], $5::text[], $6::text[], $7
 -- name: insert_members
 -- Who is part of it, before anything is booked.
 INSERT INTO settlement_member (bucket, channel, batch_id, subject, n, fee_fen, back_fen, charged_fen, net_fen, state)
-SELECT t.bucket, $1, $2, t.subject, t.n, t.fee_fen, t.back_fen, t.charged_fen, t.net_fen, 'listed'
-FROM unnest($3::int[], $4::text[], $5::int[], $6::bigint[], $7::bigint[], $8::bigint[], $9::bigint[])
-  AS t (bucket, subject, n, fee_fen, back_fen, charged_fen, net_fen)
+SELECT t.bucket, $1, $2, t.subject, t.n, t.fee_fen, t.back_fen, t.charged_fen, t.net_fen, t.state
+FROM unnest($3::int[], $4::text[], $5::int[], $6::bigint[], $7::bigint[], $8::bigint[], $9::bigint[], $10::text[])
+  AS t (bucket, subject, n, fee_fen, back_fen, charged_fen, net_fen, state)
+
+-- name: drop_unknown
+-- A trade that nobody knew has its subject now; the member by the trade's number gives way.
+DELETE FROM settlement_member WHERE bucket = $1 AND channel = $2 AND batch_id = $3 AND subject = $4 AND state = 'unknown'
+RETURNING n
 
 -- name: find_trades
 -- Which subjects the trades of a channel belong to, by the facts of their payment.
@@ -115,7 +120,7 @@ FROM settlement_batch b ORDER BY state = 'closed', listed_at DESC LIMIT $1
 -- Facts of settlement that are not booked: with whom they wait and since when.
 SELECT m.channel, m.batch_id, m.subject, m.fee_fen, m.net_fen, m.state, m.code, b.since, b.deadline_at, b.next_actor
 FROM settlement_member m JOIN settlement_batch b ON b.channel = m.channel AND b.batch_id = m.batch_id
-WHERE m.state IN ('difference', 'listed') AND b.state <> 'closed' ORDER BY b.listed_at LIMIT $1
+WHERE m.state IN ('difference', 'listed', 'unknown') AND b.state <> 'closed' ORDER BY b.listed_at LIMIT $1
 
 -- name: insert_earning
 -- What is left of this order's money may be earned from then on.

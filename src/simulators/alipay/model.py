@@ -198,12 +198,19 @@ class AlipayParty:
             trade.state, trade.closed_at = CLOSED, refund.at
         return refund
 
-    def settle(self) -> dict[str, int]:
+    def unsettled(self, paid_before: datetime | None = None) -> list[Trade]:
+        """Paid trades that were not settled, of those the ones paid before a moment."""
+        return [
+            trade
+            for trade in self.trades.values()
+            if not trade.settled and trade.paid_fen and trade.paid_at
+            if paid_before is None or trade.paid_at < paid_before
+        ]
+
+    def settle(self, paid_before: datetime | None = None) -> dict[str, int]:
         """Pay out each unsettled trade's net amount less the fee (rounded half up). Returns fen moved."""
         moved = {"trades": 0, "net_fen": 0, "fee_fen": 0}
-        for trade in self.trades.values():
-            if trade.settled or not trade.paid_fen:
-                continue
+        for trade in self.unsettled(paid_before):
             net = trade.paid_fen - trade.refunded_fen
             fee = (net * self.fee_ppm + 500_000) // 1_000_000
             trade.settled = True

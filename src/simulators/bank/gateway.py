@@ -2,7 +2,7 @@
 
 POST /pain001 · GET /pain002/{id} · GET /statements?after= · GET /statements/{name}, each sealed with the agreed key.
 Control: POST /bank/statement · PUT /bank/format {"form": camt|mt940} · POST /bank/charge {"fen"} ·
-POST /bank/receive {"fen","reference","name"} · POST /settlements {"channel"}
+POST /bank/receive {"fen","reference","name"} · POST /settlements {"channel"[,"older_s"]}
 """
 
 from __future__ import annotations
@@ -11,6 +11,7 @@ import hashlib
 import hmac
 import json
 from collections.abc import Callable
+from datetime import datetime, timedelta
 from typing import Any
 
 from aiohttp import web
@@ -19,7 +20,7 @@ from simulators.bank import wire
 from simulators.bank.model import BankParty, FullError, Line, Statement
 from simulators.world import World, drop
 
-Settle = Callable[[], dict[str, Any]]
+Settle = Callable[[datetime | None], dict[str, Any]]
 
 
 class BankSide:
@@ -140,11 +141,13 @@ class BankSide:
         return web.json_response({"balance_fen": self.party.balance_fen})
 
     async def settle(self, request: web.Request) -> web.Response:
-        """A channel settles now: its list, and its payout on the way to the bank."""
-        name = str((await _object(request)).get("channel") or "")
+        """A channel settles now what was paid at least ``older_s`` ago: its list, and its payout on the way to the bank."""
+        body = await _object(request)
+        name, older_s = str(body.get("channel") or ""), body.get("older_s")
         if name not in self.settlers:
             return web.json_response({"error": "unknown_channel"}, status=404)
-        listed = self.settlers[name]()
+        before = self.world.now() - timedelta(seconds=older_s) if isinstance(older_s, (int, float)) else None
+        listed = self.settlers[name](before)
         if listed["payout_fen"]:
             self.party.receive(listed["payout_fen"], listed["reference"], name)
         return web.json_response(listed)

@@ -234,12 +234,19 @@ class WechatParty:
             self.refund_account_fen -= refund.fen
             self.merchant_balance_fen += refund.fen
 
-    def settle(self) -> dict[str, int]:
+    def unsettled(self, paid_before: datetime | None = None) -> list[Order]:
+        """Paid orders that were not settled, of those the ones paid before a moment."""
+        return [
+            order
+            for order in self.orders.values()
+            if not order.settled and order.paid_fen and order.paid_at
+            if paid_before is None or order.paid_at < paid_before
+        ]
+
+    def settle(self, paid_before: datetime | None = None) -> dict[str, int]:
         """Pay out each unsettled order's net amount less the fee (rounded half up). Returns fen moved."""
         moved = {"trades": 0, "net_fen": 0, "fee_fen": 0}
-        for order in self.orders.values():
-            if order.settled or not order.paid_fen:
-                continue
+        for order in self.unsettled(paid_before):
             net = order.paid_fen - order.refunded_fen
             fee = self.fee_of(net)
             order.settled = True

@@ -37,7 +37,7 @@ class Night:
         self.findings: list[str] = []
         self.planted: list[dict[str, str]] = []
 
-    async def open_account(self, account: str) -> None:
+    async def open_account(self, account: str, who: str) -> None:
         """The account that channels pay into: under a contract of custody, at the simulated bank."""
         async with transaction(self._ctx.pool) as conn:
             await open_account(
@@ -46,7 +46,7 @@ class Night:
                 account=account,
                 bank=BANK,
                 kind="custody",
-                who="days",
+                who=who,
                 adapter=BANK,
             )
 
@@ -60,10 +60,10 @@ class Night:
         )
         self.planted.append({"party": BANK, "number": prefix, "fault": fault})
 
-    async def settle(self, channels: Iterable[str]) -> None:
-        """Every channel settles what it holds and announces its payout."""
+    async def settle(self, channels: Iterable[str], older_s: float | None = None) -> None:
+        """Every channel settles what it holds, of late payments only those ``older_s`` old, and announces its payout."""
         for channel in sorted(channels):
-            told = await self._tell("/settlements", {"channel": channel})
+            told = await self._tell("/settlements", {"channel": channel, "older_s": older_s})
             listed = msgspec.convert(told, SettlementList, strict=False)
             if not listed.lines:
                 continue

@@ -169,7 +169,7 @@ class Run:
         )
         rows = plan["orders"]
         self._buyers.channels = {row["channel"] for row in rows}
-        await self._night.open_account(self._settings.adapters["bank_account"])
+        await self._night.open_account(self._settings.adapters["bank_account"], "days")
         days: list[Day] = []
         columns = (TextColumn("{task.description}"), BarColumn(), TimeElapsedColumn())
         with Progress(*columns, console=Console(stderr=True), transient=True) as bar:

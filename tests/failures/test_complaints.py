@@ -121,8 +121,8 @@ async def _wechat(house: House) -> None:
     await until(
         lambda: _said(watch, case.dispute_id, "请快一点"), "the complainant's words stand in the case"
     )
-    row = await watch.row(number)
-    assert (row.phone_mask, row.answered_at is not None) == ("139****5678", True)
+    row = await until(lambda: _answered(watch, number), "our first answer's time was read there")
+    assert row.phone_mask == "139****5678"
     assert house.desk.ctx.vault.open(row.phone_enc) == "13912345678"
 
     await watch.give_back(case.dispute_id)
@@ -134,6 +134,11 @@ async def _wechat(house: House) -> None:
     assert [act.state for act in await watch.acts(number)].count("sent") >= 2
     assert len([act for act in await watch.acts(number) if act.key == "m3.0"]) == 1
     assert [each["complaint_no"] for each in await _packed(watch)] == [number]
+
+
+async def _answered(watch: Watch, number: str) -> Row | None:
+    row = await watch.row(number)
+    return row if row.answered_at is not None else None
 
 
 async def _packed(watch: Watch) -> list[dict[str, Any]]:
@@ -153,10 +158,13 @@ async def _packed(watch: Watch) -> list[dict[str, Any]]:
 
 
 async def _alipay(house: House) -> None:
-    """No notify at all, and a refund that was under way already: found by the list, one case, one refund, settled."""
-    order_id = await house.buy(
-        ("alipay", "complaint_notify_lost"), ("fulu", "account_banned"), channel="alipay"
+    """No notify, a first reply that is lost, a refund under way already: found by the list, one case, one refund."""
+    faults = (
+        ("alipay", "complaint_notify_lost"),
+        ("alipay", "complaint_reply_lost"),
+        ("fulu", "account_banned"),
     )
+    order_id = await house.buy(*faults, channel="alipay")
     watch = Watch(house, order_id)
     number = await watch.complain(kind="refund", words="充值失败")
     case = await watch.case()
@@ -168,6 +176,8 @@ async def _alipay(house: House) -> None:
         await disputes.withdraw(house.desk.ctx, dispute, outcome="delivered")
     await until(lambda: watch.lines("completed"), "Alipay was told that it is settled")
     assert (await watch.there())["state"] == "MERCHANT_FEEDBACKED"
+    assert (await watch.lines("replied")).count("款项已原路退回") == 1
+    assert max(act.asked for act in await watch.acts(number)) == 2
     trades = (await house.world.books())["alipay"]["trades"]
     assert [trade["refunded_fen"] for trade in trades if trade["order"] == order_id] == [10000]
     await house.world.tell("POST", f"/complaints/{number}", {"do": "satisfied"})

@@ -282,8 +282,9 @@ async def _one(ctx: Context, desk: Complaints, row: Row, act: Act) -> bool:
         begun = await conn.fetchval(SQL.set_act_sending, row.channel, row.complaint_no, act.key, ctx.now())
     if begun is None:
         return False
-    ctx.crash_point("complaint_act_sending")
+    ctx.crash_point("intent_to_call")
     answer = await _call(ctx, desk, row, act)
+    ctx.crash_point("call_to_outcome")
     state = END[answer.outcome]
     async with transaction(ctx.pool) as conn:
         now = ctx.now()

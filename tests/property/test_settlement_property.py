@@ -24,6 +24,7 @@ from mingzhang.kit.clock import ManualClock
 from mingzhang.kit.database import transaction
 from mingzhang.kit.errors import Problem
 from mingzhang.kit.ids import bucket_of, new_order_id
+from mingzhang.kit.money import signed_yuan
 from mingzhang.kit.vault import Vault
 from mingzhang.ledger import postings
 from mingzhang.ledger.model import Replay, subject_findings
@@ -269,12 +270,15 @@ class World:
         if not self.owed:
             return
         reference, fen = self.owed.pop(self.rng.randrange(len(self.owed)))
-        fen = max(1, fen + self.rng.choice((0, 0, 0, -7, 5)))
+        await self.state_line(max(1, fen + self.rng.choice((0, 0, 0, -7, 5))), reference)
+
+    async def state_line(self, fen: int, reference: str) -> None:
+        """One more statement with one line, in (positive) or out."""
         self.bank_fen += fen
         self.files += 1
         self.closing += fen
         day = (START + timedelta(days=self.files)).date()
-        row = f"{day},{fen / 100:.2f},{self.closing / 100:.2f},{reference}\n"
+        row = f"{day},{signed_yuan(fen)},{signed_yuan(self.closing)},{reference}\n"
         body = f"account: 6222000011,currency: CNY\ndate,amount,balance,reference\n{row}"
         await import_file(
             self.pool,

@@ -7,7 +7,7 @@ money back and delivers nothing.
 
 from __future__ import annotations
 
-from datetime import datetime
+from datetime import datetime, timedelta
 from random import Random
 
 import asyncpg
@@ -21,6 +21,7 @@ from mingzhang.kit.errors import Kind, Problem
 from mingzhang.kit.ids import bucket_of, order_of_number
 from mingzhang.orders import store as orders
 from mingzhang.orders.context import Context
+from mingzhang.orders.supply import GIVEN_BACK
 from mingzhang.staff import approvals, record
 from mingzhang.staff.approvals import Approval, MoneyAction
 from mingzhang.staff.model import Member, Office
@@ -29,22 +30,31 @@ from mingzhang.web.model_staff import ManualRow
 
 _ACTION = MoneyAction.CONFIRM_BY_HAND
 _OPEN = ("proposed", "approved")
+STOPPED_SHOWN = timedelta(days=7)
 
 
 async def list_tasks(ctx: Context, member: Member) -> list[ManualRow]:
-    """Every open task with what was reported of it; `may_confirm`: by the reader."""
+    """Every open task with what was reported of it, then those that refunds stopped; `may_confirm`: by the reader."""
     now = ctx.now()
     async with ctx.pool.acquire() as conn:
+        tasks = await store.list_open(conn) + await store.list_stopped(conn, now - STOPPED_SHOWN)
         return [
             _row(task, await _reported(conn, task.attempt_no, now), member, await _given_back(conn, task))
-            for task in await store.list_open(conn)
+            for task in tasks
         ]
 
 
 async def _given_back(conn: asyncpg.Connection, task: Task) -> str:
     """The state of an order whose money is on its way back, or there: nobody begins to work on it any more (row 20)."""
     order = await orders.read_order(conn, order_of_number(task.attempt_no))
-    return order.state if order.state in ("refunding", "refunded") else ""
+    return order.state if order.state in GIVEN_BACK else ""
+
+
+async def _given_back_at(conn: asyncpg.Connection, attempt_no: str) -> datetime | None:
+    """When the order's money was decided to go back; None when it was not."""
+    order_id = order_of_number(attempt_no)
+    events = await conn.fetch(orders.SQL.list_events, bucket_of(order_id), order_id, 0)
+    return next((row["at"] for row in reversed(events) if row["kind"] == "refund_asked"), None)
 
 
 def _row(task: Task, reported: Approval | None, member: Member, given_back: str) -> ManualRow:
@@ -67,17 +77,27 @@ async def _reported(conn: asyncpg.Connection, attempt_no: str, now: datetime) ->
     return next((each for each in reversed(found) if each.state in _OPEN and each.expires_at > now), None)
 
 
-async def report(ctx: Context, member: Member, attempt_no: str, reference: str, note: str) -> str:
+async def report(
+    ctx: Context, member: Member, attempt_no: str, reference: str, note: str, *, before: bool = False
+) -> str:
     """It is done: put before a second person; returns the approval's id.
 
-    Raises `manual_not_open`, `manual_reported`, `reference_missing`, and what `approvals.propose` raises.
+    ``before``: of an order whose money goes back, that it was done before that was decided; then it is a late success
+    (row 19). Raises `manual_not_open`, `manual_given_back` (nothing is done after the refund), `manual_reported`,
+    `reference_missing`, and what `approvals.propose` raises.
     """
     reference = " ".join(reference.split())[:REFERENCE_MAX]
     if not reference:
         raise Problem("reference_missing", Kind.INVALID)
     async with transaction(ctx.pool) as conn:
         turn = await orders.open_turn(conn, order_of_number(attempt_no), ctx.now(), ctx.rng)
-        await store.read_open(conn, attempt_no)
+        task = await store.read_open(conn, attempt_no, stopped=True)
+        terms = {"reference": reference}
+        if task.state == "stopped" or turn.order.state in GIVEN_BACK:
+            decided = await _given_back_at(conn, attempt_no)
+            if not before or decided is None:
+                raise Problem("manual_given_back", Kind.CONFLICT)
+            terms["done_before"] = decided.isoformat()
         if await _reported(conn, attempt_no, turn.now) is not None:
             raise Problem("manual_reported", Kind.CONFLICT)
         return await approvals.propose(
@@ -89,7 +109,7 @@ async def report(ctx: Context, member: Member, attempt_no: str, reference: str, 
             attempt_no,
             turn.order.price_fen,
             note[:NOTE_MAX],
-            {"reference": reference},
+            terms,
         )
 
 

@@ -105,7 +105,8 @@ async def _act(request: AnyRequest, member: Member, number: str, action: str, fo
         return await desk_manual.reveal_account(office, member, number, form.get("reason", ""))
     if action == "report":
         await record.require(office, member, Right.PROPOSE_MONEY, number)
-        await desk_manual.report(ctx, member, number, form.get("reference", ""), form.get("note", ""))
+        told, note = form.get("reference", ""), form.get("note", "")
+        await desk_manual.report(ctx, member, number, told, note, before=form.get("before") == "1")
     elif action == "refuse":
         await record.require(office, member, Right.PROPOSE_MONEY, number)
         await desk_manual.refuse(ctx, member, number, form.get("reason", ""), form.get("note", ""))

@@ -135,6 +135,7 @@ REASONS: Final[Mapping[str, Entry]] = {
     # Refund.
     "buyer_chose_refund": Entry(Area.REFUND, Party.BUYER, Mend.NONE, Then.REFUND),
     "staff_refund": Entry(Area.REFUND, Party.SHOP, Mend.NONE, Then.REFUND),
+    "given_back": Entry(Area.SUPPLY, Party.SHOP, Mend.NONE, Then.REFUND),
     "refund_returned": Entry(Area.REFUND, Party.BUYER, Mend.NONE, Then.PERSON),
     "charged_back": Entry(Area.REFUND, Party.CHANNEL, Mend.NONE, Then.REFUND),
     "dispute": Entry(Area.REFUND, Party.SHOP, Mend.NONE, Then.REFUND),

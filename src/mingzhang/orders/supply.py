@@ -16,7 +16,14 @@ from mingzhang.evidence.store import Fact
 from mingzhang.fulfilment import store as fulfilment
 from mingzhang.fulfilment.schedule import next_poll, next_watch
 from mingzhang.fulfilment.store import Attempt, find_attempt, list_attempts
-from mingzhang.fulfilment.suppliers.base import GoodsKind, OwnTable, SupplyAnswer, SupplyRequest, SupplyState
+from mingzhang.fulfilment.suppliers.base import (
+    GoodsKind,
+    OwnTable,
+    Stops,
+    SupplyAnswer,
+    SupplyRequest,
+    SupplyState,
+)
 from mingzhang.kit import lease
 from mingzhang.kit.database import transaction
 from mingzhang.kit.errors import Kind, Problem
@@ -35,7 +42,8 @@ from mingzhang.orders.supply_apply import PARTIAL_CREDIT, TURNED
 
 NOT_SENT_RETRY_S = 15
 RUNG = MAXIMUM_S.keys() - {"awaiting_payment", "needs_buyer"}  # those two have rings of their own
-ENDED_OTHERWISE = {"delivered", "refunding", "refunded"}
+GIVEN_BACK = frozenset({"refunding", "refunded"})
+ENDED_OTHERWISE = {"delivered", *GIVEN_BACK}
 LAST_WORDS = {SupplyState.SUCCEEDED, SupplyState.REFUSED, SupplyState.REVERSED}
 
 
@@ -52,6 +60,10 @@ async def work_attempt(ctx: Context, attempt_no: str) -> None:
         # A row still in `sending` was left by a crash after the intent: whether it went out is unknown.
         adapter = ctx.suppliers[attempt.supplier]
         answer = await adapter.query(attempt_no, GoodsKind(attempt.kind), attempt.quantity)
+        if answer.state is SupplyState.PROCESSING and isinstance(adapter, Stops):
+            order = await ctx.reader.order(order_id)
+            if order is not None and order.state in GIVEN_BACK:
+                answer = await adapter.stop(attempt_no, GoodsKind(attempt.kind), attempt.quantity)
         await record_answer(ctx, attempt, answer)
         await ctx.standing.heard(ctx.pool, adapter, answer.state, answer.code, ctx.now())
 

@@ -53,9 +53,11 @@ PROBLEMS: Final[Mapping[str, str]] = {
     "too_many_payees": N_("填写收款账户的次数太多了，请联系客服"),
     "payee_name_invalid": N_("请填写收款人的姓名（2 个字以上，不含数字）"),
     "payee_account_invalid": N_("请填写银行账号（8 到 34 位数字或字母）"),
+    "manual_given_back": N_("货款已退给买家，退款以后不要再办；退款以前就办好的，请勾选后再报"),
     "payee_differs": N_("两次填写的账号不一致"),
 }
 REASONS: Final[Mapping[str, str]] = {
     "charged_back": N_("渠道已自行退回（拒付）"),
+    "given_back": N_("款项已退回，不再办理"),
     "refund_returned": N_("银行退回了转账：账户收不了款"),
 }

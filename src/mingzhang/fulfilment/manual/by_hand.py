@@ -45,6 +45,7 @@ _WORDS: Final = {
     Reason.OFF_SALE: "商品已下架",
     Reason.MAINTENANCE: "系统维护中",
     Reason.PRICE_CHANGED: "价格已变动",
+    Reason.GIVEN_BACK: "款项已退回买家,不再办理",
 }
 
 
@@ -112,6 +113,16 @@ class ByHand:
             return self._untold(attempt_no, "no_such_task", SupplyState.NOT_SENT)
         return self._answer(task)
 
+    async def stop(self, attempt_no: str, kind: GoodsKind, quantity: int = 1) -> SupplyAnswer:
+        """The order's money goes back: an open task is stopped. What was done before may still be reported."""
+        try:
+            async with transaction(self._pool) as conn:
+                now = self._clock.now()
+                await conn.execute(SQL.set_stopped, attempt_no, Reason.GIVEN_BACK.value, now)
+        except (*NOT_READY, *DATABASE_AWAY):
+            return self._untold(attempt_no, "database_unavailable", SupplyState.UNKNOWN)
+        return await self.query(attempt_no, kind, quantity)
+
     async def balance(self) -> BalanceAnswer:
         """Work is not bought in advance: there is no prefund."""
         return BalanceAnswer(known=True, messages=(self._message("manual.balance", {}, Direction.IN),))
@@ -160,7 +171,7 @@ class ByHand:
                 supplier_order_id=task.attempt_no,
                 feedback=feedback,
             )
-        if task.state == "refused":
+        if task.state in ("refused", "stopped"):
             reason = Reason(task.reason)
             return self._said(
                 asked,

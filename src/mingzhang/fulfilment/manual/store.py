@@ -31,7 +31,7 @@ REFUSALS: Final = (
 
 
 class Task(msgspec.Struct, frozen=True, kw_only=True):
-    """One task. ``state``: open, succeeded, refused. ``account_enc``: sealed; ``reference``: the proof's number."""
+    """One task. ``state``: open, stopped, succeeded, refused. ``account_enc``: sealed; ``reference``: the proof's number."""
 
     attempt_no: str
     product: str
@@ -57,10 +57,10 @@ async def find_task(conn: asyncpg.Connection, attempt_no: str) -> Task | None:
     return None if row is None else Task(**dict(row))
 
 
-async def read_open(conn: asyncpg.Connection, attempt_no: str) -> Task:
-    """A task that waits. Raises Problem `manual_not_open`."""
+async def read_open(conn: asyncpg.Connection, attempt_no: str, *, stopped: bool = False) -> Task:
+    """A task that waits, or (``stopped``) that a refund stopped. Raises Problem `manual_not_open`."""
     task = await find_task(conn, attempt_no)
-    if task is None or task.state != "open":
+    if task is None or not (task.state == "open" or (stopped and task.state == "stopped")):
         raise Problem("manual_not_open", Kind.CONFLICT)
     return task
 
@@ -68,6 +68,11 @@ async def read_open(conn: asyncpg.Connection, attempt_no: str) -> Task:
 async def list_open(conn: asyncpg.Connection) -> list[Task]:
     """Whatever waits for a person, the soonest deadline first."""
     return [Task(**dict(row)) for row in await conn.fetch(SQL.list_open_tasks)]
+
+
+async def list_stopped(conn: asyncpg.Connection, since: datetime) -> list[Task]:
+    """What refunds stopped since then, the newest first: it may have been done before."""
+    return [Task(**dict(row)) for row in await conn.fetch(SQL.list_stopped_tasks, since)]
 
 
 async def set_succeeded(

@@ -16,10 +16,20 @@ SELECT attempt_no, product, kind, quantity, face_value_fen, account_enc, account
   reported_by, confirmed_by, made_at, deadline_at, ended_at
 FROM manual_task WHERE state = 'open' ORDER BY deadline_at, attempt_no LIMIT 500
 
+-- name: list_stopped_tasks
+-- What refunds stopped lately.
+SELECT attempt_no, product, kind, quantity, face_value_fen, account_enc, account_mask, state, reference, note, reason,
+  reported_by, confirmed_by, made_at, deadline_at, ended_at
+FROM manual_task WHERE state = 'stopped' AND ended_at > $1 ORDER BY ended_at DESC, attempt_no LIMIT 100
+
+-- name: set_stopped
+-- The order's money goes back: nobody is to begin any more.
+UPDATE manual_task SET state = 'stopped', reason = $2, ended_at = $3 WHERE attempt_no = $1 AND state = 'open'
+
 -- name: set_succeeded
--- Done, with its proof and two people behind it.
-UPDATE manual_task SET state = 'succeeded', reference = $2, note = $3, reported_by = $4, confirmed_by = $5, ended_at = $6
-WHERE attempt_no = $1 AND state = 'open' RETURNING attempt_no
+-- Done, with its proof and two people behind it; perhaps before a refund stopped it.
+UPDATE manual_task SET state = 'succeeded', reference = $2, note = $3, reported_by = $4, confirmed_by = $5, ended_at = $6,
+  reason = '' WHERE attempt_no = $1 AND state IN ('open', 'stopped') RETURNING attempt_no
 
 -- name: set_refused
 -- Not done, and why.

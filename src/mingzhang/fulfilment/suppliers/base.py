@@ -49,6 +49,7 @@ class Reason(StrEnum):
     PRICE_CHANGED = "price_changed"
     PREFUND_SHORT = "prefund_short"
     DUPLICATE = "duplicate"
+    GIVEN_BACK = "given_back"  # our own work, stopped because the order's money went back
     SUPPLIER_ERROR = "supplier_error"
 
 
@@ -142,6 +143,15 @@ class OwnTable(Protocol):
     """
 
     own_table: bool
+
+
+@runtime_checkable
+class Stops(Protocol):
+    """An own table that can end what nobody has finished: the order's money goes back another way (row 20)."""
+
+    async def stop(self, attempt_no: str, kind: GoodsKind, quantity: int = 1) -> SupplyAnswer:
+        """End it unless it has ended; says how it ended."""
+        ...
 
 
 class Supplier(Protocol):

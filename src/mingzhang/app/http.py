@@ -59,6 +59,8 @@ from mingzhang.app import (
     http_staff_stock,
     http_staff_supply,
     http_staff_webhooks,
+    http_staff_wind_down,
+    http_status,
     http_trust,
     http_vocabulary,
     metrics,
@@ -81,6 +83,7 @@ from mingzhang.app.http_kit import (
 from mingzhang.app.http_static import PacksStatic
 from mingzhang.app.origin import NotesOrigin
 from mingzhang.app.problems import PROBLEM_JSON, body_of, from_status
+from mingzhang.app.public_status import StatusBoard
 from mingzhang.app.trust.cache import Trust
 from mingzhang.kit.errors import Kind, Problem
 from mingzhang.kit.guesses import Guesses
@@ -252,6 +255,8 @@ def handlers_of(*, demo: bool) -> list[Any]:
         http_correction.ROUTER,
         http_returns.ROUTER,
         http_disputes_api.ROUTER,
+        *http_status.HANDLERS,
+        *http_staff_wind_down.HANDLERS,
         http_docs.docs,
         create_static_files_router(
             path="/static",
@@ -275,6 +280,7 @@ def create_app(desk: Desk) -> Litestar:
                 "runs": Runs(),
                 "trust": Trust(desk),
                 "papers": Papers(desk),
+                "status_board": StatusBoard(desk),
             }
         ),
         middleware=[

@@ -80,6 +80,7 @@ def shop_of(
         notice_zh=face.notice_zh,
         notice_en=face.notice_en,
         support=face.support or settings.support,
+        closes_at=desk.shop.winding_down.closes_at if desk.shop.winding_down else None,
         support_url=face.support_url,
         address=face.address,
         licence=face.licence,

@@ -248,6 +248,8 @@ def _address(it: Approval, may: frozenset[Right]) -> str:
     """The page on which it is decided; empty when there is none, or it is closed to this person."""
     if it.action == approvals.MoneyAction.CHANGE_ROLES:
         return TEAM if Right.MANAGE_STAFF in may else ""
+    if it.action == approvals.MoneyAction.WIND_DOWN:
+        return "/staff/wind-down" if Right.MANAGE_SHOP in may else ""
     if Right.VIEW_ORDERS not in may:
         return ""
     if it.action == approvals.MoneyAction.CONFIRM_BY_HAND:

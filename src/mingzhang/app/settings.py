@@ -64,6 +64,7 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     pool_size: int = 10
     backup_mark: str = ""  # a file that the backup touches when it is done; its age is looked at
     webhook_private: bool = False  # whether webhooks may go to this machine and its network (development)
+    dead_man_h: float = 72.0  # hours without a person at work after which /status raises the alarm
     law_path: str = (
         ""  # a TOML file laid over recourse/law.toml: promises, articles, figures of the help page
     )
@@ -190,6 +191,8 @@ def _check(settings: Settings) -> None:
     for name in ("port", "worker_port"):
         if not 0 <= getattr(settings, name) <= 65_535:
             raise _invalid(name, "must be a port number")
+    if settings.dead_man_h <= 0:
+        raise _invalid("dead_man_h", "must be above 0")
     read_law(settings.law_path)
     if settings.large_amount_fen < 0:
         raise _invalid("large_amount_fen", "must be 0 (never) or more")

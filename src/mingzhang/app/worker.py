@@ -14,6 +14,7 @@ from mingzhang.app.coverage_watch import ensure_coverage
 from mingzhang.app.keys import watch_terms
 from mingzhang.app.stock_watch import watch_stock
 from mingzhang.app.treasury import look as look_at_treasury
+from mingzhang.app.wind_down import look_at_wind_down
 from mingzhang.app.wiring import APPLY
 from mingzhang.disputes.store import SQL as DISPUTES
 from mingzhang.disputes.visit import work_dispute
@@ -142,7 +143,9 @@ class Worker:
         if time.monotonic() - self._chores_looked < CHORES_REAL_S:
             return 0
         self._chores_looked = time.monotonic()
-        return await watch_terms(self._ctx) + await watch_stock(self._ctx) + await fill(self._ctx)
+        ctx = self._ctx
+        looked = await watch_terms(ctx) + await watch_stock(ctx) + await fill(ctx)
+        return looked + await look_at_wind_down(ctx)
 
     async def _look_at_treasury(self) -> int:
         """Visit what is due of statements, bank lines, batches and instructions."""

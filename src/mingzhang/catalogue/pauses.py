@@ -1,7 +1,7 @@
 """The maintenance calendar and pauses (维护日历, 暂停): what is not sold or not sent to, when, and why (R20).
 
 A ``maintenance`` of a product or supplier, and a ``paused`` supplier: nothing is sent there. A ``paused`` product is
-not sold; what is paid goes on.
+not sold; what is paid goes on. The shop itself is ``closing`` while it winds down: nothing is sold.
 """
 
 from datetime import datetime, timedelta
@@ -18,6 +18,9 @@ from mingzhang.kit.sql import load
 SQL = load("mingzhang.catalogue", "pauses")
 SCOPES: Final = ("supplier", "product")
 CAUSES: Final = ("maintenance", "paused")
+SHOP: Final = "shop"
+EVERYTHING: Final = "*"
+CLOSING: Final = "closing"
 NOTE_MAX: Final = 200
 WINDOW_MAX: Final = timedelta(days=366)
 
@@ -80,6 +83,16 @@ async def add_pause(conn: asyncpg.Connection, rng: Random, now: datetime, wish: 
     )
     await conn.execute(SQL.insert_pause, *(getattr(made, name) for name in Pause.__struct_fields__))
     return made
+
+
+async def pause_shop(conn: asyncpg.Connection, rng: Random, now: datetime, who: str) -> None:
+    """The whole shop sells nothing any more: it winds down. Two people's word stands behind it, so none lifts it alone."""
+    await conn.execute(SQL.insert_pause, new_id(now, rng), SHOP, EVERYTHING, CLOSING, "", now, None, who, now)
+
+
+async def lift_shop(conn: asyncpg.Connection, who: str, now: datetime) -> None:
+    """The shop sells again."""
+    await conn.execute(SQL.lift_shop, who, now)
 
 
 async def lift_pause(conn: asyncpg.Connection, pause_id: str, now: datetime, who: str) -> None:

@@ -11,4 +11,8 @@ VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9)
 -- name: lift_pause
 -- End it before its time.
 UPDATE pause SET lifted_by = $2, lifted_at = $3
-WHERE pause_id = $1 AND lifted_at IS NULL AND (ends_at IS NULL OR ends_at > $3) RETURNING pause_id
+WHERE pause_id = $1 AND scope <> 'shop' AND lifted_at IS NULL AND (ends_at IS NULL OR ends_at > $3) RETURNING pause_id
+
+-- name: lift_shop
+-- The shop sells again.
+UPDATE pause SET lifted_by = $1, lifted_at = $2 WHERE scope = 'shop' AND lifted_at IS NULL

@@ -10,7 +10,7 @@ from typing import Final
 
 import msgspec
 
-from mingzhang.catalogue.pauses import Pause
+from mingzhang.catalogue.pauses import SHOP, Pause
 from mingzhang.fulfilment.figures import Prefund, Standing
 from mingzhang.fulfilment.routing import Option
 from mingzhang.fulfilment.suppliers.base import Reason
@@ -26,7 +26,7 @@ AS_REASON: Final[dict[str, Reason]] = {
 
 
 class Closure(msgspec.Struct, frozen=True, kw_only=True):
-    """``why``: maintenance, paused, supplier_down, prefund, not_connected. ``until`` None: nobody knows."""
+    """``why``: maintenance, paused, closing, supplier_down, prefund, not_connected. ``until`` None: nobody knows."""
 
     why: str
     until: datetime | None = None
@@ -59,9 +59,10 @@ def closed_to_sending(option: Option, product_id: str, outlook: Outlook) -> Clos
 
 
 def closed_to_sale(options: Sequence[Option], product_id: str, outlook: Outlook) -> Closure | None:
-    """Why a product is not sold now: it is paused, or everybody who could supply it is closed. None: it is sold."""
+    """Why a product is not sold now: it is paused, the shop winds down, or every supplier is closed. None: it is sold."""
     for pause in outlook.pauses:
-        if (pause.scope, pause.name) == ("product", product_id) and pause.holds(outlook.now):
+        named = pause.scope == SHOP or (pause.scope, pause.name) == ("product", product_id)
+        if named and pause.holds(outlook.now):
             return of_pause(pause)
     found = []
     for option in options:

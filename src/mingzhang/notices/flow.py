@@ -183,7 +183,7 @@ async def _letter(post: Post, row: asyncpg.Record) -> Letter:
         address=post.vault.open(row["address_enc"]),
         subject=subject,
         text=text,
-        link=_link(post, audience, facts.order_id),
+        link=_link(post, audience, facts.page or facts.order_id),
         written_at=row["queued_at"],
     )
 

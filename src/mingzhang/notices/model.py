@@ -38,6 +38,7 @@ class Template(StrEnum):
     DISPUTE_ANSWERED = "dispute_answered"
     DISPUTE_PRESSES = "dispute_presses"
     DISPUTE_SETTLED = "dispute_settled"
+    WIND_DOWN = "wind_down"
     WEBHOOK_DEAD = "webhook_dead"
     WEBHOOK = "webhook"
 
@@ -54,7 +55,8 @@ class Audience(StrEnum):
 class Facts(msgspec.Struct, frozen=True, kw_only=True):
     """What a notice says: never an account, a card code, a cost. `amount_fen` in fen; `reason` is a code;
     `until`: the promised time, aware UTC; `place`: where the money is, as in the ledger. `sealed`: a one-time code, sealed
-    (hex); only the letter itself has it in clear. `event`, `seq`, `at`, `state`: the event itself, for webhooks.
+    (hex); only the letter itself has it in clear. `event`, `seq`, `at`, `state`: the event itself, for webhooks. `page`: the
+    order whose page a letter leads to, where it tells of no order.
     """
 
     order_id: str
@@ -65,6 +67,7 @@ class Facts(msgspec.Struct, frozen=True, kw_only=True):
     place: str = ""
     until: datetime | None = None
     sealed: str = ""
+    page: str = ""
     event: str = ""
     seq: int = 0
     at: datetime | None = None

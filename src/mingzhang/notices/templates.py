@@ -35,6 +35,7 @@ AUDIENCES: Final[dict[Template, tuple[Audience, ...]]] = {
     Template.DISPUTE_ANSWERED: (Audience.BUYER,),
     Template.DISPUTE_PRESSES: (Audience.STAFF, Audience.SHOP),
     Template.DISPUTE_SETTLED: (Audience.BUYER,),
+    Template.WIND_DOWN: (Audience.BUYER,),
     Template.WEBHOOK_DEAD: (Audience.STAFF, Audience.SHOP),
     Template.WEBHOOK: (Audience.WEBHOOK,),
 }

@@ -37,6 +37,17 @@ BUYER: Final[dict[tuple[Template, str], Words]] = {
         "The dispute about your order {order} ({title}) has an outcome: see the order's page for it and for what follows. "
         "If you do not agree you may open it once more there.",
     ),
+    (Template.WIND_DOWN, "zh"): (
+        "【{shop}】将于 {until} 停止经营,请存好交易凭证",
+        "本店已停止销售,将于 {until}(北京时间)停止经营。\n没有到账的订单会原路退款,无需您申请。"
+        "请在此之前打开下面的订单页,下载您的交易凭证;其他订单可在“我的订单”里查看。",
+    ),
+    (Template.WIND_DOWN, "en"): (
+        "[{shop}] We close on {until}: please keep your proof",
+        "We sell nothing any more and close on {until} (Beijing time).\nOrders that were not delivered are refunded the way "
+        "they were paid; you need not ask. Before that day please open the order's page below and download your proof; "
+        "your other orders are under “My orders”.",
+    ),
 }
 SHOP: Final[dict[tuple[Template, str], Words]] = {
     (Template.DISPUTE_OPENED, "zh"): ("新的纠纷 {amount}", "{order} {title}\n24 小时内须给出处理方案。"),

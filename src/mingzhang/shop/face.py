@@ -19,6 +19,7 @@ from mingzhang.kit.pictures import redraw_logo
 from mingzhang.kit.sql import load
 from mingzhang.shop.colours import HEX, nearest_readable, readable
 from mingzhang.shop.model import ShopFace, Version
+from mingzhang.shop.wind_down import WindDown, read_running
 
 SQL: Final = load("mingzhang.shop", "face")
 FRESH_REAL_S: Final = 1.0
@@ -143,6 +144,7 @@ class FaceCache:
         self._in_custody = in_custody
         self._read_at = float("-inf")
         self.now = Version()
+        self.winding_down: WindDown | None = None
         self.custody = False  # 存管: until it is known, pages say 未存管
 
     async def refresh(self) -> None:
@@ -153,6 +155,7 @@ class FaceCache:
         try:
             async with self._pool.acquire() as conn:
                 self.now = await read_newest(conn)
+                self.winding_down = await read_running(conn)
                 if self._in_custody is not None:
                     self.custody = await self._in_custody(conn)
         except DATABASE_AWAY:

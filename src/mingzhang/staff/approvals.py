@@ -54,12 +54,19 @@ class MoneyAction(StrEnum):
     SETTLE_DIFFERENCE = "settle_difference"  # 27, or none: end a difference of reconciliation
     SOLVE_DISPUTE = "solve_dispute"  # 13, 20 or 4: what a dispute is solved by, or offered
     CHANGE_ROLES = "change_roles"  # no money, but who may move it
+    WIND_DOWN = "wind_down"  # the whole shop: sales stop, what is the buyers' goes back
     CONFIRM_BY_HAND = "confirm_by_hand"  # 25: work done by hand, with its proof
 
 
 # Whatever is not named here asks for `propose_money` and `decide_money`.
-PROPOSED_BY: Final[dict[str, Right]] = {MoneyAction.CHANGE_ROLES: Right.MANAGE_STAFF}
-DECIDED_BY: Final[dict[str, Right]] = {MoneyAction.CHANGE_ROLES: Right.MANAGE_STAFF}
+PROPOSED_BY: Final[dict[str, Right]] = {
+    MoneyAction.CHANGE_ROLES: Right.MANAGE_STAFF,
+    MoneyAction.WIND_DOWN: Right.MANAGE_SHOP,
+}
+DECIDED_BY: Final[dict[str, Right]] = {
+    MoneyAction.CHANGE_ROLES: Right.MANAGE_STAFF,
+    MoneyAction.WIND_DOWN: Right.MANAGE_SHOP,
+}
 
 
 class Approval(msgspec.Struct, frozen=True, kw_only=True):

@@ -29,6 +29,7 @@ MONEY: Final[dict[MoneyAction, tuple[str, str, str]]] = {
     MoneyAction.SETTLE_DIFFERENCE: ("了结对账差异", "end a difference of reconciliation", "27, –"),
     MoneyAction.SOLVE_DISPUTE: ("纠纷处理方案", "solve a dispute, or offer to", "13, 20, 4"),
     MoneyAction.CHANGE_ROLES: ("变更员工角色", "change somebody's roles", "–"),
+    MoneyAction.WIND_DOWN: ("停止经营", "wind the shop down, or call that off", "13, 20, 23"),
     MoneyAction.CONFIRM_BY_HAND: ("确认人工充值已办好", "confirm that work by hand is done", "25"),
 }
 

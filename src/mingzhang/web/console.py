@@ -229,6 +229,9 @@ PAGES: Final[tuple[ConsolePage, ...]] = (
     ConsolePage(
         path="/staff/licences", title=N_("资质登记"), group="shop", icon="file", right=Right.MANAGE_CHANNELS
     ),
+    ConsolePage(
+        path="/staff/wind-down", title=N_("停止经营"), group="shop", icon="moon", right=Right.MANAGE_SHOP
+    ),
     *_PAGES_OF_OVERSEERS,
 )
 BAR_MAX: Final = 4

@@ -374,6 +374,9 @@ class ShopInfo(msgspec.Struct, frozen=True, kw_only=True):
     custody: bool = False
     ways: tuple[str, ...] = ("alipay.qr", "alipay.page")
     channels_down: tuple[str, ...] = ()
+    closes_at: datetime | None = (
+        None  # the shop winds down: until then it stands on every page (电子商务法 16)
+    )
     device: str = "desktop"  # desktop | phone | wechat, by what the reader's browser says
 
     def called(self, lang: str) -> str:

@@ -24,6 +24,7 @@ from mingzhang.web import (
     words_returns,
     words_shop,
     words_trust,
+    words_status,
 )
 from mingzhang.web.words import N_
 
@@ -137,6 +138,7 @@ FIELD_ERRORS: Final[Mapping[str, str]] = {
     **words_people.FIELD_ERRORS,
     **words_shop.FIELD_ERRORS,
     **words_notices.FIELD_ERRORS,
+    **words_status.FIELD_ERRORS,
     **words_reconcile.FIELD_ERRORS,
     **words_custody.FIELD_ERRORS,
     **words_trust.FIELD_ERRORS,

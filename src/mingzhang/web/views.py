@@ -31,6 +31,7 @@ from mingzhang.web import (
     words_setup,
     words_shop,
     words_trust,
+    words_status,
 )
 from mingzhang.web.dates import write_time
 from mingzhang.web.icons import ICONS
@@ -150,6 +151,9 @@ TABLES: Final[Mapping[str, tuple[Mapping[str, str], str]]] = {
     "letter_note": (words_letters.LETTER_NOTES, words.GENERAL),
     "letter_field": (words_letters.FIELDS, words.GENERAL),
     "letter_wish": (words_letters.WISHES, words.GENERAL),
+    "status": (words_status.STATES, words.GENERAL),
+    "signal": (words_status.SIGNALS, words.GENERAL),
+    "signal_bad": (words_status.SIGNALS_BAD, words.GENERAL),
     "endpoint_state": (words_notices.ENDPOINT_STATES, words.GENERAL),
     "webhook_topic": (words_notices.TOPICS, words.GENERAL),
     "listing_rule": (words.LISTING_RULES, words.GENERAL),

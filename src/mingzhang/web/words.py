@@ -18,6 +18,7 @@ from mingzhang.web import (
     words_people,
     words_refunds,
     words_returns,
+    words_status,
 )
 
 
@@ -296,9 +297,14 @@ CLOSURES: Final[Mapping[str, str]] = {
     "paused": N_("本店暂停了销售"),
     "supplier_down": N_("供应商系统暂时没有回应"),
     "prefund": N_("本店在供应商的预存款需要补足"),
+    **words_status.CLOSURES,
 }
 # As staff enter and read them.
-PAUSE_CAUSES: Final[Mapping[str, str]] = {"maintenance": N_("维护"), "paused": N_("暂停")}
+PAUSE_CAUSES: Final[Mapping[str, str]] = {
+    "maintenance": N_("维护"),
+    "paused": N_("暂停"),
+    **words_status.PAUSE_CAUSES,
+}
 ROUTE_MODES: Final[Mapping[str, str]] = {"ordered": N_("按顺序"), "scored": N_("按评分")}
 PREFUNDS: Final[Mapping[str, str]] = {
     "unknown": N_("未知"),

@@ -16,6 +16,7 @@ TEMPLATES: Final[Mapping[str, str]] = {
     "dispute_answered": N_("纠纷有回复"),
     "dispute_presses": N_("纠纷等待处理"),
     "dispute_settled": N_("纠纷有结果"),
+    "wind_down": N_("停止经营，请存凭证"),
     "webhook_dead": N_("Webhook 已停用"),
     "webhook": N_("Webhook 消息"),
 }

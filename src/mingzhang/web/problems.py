@@ -23,8 +23,8 @@ from mingzhang.web import (
     words_refusals,
     words_returns,
     words_shop,
-    words_trust,
     words_status,
+    words_trust,
 )
 from mingzhang.web.words import N_
 

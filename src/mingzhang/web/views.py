@@ -30,8 +30,8 @@ from mingzhang.web import (
     words_returns,
     words_setup,
     words_shop,
-    words_trust,
     words_status,
+    words_trust,
 )
 from mingzhang.web.dates import write_time
 from mingzhang.web.icons import ICONS

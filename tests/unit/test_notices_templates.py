@@ -41,6 +41,9 @@ def test_every_notice_has_its_words(template: Template, audience: Audience, lang
     if template is Template.SIGN_IN_CODE:  # of a contact, and of no order
         assert "123456" in render(template, audience, language, FACTS, "明账店", words, "123456")[0]
         return
+    if template is Template.WIND_DOWN:  # of the shop, and of no order
+        assert "2026" in subject
+        return
     if template is Template.COVERAGE_SHORT:  # of no order
         assert "100.50" in subject
         return

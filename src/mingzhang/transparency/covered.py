@@ -96,7 +96,6 @@ NOT_COVERED: Final[Mapping[str, str]] = {
     "webhook_endpoint": "addresses of other systems; what was sent stands in notice",
     "unlogged": "what waits for the record",
     "untold": "what waits to be told",
-    "webhook_endpoint": "settings of ours, sealed; each change stands in staff_action, which is digested",
     "wind_down": "a clock; what two people decided stands in staff_action, its notice is public",
 }
 

@@ -41,14 +41,17 @@ WAITING_COUNTED = 10_000
 
 
 def verify(
-    file: Annotated[Path, typer.Argument(help="a receipt")],
+    file: Annotated[Path, typer.Argument(help="a receipt, a pack, or the text of a QR code")],
     key: Annotated[str, typer.Option(help="the record's key, known from elsewhere")] = "",
     witness: Annotated[list[str] | None, typer.Option(help="a witness that must have cosigned")] = None,
+    tsa: Annotated[Path | None, typer.Option(help="the timestamp authority's root certificate (PEM)")] = None,
 ) -> None:
-    """Check a receipt offline; exit 1 and the reason when it does not hold, 2 when it cannot be read."""
+    """Check a receipt or an evidence pack offline; exit 1 and the reason when it does not hold, 2 when it cannot be read."""
     arguments = [str(file), *(["--key", key] if key else [])]
     for text in witness or []:
         arguments += ["--witness", text]
+    if tsa is not None:
+        arguments += ["--tsa", str(tsa)]
     sys.exit(verify_offline.main(arguments))
 
 

@@ -17,7 +17,7 @@ from mingzhang.app import receipts
 from mingzhang.app.desk import Desk
 from mingzhang.app.http_docs import BY_TOKEN, problems
 from mingzhang.app.http_guard import ANYBODY, OPENED, TOKEN
-from mingzhang.app.http_kit import AnyRequest, desk_of, shop_of
+from mingzhang.app.http_kit import AnyRequest, desk_of, shop_of, take_guess
 from mingzhang.app.transparency import signer_of
 from mingzhang.kit.errors import Kind, Problem
 from mingzhang.transparency.notes import Note, parse_note
@@ -133,7 +133,7 @@ def verifier() -> Response[bytes]:
     "/orders/{order_id:str}/receipts/{seq:int}/pdf",
     summary="The same receipt on one page of paper, with a QR code",
     security=BY_TOKEN,
-    responses=problems({401: ("unauthenticated",), **NOT_YET}),
+    responses=problems({401: ("unauthenticated",), 429: ("too_many",), **NOT_YET}),
     operation_id="getReceiptPdf",
     guards=[TOKEN],
     media_type="application/pdf",
@@ -169,6 +169,7 @@ async def _receipt(request: AnyRequest, order_id: str, seq: int) -> Response[Any
 
 async def _paper(request: AnyRequest, order_id: str, seq: int) -> Response[bytes]:
     desk = desk_of(request)
+    await take_guess(request, f"receipt:{order_id}")
     made = await receipts.read_paper(desk, shop_of(desk), order_id, seq)
     return Response(made, media_type="application/pdf", headers=_kept(f"receipt-{order_id}-{seq}.pdf"))
 

@@ -1,8 +1,4 @@
-"""The chapters of an evidence pack, read from the same rows as the pages; `PROVIDERS` names all of them.
-
-A slice adds its own by one line: an async function of `packs.asked.Asked` that returns `packs.model.Section`s. It gives
-only what the edition may see: cost, fee, margin and legs are for `Edition.AUDITOR`.
-"""
+"""Chapters of an evidence pack, read from the same rows as the pages; named in `app/pack_list.py`."""
 
 from __future__ import annotations
 
@@ -11,9 +7,8 @@ from typing import Any, Final
 from mingzhang.app.pack_complaints import complaints
 from mingzhang.fulfilment.store import list_attempts
 from mingzhang.kit.beijing import write_beijing
-from mingzhang.kit.errors import Kind, Problem
 from mingzhang.orders.requests import list_requests
-from mingzhang.packs.asked import Asked, Provider
+from mingzhang.packs.asked import Asked
 from mingzhang.packs.model import Edition, Section
 from mingzhang.packs.store import SQL
 from mingzhang.payments.claim_store import list_claims

@@ -16,7 +16,7 @@ from typing import Any, Final
 import asyncpg
 import msgspec
 
-from mingzhang.app.pack_parts import read_sections
+from mingzhang.app.pack_list import read_sections
 from mingzhang.app.pack_story import Story, read_story
 from mingzhang.app.paper import set_paper
 from mingzhang.app.settings import Settings

@@ -1,4 +1,4 @@
-"""What a provider of a pack's chapters is given, and what it gives back (named in `app/pack_parts.py`)."""
+"""What a provider of a pack's chapters is given, and what it gives back (named in `app/pack_list.py`)."""
 
 from __future__ import annotations
 

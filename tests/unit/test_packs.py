@@ -1,0 +1,197 @@
+"""Evidence packs without a shop: what is listed and signed, what is masked, and every way in which a change is refused."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import random
+from datetime import UTC, datetime
+from typing import Any
+
+import pytest
+
+from mingzhang.kit.errors import Problem
+from mingzhang.packs import manifest as manifests
+from mingzhang.packs import paper
+from mingzhang.packs.messages import RawMessage, message_parts
+from mingzhang.packs.model import PARTS_MAX, Edition, Head, Part
+from mingzhang.transparency import verify_offline
+from mingzhang.transparency.entry import Change, canonical
+from mingzhang.transparency.merkle import inclusion_parts, leaf_hash, prove, root
+from mingzhang.transparency.notes import Checkpoint, Signer, sign_checkpoint
+from mingzhang.transparency.receipt import Logged, render
+from mingzhang.transparency.tiles import WIDTH, reader
+from mingzhang.transparency.tree import Edge
+
+SIGNER = Signer("shop.example/log", b"\x05" * 32)
+ORDER = "M0002RZAUWU88CQ22NX"
+AT = datetime(2026, 11, 24, 1, 2, 3, tzinfo=UTC)
+SECRETS = [("13800138000", "138****8000"), ("买家@例子.中国", "买***")]
+
+
+def receipt_of(subject: str, events: list[str], evidence: str = "", entries: int = 5) -> bytes:
+    """A receipt of the one change of the last entry of a log of that many."""
+    shown = {"v": 1, "subject": subject, "seq": 1, "events": events, "at": "2026-11-24T01:02:03.000000Z"}
+    shown |= {"evidence": evidence, "money": [["channel", "alipay", 10000]], "salt": "00", "sealed": "00"}
+    change = Change(1, shown, {})
+    data = [bytes([n]) * 32 for n in range(entries - 1)] + [hashlib.sha256(change.canonical()).digest()]
+    tile = b"".join(map(leaf_hash, data))
+    edge = Edge.empty()
+    edge.append(data)
+    assert entries < WIDTH
+    read = reader({(0, 0): tile})
+    note = sign_checkpoint(Checkpoint(SIGNER.name, entries, root(entries, read)), SIGNER).whole()
+    proof = prove(inclusion_parts(entries - 1, entries), read)
+    return render(Logged(entries - 1, 0, data[-1], change), proof, note, SIGNER, [])
+
+
+def pack_of(*more: Part, receipt: bool = True, order: str = ORDER) -> bytes:
+    """A small pack."""
+    parts = [Part("order.json", b"{}", "订单"), Part("messages/001.txt", b"paid", "报文")]
+    parts += [Part("receipts/00001.json", receipt_of(ORDER, ["paid"]), "凭据"), *more]
+    head = Head(
+        edition=Edition.BUYER,
+        order_id=order,
+        shop="店",
+        made_at="2026-11-24T01:02:03.000000Z",
+        collected={"how": "自动"},
+        health={"log_size": 5},
+        log_key=SIGNER.verifier.text(),
+    )
+    body = manifests.make_manifest(head, parts)
+    own = receipt_of("PACK-X", ["pack_made"], hashlib.sha256(body).hexdigest()) if receipt else None
+    return manifests.bind(parts, body, manifests.sign_manifest(body, order, SIGNER), own)
+
+
+def refused(pack: bytes, **pinned: Any) -> str:
+    with pytest.raises(verify_offline.Refused) as why:
+        verify_offline.check_pack(pack, **pinned)
+    return str(why.value)
+
+
+def remade(change: dict[str, bytes | None]) -> bytes:
+    """The same zip form with other parts: what a forger without the key can make."""
+    files: dict[str, bytes | None] = {**verify_offline.unpack_zip(pack_of()), **change}
+    return verify_offline.pack_zip([(name, data) for name, data in files.items() if data is not None])
+
+
+def test_a_pack_holds_and_says_what_is_in_it() -> None:
+    manifest, receipts, own = verify_offline.check_pack(pack_of(), SIGNER.verifier.text())
+    assert manifest["order"] == ORDER
+    assert [part["name"] for part in manifest["parts"]] == sorted(part["name"] for part in manifest["parts"])
+    assert [body["statement"]["subject"] for body in receipts] == [ORDER]
+    assert own is not None
+    assert verify_offline.check_pack(pack_of(receipt=False))[2] is None
+
+
+def test_whatever_is_changed_is_named() -> None:
+    files = verify_offline.unpack_zip(pack_of())
+    assert "messages/001.txt" in refused(remade({"messages/001.txt": b"Paid"}))
+    assert refused(remade({"order.json": None})) == "a part is missing: order.json"
+    assert "does not name: further.txt" in refused(remade({"further.txt": b""}))
+    body = json.loads(files["manifest.json"]) | {"shop": "别的店"}
+    assert "not the one that was signed" in refused(remade({"manifest.json": canonical(body)}))
+    assert "canonical" in refused(remade({"manifest.json": files["manifest.json"] + b"\n"}))
+    assert "missing" in refused(remade({"manifest.note": None}))
+    assert "another manifest's" in refused(
+        remade({"manifest-receipt.json": receipt_of("PACK-Y", ["pack_made"], "00" * 32)})
+    )
+    assert "another order's" in refused(pack_of(Part("receipts/2.json", receipt_of("S1", ["paid"]), "")))
+    assert "another key" in refused(
+        pack_of(), pinned=Signer("shop.example/log", b"\x06" * 32).verifier.text()
+    )
+    assert "one form" in refused(pack_of() + b"\n")
+    assert refused(b"PK") == "not a pack"
+
+
+@pytest.mark.parametrize("changes", [50, pytest.param(1_000, marks=pytest.mark.long)])
+def test_no_changed_byte_passes(changes: int) -> None:
+    pack, chosen = pack_of(), random.Random(changes)
+    for _ in range(changes):
+        at = chosen.randrange(len(pack))
+        other = bytes([pack[at] ^ 1 << chosen.randrange(8)])
+        assert refused(pack[:at] + other + pack[at + 1 :])
+
+
+def test_names_and_sizes_are_bounded() -> None:
+    with pytest.raises(Problem, match="pack_too_large"):
+        pack_of(*(Part(f"x{n}.txt", b"", "") for n in range(PARTS_MAX)))
+    for name in ("../up.txt", "/root", "A.txt", "manifest.json", "order.json", "a b"):
+        with pytest.raises(ValueError, match="name"):
+            pack_of(Part(name, b"", ""))
+
+
+def message(party: str, kind: str, body: bytes, standing: str = "verified") -> RawMessage:
+    return RawMessage(
+        evidence_id="E",
+        party=party,
+        kind=kind,
+        direction="in",
+        standing=standing,
+        content_type="application/json; charset=utf-8",
+        body=body,
+        sha256=hashlib.sha256(body).digest(),
+        known_at=AT,
+        from_channel=party == "alipay",
+    )
+
+
+def shown(one: RawMessage, edition: Edition, goods: str = "mobile", *, clear: bool = False) -> bytes | str:
+    """What an edition shows of a message: its body, or why not."""
+    ((told,), parts) = message_parts([one], edition, goods, [] if clear else SECRETS)
+    assert told["sha256"] == hashlib.sha256(one.body).hexdigest()
+    assert told["masked"] == (bool(parts) and parts[0].data != one.body)
+    return parts[0].data if parts else str(told["withheld"])
+
+
+def test_an_edition_sees_what_it_may() -> None:
+    paid = message("alipay", "alipay.notify", b"total=100.00")
+    assert shown(paid, Edition.BUYER) == paid.body
+    assert "费用" in str(
+        shown(message("alipay", "alipay.trade.query", b'{"charge_amount":1}'), Edition.BUYER)
+    )
+    forged = message("alipay", "alipay.notify", b"x", "forged")
+    assert "验签" in str(shown(forged, Edition.BUYER))
+    assert shown(forged, Edition.STAFF) == b"x"
+    supplied = message("fulu", "fulu.order.info.get", b'{"price":"98.50"}')
+    assert "供应商" in str(shown(supplied, Edition.STAFF))
+    assert shown(supplied, Edition.AUDITOR) == supplied.body
+    assert "卡密" in str(shown(supplied, Edition.AUDITOR, "card"))
+    assert "其他订单" in str(shown(message("alipay", "settlement.list", b""), Edition.AUDITOR))
+    assert "过长" in str(shown(message("alipay", "alipay.notify", b"x" * 70_000), Edition.AUDITOR))
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        b'{"account":"13800138000"}',
+        "买家@例子.中国".encode(),
+        b"to=%E4%B9%B0%E5%AE%B6%40%E4%BE%8B%E5%AD%90.%E4%B8%AD%E5%9B%BD",
+        b'"\\u4e70\\u5bb6@\\u4f8b\\u5b50.\\u4e2d\\u56fd"',
+    ],
+)
+def test_personal_data_is_masked_however_it_was_written(body: bytes) -> None:
+    one = message("fulu", "fulu.order.mobile.add", body)
+    after = shown(one, Edition.AUDITOR)
+    assert isinstance(after, bytes)
+    assert after != body
+    assert b"***" in after
+    assert shown(one, Edition.AUDITOR, clear=True) == body
+
+
+def test_a_qr_code_holds_a_receipt_whole() -> None:
+    receipt = receipt_of(ORDER, ["paid"], entries=200)
+    text = paper.qr_text(json.loads(receipt), "https://shop.example")
+    assert text.startswith("https://shop.example/log/verify.html#r=")
+    assert verify_offline.from_qr(text.encode()) == receipt
+    with pytest.raises(verify_offline.Refused, match="not whole"):
+        verify_offline.from_qr(text[:-9].encode() + b"*")
+    assert (
+        paper.qr_text({"entry": [hashlib.sha256(bytes([n])).hexdigest() for n in range(99)]}, "https://x")
+        == ""
+    )
+
+
+def test_columns_are_as_wide_as_what_they_hold() -> None:
+    assert paper.widths(("时间", "事"), (("2026-11-24 01:02:03", "a" * 99),)) == [19, paper.WIDTH_MAX]
+    assert paper.widths(("a",), ()) == [paper.WIDTH_MIN]

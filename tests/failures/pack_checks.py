@@ -18,6 +18,8 @@ import segno
 from house import House
 from mingzhang.app.packs import make_pack
 from mingzhang.app.receipts import read_receipt
+from mingzhang.disputes.case import Said
+from mingzhang.disputes.flow import Opening, add_message, open_dispute
 from mingzhang.packs.model import Edition
 from mingzhang.packs.paper import qr_text
 from mingzhang.transparency import verify_offline
@@ -111,6 +113,20 @@ async def _receipt_paper(house: House, order_id: str) -> None:
     text = qr_text(json.loads(receipt), house.url)
     assert len(segno.make(text, error="l").matrix) <= 137
     assert verify_offline.check(verify_offline.from_qr(text.encode()))[0] == json.loads(receipt)["statement"]
+
+
+async def check_conversation(house: House, order_id: str) -> None:
+    """What the buyer said stands in the buyer's edition; in others it does not, nor do names of the staff."""
+    ctx, settings, words = house.desk.ctx, house.desk.settings, "钱没有退到我的卡上"
+    opened = await open_dispute(ctx, Opening(order_id=order_id, kind="refund_not_arrived", words=words))
+    await add_message(ctx, opened.dispute_id, Said(speaker="shop", text="请看渠道的退款编号", by="wang"))
+    for edition, told in ((Edition.BUYER, words), (Edition.STAFF, "")):
+        files = verify_offline.unpack_zip(await make_pack(ctx, settings, order_id, edition, wait_s=0))
+        (dispute,) = json.loads(files["disputes.json"])
+        assert [line["text"] for line in dispute["lines"][:2]] == [told, "请看渠道的退款编号"]
+        assert "wang" not in files["disputes.json"].decode()
+        (refund,) = json.loads(files["refunds.json"])
+        assert (refund["state"], refund["amount_fen"]) == ("arrived", 10000)
 
 
 def _buyers(files: dict[str, bytes], order_id: str) -> None:

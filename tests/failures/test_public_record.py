@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 from anchor_checks import check_anchors, check_stamped
-from pack_checks import check_packs, refuse_changes
+from pack_checks import check_conversation, check_packs, refuse_changes
 
 from house import House, open_house
 from mingzhang.app.demo import free_port
@@ -87,6 +87,7 @@ async def test_a_receipt_holds_without_the_shop_and_no_changed_byte_passes(
         script = tmp_path / "alone" / "verify.py"
         script.write_bytes(await _get(house, "/log/verify.py"))
         await check_anchors(house)
+        await check_conversation(house, refused)
         refuse_changes(await check_packs(house, order_id, script), 50, seed=8)
         ended.set()
         await beside

@@ -9,6 +9,7 @@ from __future__ import annotations
 from typing import Final
 
 from mingzhang.app import pack_parts
+from mingzhang.app.pack_complaints import complaints
 from mingzhang.app.pack_disputes import disputes
 from mingzhang.kit.errors import Kind, Problem
 from mingzhang.packs.asked import Asked, Provider
@@ -20,6 +21,7 @@ PROVIDERS: Final[tuple[Provider, ...]] = (
     pack_parts.refunds,
     pack_parts.conversation,
     disputes,
+    complaints,
     pack_parts.ledger,
     pack_parts.staff_record,
 )

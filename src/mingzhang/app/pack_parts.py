@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from typing import Any, Final
 
-from mingzhang.app.pack_complaints import complaints
 from mingzhang.fulfilment.store import list_attempts
 from mingzhang.kit.beijing import write_beijing
 from mingzhang.orders.requests import list_requests
@@ -203,24 +202,3 @@ async def staff_record(asked: Asked) -> list[Section]:
             ),
         )
     ]
-
-
-PROVIDERS: Final[tuple[Provider, ...]] = (
-    payments,
-    supplies,
-    refunds,
-    complaints,
-    conversation,
-    ledger,
-    staff_record,
-)
-"""In the order of the pack's sheets."""
-
-
-async def read_sections(asked: Asked) -> list[Section]:
-    """Every chapter of every provider. Raises Problem `pack_part_twice` when two give one of the same name."""
-    found = [section for provider in PROVIDERS for section in await provider(asked)]
-    names = [section.name for section in found]
-    if len(set(names)) != len(names):
-        raise Problem("pack_part_twice", Kind.INTERNAL, ", ".join(sorted(names)))
-    return found

@@ -12,7 +12,10 @@ from playwright.async_api import Browser
 from visitor import visiting
 
 from house import House, open_house
+from mingzhang.app.coverage_watch import publish_liabilities
 from mingzhang.app.transparency import signer_of
+from mingzhang.catalogue.papers import publish, read_newest
+from mingzhang.catalogue.terms import draft
 from mingzhang.custody.store import open_account
 from mingzhang.kit.database import transaction
 from mingzhang.settlement.coverage import close_next_day
@@ -34,9 +37,21 @@ async def prepared(house: House) -> str:
     refused = await house.buy(("fulu", "account_banned"))
     await house.until(arrived, lambda page: page.supply_badge == "arrived")
     await house.until(refused, lambda page: page.pay_badge == "refunded")
-    await Sequencer(house.desk.pool, signer_of(house.desk.settings), ctx.now).round()
+    await house.buy(("fulu", "silent"))
+    async with transaction(house.desk.pool) as conn:
+        last = await read_newest(conn, "rules")
+        assert last is not None
+        text_zh = last.text_zh.replace("退款通常", "退款一般") + "本店不收手续费。"
+        later = ctx.now() + timedelta(days=8)
+        await publish(
+            conn,
+            draft(last, "rules", text_zh, f"{last.text_en} No fees.", later, "wu", "写明手续费", ctx.now()),
+        )
     async with house.desk.pool.acquire() as conn, conn.transaction(isolation="repeatable_read"):
-        return str(await close_next_day(conn, ctx.now() + timedelta(days=2)))
+        day = await close_next_day(conn, ctx.now() + timedelta(days=2))
+    await publish_liabilities(ctx)
+    await Sequencer(house.desk.pool, signer_of(house.desk.settings), ctx.now).round()
+    return str(day)
 
 
 async def test_the_trust_page_is_readable_for_everybody(
@@ -48,7 +63,11 @@ async def test_the_trust_page_is_readable_for_everybody(
         day = await prepared(house)
         for lang, width in (("zh", 390), ("zh", 1440), ("en", 390), ("en", 1440)):
             async with visiting(browser, house.url, lang, width) as visitor:
-                for name, path in (("trust", "/trust"), ("trust-day", f"/trust/days/{day}")):
+                for name, path in (
+                    ("trust", "/trust"),
+                    ("trust-day", f"/trust/days/{day}"),
+                    ("trust-paper", "/trust/papers/rules/2"),
+                ):
                     await visitor.visit(path)
                     wrong += [f"{name} {lang}: {each}" for each in await violations(visitor.page)]
                     await visitor.shoot(name)

@@ -13,6 +13,8 @@ from mingzhang.app.audit_read import BEGINNING, SQL, TIMEOUT_S
 from mingzhang.kit.migrations import read_migrations
 from mingzhang.ledger.model import Finding, named, rollup_findings
 from mingzhang.ledger.places import Account
+from mingzhang.transparency.liabilities import SQL as LIABILITIES
+from mingzhang.transparency.liabilities import check_day
 
 _TRIGGER: Final = re.compile(
     r"CREATE TRIGGER (?P<made>\w+) BEFORE (?P<events>[A-Z][A-Za-z_, ]*?)\s+ON (?P<table>\w+)\s+"
@@ -113,6 +115,9 @@ async def whole_findings(conn: asyncpg.Connection, since: datetime) -> AsyncIter
     for row in await conn.fetch(SQL.list_rollup_differences, timeout=TIMEOUT_S):
         detail = f"account={row['account']} stored={row['stored']} legs={row['legs']}"
         yield Finding(6, "day_rollup_differs", "", detail)
+    newest = await conn.fetchrow(LIABILITIES.read_last_day)
+    for told in await check_day(conn, newest["day"]) if newest is not None else ():
+        yield Finding(3, "liabilities_differ", "", f"day={newest['day']} {told}")
     for row in await conn.fetch(SQL.list_custody_findings, timeout=TIMEOUT_S):
         yield Finding(4, row["code"], row["subject"], row["detail"])
     for row in await conn.fetch(SQL.list_stock_findings, timeout=TIMEOUT_S):

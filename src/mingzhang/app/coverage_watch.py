@@ -11,6 +11,7 @@ from mingzhang.notices.model import Facts, Template
 from mingzhang.orders.context import Context
 from mingzhang.settlement import coverage
 from mingzhang.settlement.coverage import SQL, Coverage
+from mingzhang.transparency.liabilities import make_next_day
 
 LOOK_S: Final = 60.0
 REAL_S_MIN: Final = 2.0
@@ -29,7 +30,16 @@ async def look_at_coverage(ctx: Context) -> None:
         async with ctx.pool.acquire() as conn, conn.transaction(isolation="repeatable_read"):
             if await coverage.close_next_day(conn, now) is None:
                 break
+    await publish_liabilities(ctx)
     await _keep(ctx, await measure_now(ctx), now)
+
+
+async def publish_liabilities(ctx: Context) -> None:
+    """The sum trees of closed days that have none yet, one transaction and one snapshot each."""
+    for _ in range(coverage.DAYS_MAX):
+        async with ctx.pool.acquire() as conn, conn.transaction(isolation="repeatable_read"):
+            if await make_next_day(conn, ctx.rng, ctx.clock) is None:
+                return
 
 
 async def measure_now(ctx: Context) -> Coverage:

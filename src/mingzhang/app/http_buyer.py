@@ -22,6 +22,7 @@ from mingzhang.app.http_kit import (
     take_guess,
 )
 from mingzhang.app.http_log import read_receipts
+from mingzhang.app.http_owed import read_owed
 from mingzhang.kit.errors import Problem
 from mingzhang.orders.requests import WORDS_MAX, make_request
 from mingzhang.web import pages_buyer
@@ -82,6 +83,7 @@ async def proof(request: AnyRequest, order_id: FromPath[str]) -> Response[Any]:
         language(request),
         await read_receipts(desk, order_id),
         await papers_of(request).agreed(found.placed_at),
+        await read_owed(desk, order_id),
     )
     return page(request, html)
 

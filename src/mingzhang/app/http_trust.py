@@ -43,7 +43,7 @@ async def trust(request: AnyRequest) -> HtmlResponse:
 async def trust_day(request: AnyRequest, day: FromPath[str]) -> HtmlResponse:
     """A closed day's coverage with its proof."""
     desk = desk_of(request)
-    found = await read_day(desk, _day(day))
+    found = await read_day(desk, day_in(day))
     return page(request, pages_trust.day_page(found, shop_of(desk), language(request), desk.clock.now()))
 
 
@@ -91,7 +91,8 @@ def _kind(text: str) -> str:
     return text
 
 
-def _day(text: str) -> date:
+def day_in(text: str) -> date:
+    """A date in an address. Raises `unknown_day`."""
     try:
         return date.fromisoformat(text[:10])
     except ValueError:
@@ -125,7 +126,7 @@ async def api_trust(request: AnyRequest) -> TrustPage:
 )
 async def api_day(request: AnyRequest, day: FromPath[str]) -> DayProof:
     """Every row that the day's coverage is made of. `day`: a Beijing date."""
-    return await read_day(desk_of(request), _day(day))
+    return await read_day(desk_of(request), day_in(day))
 
 
 HANDLERS: Final = (trust, trust_day, paper, paper_text, paper_receipt)

@@ -50,6 +50,8 @@ NOT_COVERED: Final[Mapping[str, str]] = {
     "complaint_line": "as the channel tells it; its messages are evidence",
     "complaint_pass": "a clock",
     "console_mark": "a clock",
+    "liability_leaf": "the audit makes the newest tree anew from the books; each root and seed is digested",
+    "liability_tile": "the audit makes the newest tree anew from its leaves; each root is digested",
     "coverage_now": "made anew every minute; each day's end is digested",
     "demo_load": "made-up histories only",
     "demo_load_piece": "made-up histories only",

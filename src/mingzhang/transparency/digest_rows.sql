@@ -268,6 +268,15 @@ FROM fact t
 WHERE t.known_at >= $1 AND t.known_at < $2
 ORDER BY t.known_at, (concat_ws('/', t.party, t.kind, t.external_id)) COLLATE "C" LIMIT $3
 
+-- name: rows_liability_day
+-- Rows of liability_day by time: name, time, hash.
+SELECT t.day::text AS key, t.made_at AS at,
+  sha256(convert_to(jsonb_build_array(t.day, t.ends_at, encode(t.seed, 'hex'), encode(t.root, 'hex'), t.total_fen,
+  t.leaves, t.standing, t.evidence_id, t.made_at)::text, 'UTF8')) AS hash
+FROM liability_day t
+WHERE t.made_at >= $1 AND t.made_at < $2
+ORDER BY t.made_at, (t.day::text) COLLATE "C" LIMIT $3
+
 -- name: rows_licence
 -- Rows of licence by time: name, time, hash.
 SELECT concat_ws('/', t.licence_id, t.version) AS key, t.set_at AS at,

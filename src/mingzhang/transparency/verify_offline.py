@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""Check a Mingzhang receipt or evidence pack without the shop, without the network, without any other program.
+"""Check a Mingzhang receipt, proof of what is owed, or evidence pack: no shop, no network, no other program needed.
 
     python3 verify_offline.py receipt.json
     python3 verify_offline.py pack.zip --key 'shop.example/log+0a1b2c3d+AQ…'
@@ -10,6 +10,8 @@ hold, and no byte of the file is anything but what they cover. A receipt may als
 Of a pack: the manifest is signed, every part is the one that the manifest names (SHA-256), every receipt in it holds,
 and the file has no byte more. Timestamps (RFC 3161) are held against what they stamp; their own signatures are checked
 by `openssl ts`, where it is installed, and else are said to be unchecked.
+Of a proof of what is owed: the amount counts in the day's published total (Merkle sum tree, both sums hashed, none
+negative), and that total's statement stands in the log.
 --key, --witness and --tsa pin keys that you know from elsewhere; without --key the signature is held against the key
 inside the file, and the key is printed for you to compare.
 Ends with 0 when all of it holds, 1 when not (the reason is printed), 2 when the file cannot be read.
@@ -547,13 +549,68 @@ def _parts_well(parts: Any) -> bool:
     )
 
 
+# ------------------------------------------------------------------------- what is owed (Merkle sum tree)
+OWED_FIELDS = {"format", "subject", "amount_fen", "salt", "index", "path", "statement", "receipt"}
+
+
+def check_liability(
+    raw: bytes, pinned: str | None = None, witnesses: list[str] | None = None
+) -> tuple[dict[str, Any], dict[str, Any]]:
+    """The proof's fields and its receipt's, once the amount is shown to count in the day's total. Raises Refused."""
+    body = _loads(raw)
+    if not isinstance(body, dict) or set(body) != OWED_FIELDS or body["format"] != "mingzhang-liability/v1":
+        raise Refused("not a proof of a form that this program knows")
+    _same(body, raw.rstrip(b"\n"))
+    statement, path = body["statement"], body["path"]
+    if not isinstance(statement, dict) or not isinstance(path, list) or not isinstance(body["subject"], str):
+        raise Refused("a field is malformed")
+    told, _, receipt = check(canonical(body["receipt"]), pinned, witnesses)
+    day = statement.get("day")
+    if not isinstance(day, str) or told["subject"] != "OWED-" + day.replace("-", ""):
+        raise Refused("the receipt is of another day's statement")
+    if told["events"] != ["liabilities_published"]:
+        raise Refused("the receipt is of something else")
+    if told["evidence"] != hashlib.sha256(canonical(statement)).hexdigest():
+        raise Refused("the day's statement is not the one that was logged")
+    place, size = _whole(body["index"], "the index"), _whole(statement.get("leaves"), "the number of leaves")
+    if place >= size:
+        raise Refused("a tree of that size has no such leaf")
+    fen, salt = _whole(body["amount_fen"], "the amount"), body["salt"]
+    if not isinstance(salt, str) or len(salt) != 32 or set(salt) - set("0123456789abcdef"):
+        raise Refused("the salt is malformed")
+    commitment = hashlib.sha256(b"\x02" + bytes.fromhex(salt) + body["subject"].encode()).digest()
+    value, rest = hashlib.sha256(b"\x00" + fen.to_bytes(8, "big") + commitment).digest(), list(path)
+    while size > 1:
+        if place ^ 1 < size:
+            value, fen = _joined(value, fen, rest.pop(0) if rest else None, left=bool(place & 1))
+        place, size = place // 2, (size + 1) // 2
+    if rest:
+        raise Refused("the path is longer than the tree is high")
+    if (value.hex(), fen) != (statement.get("root"), statement.get("total_fen")):
+        raise Refused("the amount does not count in the total that was published")
+    return body, receipt
+
+
+def _joined(value: bytes, fen: int, sibling: Any, *, left: bool) -> tuple[bytes, int]:
+    """The node above: both sums are hashed, each by itself, and none is negative. ``left``: the sibling stands there."""
+    if not isinstance(sibling, list) or len(sibling) != 2 or not isinstance(sibling[0], str):
+        raise Refused("the path is shorter than the tree is high, or malformed")
+    other, sum_ = _hex(sibling[0]), _whole(sibling[1], "a sum")
+    if fen + sum_ >= 2**53:
+        raise Refused("a sum is larger than money is")
+    pairs = [(other, sum_), (value, fen)] if left else [(value, fen), (other, sum_)]
+    sums = b"".join(each.to_bytes(8, "big") for _, each in pairs)
+    return hashlib.sha256(b"\x01" + sums + pairs[0][0] + pairs[1][0]).digest(), fen + sum_
+
+
 # ------------------------------------------------------------------------------------------------ the command
 
 
 def told(statement: dict[str, Any]) -> list[str]:
     """The statement in a sentence for each part of the money."""
+    what = "Statement" if statement["subject"].startswith(("PACK-", "PAPER-", "OWED-")) else "Order"
     lines = [
-        f"Order {statement['subject']}, change {statement['seq']} ({', '.join(statement['events'])}) at {statement['at']}"
+        f"{what} {statement['subject']}, change {statement['seq']} ({', '.join(statement['events'])}) at {statement['at']}"
     ]
     for place, party, fen in statement["money"]:
         yuan = f"{'-' if fen < 0 else ''}{abs(fen) // 100}.{abs(fen) % 100:02d}"
@@ -566,6 +623,28 @@ def _tell_receipt(raw: bytes, given: argparse.Namespace, tsa: str | None) -> lis
     lines = [f"GENUINE: in the log of {body['log_key'].split('+')[0]}, entry {body['index']} of {size}"]
     lines += told(statement) + check_stamps(body, tsa)
     return lines + _tell_keys(body["log_key"], body["witness_keys"], pinned=bool(given.key))
+
+
+def _tell_liability(raw: bytes, given: argparse.Namespace, tsa: str | None) -> list[str]:
+    body, receipt = check_liability(raw, given.key, given.witness)
+    day, total, fen = body["statement"]["day"], body["statement"]["total_fen"], body["amount_fen"]
+    lines = [
+        f"GENUINE: at the end of {day} {fen} fen were owed on {body['subject']}",
+        f"  counted in the total of {total} fen over {body['statement']['leaves']} claims, which stands in the log",
+    ]
+    return (
+        lines
+        + check_stamps(receipt, tsa)
+        + _tell_keys(receipt["log_key"], receipt["witness_keys"], pinned=bool(given.key))
+    )
+
+
+def _tell_file(raw: bytes, given: argparse.Namespace, tsa: str | None) -> list[str]:
+    if raw[:2] == b"PK":
+        return _tell_pack(raw, given, tsa)
+    if b'"format":"mingzhang-liability/v1"' in raw:
+        return _tell_liability(raw, given, tsa)
+    return _tell_receipt(from_qr(raw), given, tsa)
 
 
 def _tell_pack(raw: bytes, given: argparse.Namespace, tsa: str | None) -> list[str]:
@@ -614,7 +693,7 @@ def main(arguments: list[str] | None = None) -> int:
     try:
         if len(raw) > BYTES_MAX:
             raise Refused("longer than a pack is")
-        lines = _tell_pack(raw, given, tsa) if raw[:2] == b"PK" else _tell_receipt(from_qr(raw), given, tsa)
+        lines = _tell_file(raw, given, tsa)
     except Refused as refusal:
         print(f"REFUSED: {refusal}")
         return 1

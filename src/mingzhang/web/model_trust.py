@@ -76,6 +76,19 @@ class DayProof(msgspec.Struct, frozen=True, kw_only=True):
 
     day: CoverageDay
     rows: tuple[ProofRow, ...]
+    owed: OwedDay | None = None
+
+
+class OwedDay(msgspec.Struct, frozen=True, kw_only=True):
+    """What was owed to all buyers at a day's end. ``root``: of the sum tree, hex; ``leaves``: claims; ``standing``: where
+    their money lay, by place; ``statement_url``: as it stands in the public record."""
+
+    day: str
+    total_fen: int
+    leaves: int
+    root: str
+    standing: dict[str, int]
+    statement_url: str
 
 
 class SignedState(msgspec.Struct, frozen=True, kw_only=True):
@@ -136,6 +149,7 @@ class TrustPage(msgspec.Struct, frozen=True, kw_only=True):
     breach_days: int
     breaches: tuple[BreachCount, ...]
     papers: tuple[PaperVersion, ...]
+    owed: tuple[OwedDay, ...] = ()
     record: SignedState | None = None
     licence: str = ""
     icp: str = ""

@@ -7,6 +7,8 @@ from dataclasses import replace
 from datetime import datetime
 from typing import NamedTuple
 
+import msgspec
+
 from mingzhang.catalogue.accounts import mask
 from mingzhang.catalogue.terms import Paper
 from mingzhang.orders.requests import ANSWERS, CAUSES, WISHES
@@ -70,12 +72,21 @@ class ReceiptLink(NamedTuple):
     url: str
 
 
+class OwedLink(msgspec.Struct, frozen=True, kw_only=True):
+    """A day at whose end something was owed to the buyer, and where the proof is that it counts."""
+
+    day: str
+    amount_fen: int
+    url: str
+
+
 def proof_page(
     page: OrderPage,
     shop: ShopInfo,
     lang: str,
     receipts: Sequence[ReceiptLink] = (),
     agreed: Sequence[Paper] = (),
+    owed: Sequence[OwedLink] = (),
 ) -> str:
     """下载交易凭证: what is on record, with hashes, to print; receipts that are checked without the shop.
 
@@ -91,6 +102,7 @@ def proof_page(
         view=view,
         drawing=drawing(page),
         agreed=agreed,
+        owed=owed,
         receipts=[(one, [told[kind] for kind in one.events if kind in told]) for one in receipts],
     )
 

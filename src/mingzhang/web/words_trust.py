@@ -21,6 +21,17 @@ LICENCE_STATES: Final[Mapping[str, str]] = {
     "ends_soon": N_("快到期"),
     "ended": N_("已过期"),
 }
+OWED_PLACES: Final[Mapping[str, str]] = {
+    "channel": N_("在支付渠道"),
+    "refunding": N_("退款处理中"),
+    "hold": N_("争议锁定"),
+    "transit.settlement": N_("结算中"),
+    "custody": N_("在银行账户"),
+    "supplier.reserved": N_("押在供应商，处理中"),
+    "refund.transit": N_("已交渠道退款，未到"),
+    "fee": N_("渠道手续费"),
+    "missing": N_("待核实"),
+}
 REFUSALS: Final[Mapping[str, tuple[str, str]]] = {
     "paper_invalid": (N_("这份文本还不能公布"), N_("中文和英文都要写；看看标出的地方。")),
     "notice_too_short": (
@@ -40,4 +51,5 @@ FIELD_ERRORS: Final[Mapping[str, str]] = {
 TABLES: Final[Mapping[str, Mapping[str, str]]] = {
     "paper_kind": PAPER_KINDS,
     "licence_state": LICENCE_STATES,
+    "owed_place": OWED_PLACES,
 }

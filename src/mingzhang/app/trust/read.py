@@ -26,6 +26,7 @@ from mingzhang.kit.sql import load
 from mingzhang.orders.store import SQL as ORDERS
 from mingzhang.settlement.coverage import SQL as COVERAGE
 from mingzhang.settlement.coverage import WHOLE_PPM
+from mingzhang.transparency.liabilities import SQL as LIABILITIES
 from mingzhang.transparency.receipt import list_logged
 from mingzhang.transparency.statements import SHOPS_BUCKET
 from mingzhang.transparency.tree import SQL as LOG
@@ -33,6 +34,7 @@ from mingzhang.web.model_trust import (
     BreachCount,
     CoverageDay,
     DayProof,
+    OwedDay,
     PaperPage,
     PaperVersion,
     ProofRow,
@@ -48,6 +50,7 @@ BREACH_DAYS: Final = 90
 BREACHES_MAX: Final = 20_000
 REFUNDS_MAX: Final = 500
 COVERAGE_DAYS: Final = 30
+OWED_DAYS: Final = 7
 REFUSED: Final = ("supplier_refused", "supplier_reversed")
 OWNERS_OWED: Final = frozenset({"o", "S"})
 
@@ -71,6 +74,7 @@ async def read_trust(desk: Desk) -> TrustPage:
             breach_days=BREACH_DAYS,
             breaches=await _breaches(conn, now),
             papers=versions_of(await list_papers(conn), now),
+            owed=tuple(_owed(row) for row in await conn.fetch(LIABILITIES.list_days, OWED_DAYS, None)),
             record=await _record(conn, desk),
             licence=face.licence,
             icp=face.icp,
@@ -95,6 +99,17 @@ def _day(row: asyncpg.Record) -> CoverageDay:
     )
 
 
+def _owed(row: asyncpg.Record) -> OwedDay:
+    return OwedDay(
+        day=str(row["day"]),
+        total_fen=row["total_fen"],
+        leaves=row["leaves"],
+        root=row["root"].hex(),
+        standing=row["standing"],
+        statement_url=f"/trust/owed/{row['day']}",
+    )
+
+
 async def read_day(desk: Desk, day: date) -> DayProof:
     """A closed day with its proof. What is the shop's own (float, its claims, margin) is one sum, and accounts are not
     named. Raises `unknown_day`."""
@@ -102,6 +117,7 @@ async def read_day(desk: Desk, day: date) -> DayProof:
         found = await conn.fetchrow(COVERAGE.read_day, day)
         if found is None:
             raise Problem("unknown_day", Kind.NOT_FOUND)
+        owed = await conn.fetchrow(LIABILITIES.list_days, 1, day)
         cited = {row["evidence_id"] for row in found["proof"]["rows"]} - {""}
         digests = {
             row["evidence_id"]: row["sha256"].hex() for row in await conn.fetch(LOG.read_digests, list(cited))
@@ -120,7 +136,11 @@ async def read_day(desk: Desk, day: date) -> DayProof:
         )
     before = [row for row in rows if row.kind != "owed"]
     after = [row for row in rows if row.kind == "owed"]
-    return DayProof(day=_day(found), rows=(*before, ProofRow(kind="shops", party="", fen=shops), *after))
+    return DayProof(
+        day=_day(found),
+        rows=(*before, ProofRow(kind="shops", party="", fen=shops), *after),
+        owed=None if owed is None else _owed(owed),
+    )
 
 
 async def _suppliers(conn: asyncpg.Connection) -> tuple[SupplierSeen, ...]:

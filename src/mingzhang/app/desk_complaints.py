@@ -8,6 +8,7 @@ from mingzhang.complaints import bind, store, talk
 from mingzhang.complaints.read import desk_of
 from mingzhang.complaints.states import OVER
 from mingzhang.complaints.store import SQL, Act, Row
+from mingzhang.disputes.states import read_number
 from mingzhang.kit.database import transaction
 from mingzhang.kit.errors import Kind, Problem
 from mingzhang.orders.context import Context
@@ -23,6 +24,13 @@ async def read_board(ctx: Context) -> list[ComplaintCard]:
     """Unbound ones first, then open ones by their clock, then what is over; no words."""
     async with ctx.pool.acquire() as conn:
         return [await _card(conn, row) for row in await store.list_rows(conn)]
+
+
+async def read_case(ctx: Context, dispute_id: str) -> list[ComplaintCard]:
+    """The complaints that belong to a dispute, for its own page."""
+    async with ctx.pool.acquire() as conn:
+        rows = await store.list_of_order(conn, read_number(dispute_id)[0])
+        return [await _card(conn, row) for row in rows if row.dispute_id == dispute_id]
 
 
 async def _card(conn: asyncpg.Connection, row: Row) -> ComplaintCard:

@@ -7,7 +7,7 @@ from typing import Any, Final
 from litestar import Response, get, post
 from litestar.params import FromPath
 
-from mingzhang.app import desk_money, reading_disputes, reading_disputes_staff
+from mingzhang.app import desk_complaints, desk_money, reading_disputes, reading_disputes_staff
 from mingzhang.app.http_attachments import picture_answer, read_form
 from mingzhang.app.http_guard import DECISIONS, staff, staff_by_form
 from mingzhang.app.http_kit import (
@@ -71,6 +71,7 @@ async def _page(
         await frame_of(request, member),
         desk.clock.now(),
         notice,
+        await desk_complaints.read_case(desk.ctx, dispute_id),
     )
     return page(request, html, status)
 

@@ -9,6 +9,7 @@ from mingzhang.disputes.states import REMEDIES, TEXT_MAX
 from mingzhang.web.console import Frame, render_console
 from mingzhang.web.i18n import translations
 from mingzhang.web.model import ShopInfo
+from mingzhang.web.model_complaints import ComplaintCard
 from mingzhang.web.model_disputes import DisputePage, DisputesPage
 from mingzhang.web.model_shop import DisputeLine
 from mingzhang.web.pages import render
@@ -65,9 +66,15 @@ def staff_disputes_page(
 
 
 def staff_dispute_page(
-    shown: DisputePage, shop: ShopInfo, lang: str, frame: Frame, now: datetime, notice: str = ""
+    shown: DisputePage,
+    shop: ShopInfo,
+    lang: str,
+    frame: Frame,
+    now: datetime,
+    notice: str = "",
+    complaints: Sequence[ComplaintCard] = (),
 ) -> str:
-    """One dispute in the console."""
+    """One dispute in the console. `complaints`: what was complained of at a channel, as the channel has it."""
     return render_console(
         "staff_dispute.html",
         lang,
@@ -78,4 +85,5 @@ def staff_dispute_page(
         notice=notice,
         remedies=REMEDIES,
         text_max=TEXT_MAX,
+        complaints=complaints,
     )

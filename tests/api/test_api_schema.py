@@ -32,6 +32,7 @@ CALLS = {
     "getOrderStatus": ("get", "/api/v1/orders/{order_id}/status"),
     "makeClaim": ("post", "/api/v1/orders/{order_id}/claims"),
     "correctAccount": ("post", "/api/v1/orders/{order_id}/correction"),
+    "chooseRemedy": ("post", "/api/v1/orders/{order_id}/choice"),
     "namePayee": ("post", "/api/v1/orders/{order_id}/payee"),
     "goAhead": ("post", "/api/v1/orders/{order_id}/ahead"),
     "listDisputes": ("get", "/api/v1/orders/{order_id}/disputes"),

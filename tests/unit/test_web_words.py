@@ -32,6 +32,7 @@ EVENT_KINDS = (
     "excess_refund_asked excess_refunded excess_needs_person deadline_missed refund_abnormal "
     "correction_asked account_corrected correction_expired "
     "payment_found payment_unpaid made_good money_matched match_decided refund_decided "
+    "remedy_offered buyer_chose_resupply choice_expired "
     "refund_cut refund_dropped refund_returned payee_named transfer_asked "
     "went_ahead excess_found excess_unpaid excess_unfrozen excess_matched "
     "excess_refund_asked excess_refunded excess_needs_person "

@@ -71,9 +71,12 @@ def supply_routing(
     product: Annotated[str, typer.Argument(help="its id", show_default=False)],
     mode: Annotated[str, typer.Option(help="ordered or scored")] = "ordered",
     allow_loss: Annotated[str, typer.Option(help="yuan the cost of a unit may be above its price")] = "0",
+    offer_choice: Annotated[
+        bool, typer.Option(help="whether the buyer of a refused order chooses: refund, or the next supplier")
+    ] = False,
 ) -> None:
     """How a product chooses its supplier."""
-    _run(lambda ctx: desk_supply.set_routing(ctx, WHO, product, mode, allow_loss))
+    _run(lambda ctx: desk_supply.set_routing(ctx, WHO, product, mode, allow_loss, offer_choice=offer_choice))
     out.print("done", markup=False)
 
 

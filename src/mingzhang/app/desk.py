@@ -46,7 +46,7 @@ from mingzhang.kit.outbound import Outbound
 from mingzhang.ledger import postings
 from mingzhang.ledger import store as ledger
 from mingzhang.ledger.places import FREE
-from mingzhang.orders import claims, correct, notify, pay, supply
+from mingzhang.orders import choose, claims, correct, notify, pay, supply
 from mingzhang.orders import store as orders
 from mingzhang.orders.context import Context
 from mingzhang.orders.limits import Origin
@@ -282,7 +282,7 @@ class Desk:
 
     async def choose(self, order_id: str, choice: str) -> None:
         """The buyer's choice while the supplier is silent: refund or wait."""
-        await supply.choose(self.ctx, order_id, choice)
+        await choose.choose(self.ctx, order_id, choice)
 
     async def correct(self, order_id: str, account: str, fields: Mapping[str, str]) -> None:
         """待您处理: the buyer's correction (R19); see `correct.correct` for what it raises."""

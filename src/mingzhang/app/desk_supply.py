@@ -94,6 +94,7 @@ async def read_board(ctx: Context) -> SupplyBoard:
                 title_en=product.title_en,
                 route_mode=product.route_mode,
                 allow_loss_fen=product.allow_loss_fen,
+                offer_choice=product.offer_choice,
                 suppliers=(product.supplier, *further.get(product.product_id, ())),
             )
             for product in products
@@ -167,17 +168,26 @@ async def lift_pause(ctx: Context, who: Member | str, pause_id: str) -> None:
 
 
 async def set_routing(
-    ctx: Context, who: Member | str, product_id: str, route_mode: str, allow_loss: str
+    ctx: Context,
+    who: Member | str,
+    product_id: str,
+    route_mode: str,
+    allow_loss: str,
+    *,
+    offer_choice: bool = False,
 ) -> None:
-    """How a product chooses, the loss allowed on a unit (yuan), on record. Raises `bad_routing`, `unknown_product`."""
+    """How a product chooses, the loss allowed on a unit (yuan), whether a refused buyer chooses (R35); on record.
+
+    Raises `bad_routing`, `unknown_product`.
+    """
     try:
         loss_fen = parse_yuan(allow_loss or "0")
     except Problem:
         raise Problem("bad_routing", Kind.INVALID, "write the loss in yuan, as 0.50") from None
     async with transaction(ctx.pool) as conn:
         await _check_product(conn, product_id)
-        await catalogue.set_routing(conn, product_id, route_mode, loss_fen)
-        data = {"route_mode": route_mode, "allow_loss_fen": loss_fen}
+        await catalogue.set_routing(conn, product_id, route_mode, loss_fen, offer_choice=offer_choice)
+        data = {"route_mode": route_mode, "allow_loss_fen": loss_fen, "offer_choice": offer_choice}
         await record.write(conn, ctx.rng, ctx.now(), who, "set_routing", product_id, data=data)
     ctx.catalogue.forget()
 

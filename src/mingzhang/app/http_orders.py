@@ -130,7 +130,7 @@ def since(last: str | None, otherwise: int) -> int:
 
 @post("/orders/{order_id:str}/actions/{action:str}", include_in_schema=False, guards=[BROWSER])
 async def act(request: AnyRequest, order_id: FromPath[str], action: FromPath[str]) -> Response[Any]:
-    """pay, check_payment (已付款,订单未更新), choose_refund, keep_waiting, go_ahead; then back to the page."""
+    """pay, check_payment (已付款,订单未更新), choose_refund, choose_resupply, keep_waiting, go_ahead; then back."""
     desk = desk_of(request)
     form = await form_of(request)
     _need_session(request, order_id)
@@ -146,6 +146,8 @@ async def act(request: AnyRequest, order_id: FromPath[str], action: FromPath[str
         await desk.check_payment(order_id)
     elif action == "choose_refund":
         await desk.choose(order_id, "refund")
+    elif action == "choose_resupply":
+        await desk.choose(order_id, "resupply")
     elif action == "keep_waiting":
         await desk.choose(order_id, "wait")
     elif action == "go_ahead":

@@ -39,6 +39,15 @@ class ContactRequest(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_f
     contact: Annotated[str, msgspec.Meta(max_length=120)] = ""
 
 
+class ChoiceRequest(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """`choice`: refund, resupply (after a refusal) or wait (after the promised time). `contact`: for whoever does not
+    hold the order's token.
+    """
+
+    choice: Annotated[str, msgspec.Meta(max_length=20)] = ""
+    contact: Annotated[str, msgspec.Meta(max_length=120)] = ""
+
+
 class PayeeRequest(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """Whom the refund is to be paid to, as it stands at their bank. `contact`: for whoever does not hold the token."""
 
@@ -105,6 +114,33 @@ async def api_payee(
     return await desk.status(order_id)
 
 
+@post(
+    "/orders/{order_id:str}/choice",
+    status_code=200,
+    summary="Choose the remedy",
+    security=[*BY_TOKEN, {}],
+    responses=problems(
+        {
+            401: ("unauthenticated",),
+            409: ("no_choice_open",),
+            413: ("too_large",),
+            422: ("invalid_request", "unknown_choice"),
+            429: ("too_many",),
+        }
+    ),
+    operation_id="chooseRemedy",
+    guards=[PROOF],
+)
+async def choose(request: AnyRequest, order_id: FromPath[str], data: JSONBody[ChoiceRequest]) -> OrderStatus:
+    """退款, 补发 or to wait on, as the order's `actions` offer it: after a refusal, or after the promised time (R35)."""
+    if not data.contact.isprintable():
+        raise Problem("invalid_request", Kind.INVALID, "a text holds characters that cannot be printed")
+    await identified(request, order_id, data.contact, "choice")
+    desk = desk_of(request)
+    await desk.choose(order_id, data.choice)
+    return await desk.status(order_id)
+
+
 async def _payee_page(
     request: AnyRequest, order_id: str, form: dict[str, str], errors: dict[str, str], status: int = 200
 ) -> HtmlResponse:
@@ -140,5 +176,5 @@ async def send_payee(request: AnyRequest, order_id: FromPath[str]) -> Response[A
     return see_other(f"/orders/{order_id}#payee")
 
 
-ROUTER: Final = Router("/api/v1", route_handlers=[go_ahead, api_payee])
+ROUTER: Final = Router("/api/v1", route_handlers=[go_ahead, choose, api_payee])
 HANDLERS: Final = (payee_form, send_payee)

@@ -119,6 +119,7 @@ async def routing(request: AnyRequest) -> Response[Any]:
             form.get("product", "")[:64],
             form.get("route_mode", ""),
             form.get("allow_loss", "")[:16],
+            offer_choice=form.get("offer_choice") == "1",
         )
 
     return await _act(request, Right.MANAGE_CATALOGUE, work)

@@ -23,11 +23,12 @@ from mingzhang.kit.ids import bucket_of
 from mingzhang.kit.vault import Vault
 from mingzhang.kit.vocabulary import REASONS, Then
 from mingzhang.orders.ahead import waits_unsent
+from mingzhang.orders.choose import may_choose
+from mingzhang.orders.remedy import is_choice
 from mingzhang.orders.requests import list_requests
 from mingzhang.orders.states import CORRECTIONS_MAX, FINAL
 from mingzhang.orders.store import SQL as ORDERS
 from mingzhang.orders.store import Order, read_order
-from mingzhang.orders.supply import may_choose
 from mingzhang.orders.typical import TypicalTimes
 from mingzhang.payments.claim_store import Claim, list_claims
 from mingzhang.payments.store import Item, Payment, list_items, list_payments
@@ -119,6 +120,7 @@ async def read_page(
         now=now,
         aside=_aside(aside),
         correction=_correction(order, attempts),
+        choose_until=order.deadline_at if is_choice(order) else None,
         hops=hops,
         requests=tuple(request_panel(each) for each in requests),
         changes=changes,
@@ -131,7 +133,7 @@ async def read_page(
 
 
 def _correction(order: Order, attempts: list[Attempt]) -> CorrectionPanel | None:
-    if order.state != "needs_buyer":
+    if order.state != "needs_buyer" or is_choice(order):
         return None
     used = sum(attempt.choice.get("why") == CORRECTED for attempt in attempts)
     left = max(CORRECTIONS_MAX - used, 1)
@@ -221,7 +223,7 @@ def _cause(reason: str) -> str:
 
 def _then(order: Order, reason: str) -> str:
     """What happens next: the order's own state knows better than the reason alone."""
-    if not reason or order.state == "refunded":
+    if not reason or order.state == "refunded" or is_choice(order):
         return ""
     if order.state in {"refunding", "needs_person"}:
         in_part = order.reason == "partly_delivered"
@@ -266,6 +268,8 @@ def _sentence_code(order: Order, attempt: Attempt | None) -> str:
             "processing": "supplier_processing",
             "unknown": "confirming_result",
         }.get(attempt.state, "supplier_processing")
+    if is_choice(order):
+        return "choose_remedy"
     if order.state == "needs_person" and order.reason == DOUBTED:
         return "money_in_doubt"
     return {
@@ -450,4 +454,6 @@ def _actions(order: Order, payment: Payment | None) -> tuple[str, ...]:
         return ("check_payment",)
     if may_choose(order):
         return ("choose_refund", "keep_waiting")
+    if is_choice(order):
+        return ("choose_resupply", "choose_refund")
     return ("change_account", "choose_refund") if order.state == "needs_buyer" else ()

@@ -27,7 +27,7 @@ class Product(msgspec.Struct, frozen=True, kw_only=True):
     `double_entry`: the account is typed twice. `promise_from_s`: where the promised span begins, 0 for at once.
     `official`: the official channel that a large amount is better bought at (R46), as plain text.
     `route_mode`: how one of its suppliers is chosen, ordered or scored. `allow_loss_fen`: how far the cost of a unit may
-    be above its price.
+    be above its price. `offer_choice`: whether the buyer of a refused order chooses between refund and re-supply (R35).
     """
 
     product_id: str
@@ -56,6 +56,7 @@ class Product(msgspec.Struct, frozen=True, kw_only=True):
     official: str = ""
     route_mode: str = "ordered"
     allow_loss_fen: int = 0
+    offer_choice: bool = False
 
     @property
     def slow(self) -> bool:

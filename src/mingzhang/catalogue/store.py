@@ -25,7 +25,7 @@ SQL = load("mingzhang.catalogue", "store")
 ROUTE_MODES = ("ordered", "scored")
 LOSS_FEN_MAX = 1_000_000
 # Written by `set_routing` alone: a catalogue file does not name them.
-ROUTING = frozenset({"route_mode", "allow_loss_fen"})
+ROUTING = frozenset({"route_mode", "allow_loss_fen", "offer_choice"})
 
 
 __all__ = ["Category", "ChangeLine", "Listing", "Product", "Route", "Rules", "Texts", "Tier"]
@@ -84,12 +84,20 @@ async def list_all_routes(conn: asyncpg.Connection) -> list[Route]:
 
 
 async def set_routing(
-    conn: asyncpg.Connection, product_id: str, route_mode: str, allow_loss_fen: int
+    conn: asyncpg.Connection,
+    product_id: str,
+    route_mode: str,
+    allow_loss_fen: int,
+    *,
+    offer_choice: bool = False,
 ) -> None:
-    """How a product chooses its supplier, and what loss on a unit is allowed. Raises `bad_routing`, `unknown_product`."""
+    """How a product chooses its supplier, what loss on a unit is allowed, whether a refused buyer chooses.
+
+    Raises `bad_routing`, `unknown_product`.
+    """
     if route_mode not in ROUTE_MODES or not 0 <= allow_loss_fen <= LOSS_FEN_MAX:
         raise Problem("bad_routing", Kind.INVALID)
-    if await conn.fetchval(SQL.set_routing, product_id, route_mode, allow_loss_fen) is None:
+    if await conn.fetchval(SQL.set_routing, product_id, route_mode, allow_loss_fen, offer_choice) is None:
         raise Problem("unknown_product", Kind.NOT_FOUND)
 
 

@@ -34,8 +34,8 @@ SELECT product_id, position, supplier, supplier_product, cost_fen FROM product_s
 ORDER BY product_id, position LIMIT 10000
 
 -- name: set_routing
--- How a product chooses its supplier, and what loss on a unit is allowed.
-UPDATE product SET route_mode = $2, allow_loss_fen = $3 WHERE product_id = $1 RETURNING product_id
+-- How a product chooses its supplier, what loss on a unit is allowed, and whether a refused buyer chooses (R35).
+UPDATE product SET route_mode = $2, allow_loss_fen = $3, offer_choice = $4 WHERE product_id = $1 RETURNING product_id
 
 -- name: insert_paper
 -- Publish a version of the rules, the agreement or the privacy terms, once; the guard refuses a notice that is too short.

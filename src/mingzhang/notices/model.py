@@ -27,6 +27,7 @@ class Template(StrEnum):
     NEEDS_BUYER = "needs_buyer"
     NEEDS_PERSON = "needs_person"
     PAYEE_NEEDED = "payee_needed"
+    REMEDY_CHOICE = "remedy_choice"
     PREFUND_LOW = "prefund_low"
     PREFUND_STOP = "prefund_stop"
     KEY_ENDS = "key_ends"

@@ -23,6 +23,7 @@ AUDIENCES: Final[dict[Template, tuple[Audience, ...]]] = {
     Template.CHOICE_OPEN: (Audience.BUYER,),
     Template.NEEDS_BUYER: (Audience.BUYER,),
     Template.NEEDS_PERSON: (Audience.STAFF, Audience.SHOP),
+    Template.REMEDY_CHOICE: (Audience.BUYER,),
     Template.PAYEE_NEEDED: (Audience.BUYER, Audience.STAFF, Audience.SHOP),
     Template.PREFUND_LOW: (Audience.STAFF, Audience.SHOP),
     Template.PREFUND_STOP: (Audience.STAFF, Audience.SHOP),
@@ -101,6 +102,17 @@ BUYER: Final[dict[tuple[Template, str], Words]] = {
         "Your order {order} ({title}) stopped before the top-up. Reason: {reason}.\n"
         "Open the order's page and correct the account, and the order goes on; or choose a refund there. "
         "Without a correction by {until} (Beijing time) all of {amount} goes back the way you paid.",
+    ),
+    (Template.REMEDY_CHOICE, "zh"): (
+        "【{shop}】请您选择:退款或补发",
+        "您的订单 {order}({title})被供应商拒绝,原因:{reason}。\n"
+        "请打开订单页选择退款,或由另一家供应商补发。到 {until}(北京时间)没有选择,{amount} 全额原路退回。",
+    ),
+    (Template.REMEDY_CHOICE, "en"): (
+        "[{shop}] Your choice: refund or another supplier",
+        "Your order {order} ({title}) was refused by the supplier. Reason: {reason}.\n"
+        "Open the order's page and choose the refund, or another supplier. Without a choice by {until} (Beijing time) "
+        "all of {amount} goes back the way you paid.",
     ),
     (Template.PAYEE_NEEDED, "zh"): (
         "【{shop}】请填写收款账户,{amount} 由银行转账退给您",

@@ -30,6 +30,7 @@ OCCASIONS: Final[dict[str, Template]] = {
     "claim_needs_person": Template.NEEDS_PERSON,
     "request_made": Template.NEEDS_PERSON,
     "refund_refused": Template.PAYEE_NEEDED,
+    "remedy_offered": Template.REMEDY_CHOICE,
     "refund_returned": Template.PAYEE_NEEDED,
     "payee_named": Template.NEEDS_PERSON,
     "payment_contradicted": Template.NEEDS_PERSON,

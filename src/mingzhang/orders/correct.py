@@ -47,7 +47,8 @@ IDLE: Final = frozenset({"ready", "refused", "cancelled"})
 
 def is_open(order: Order, attempts: Sequence[Attempt]) -> bool:
     """Whether the buyer may correct the account now."""
-    return order.state == "needs_buyer" and all(attempt.state in IDLE for attempt in attempts)
+    asked = order.state == "needs_buyer" and order.reason in CORRECTABLE
+    return asked and all(attempt.state in IDLE for attempt in attempts)
 
 
 def may_ask(order: Order, attempts: Sequence[Attempt]) -> bool:
@@ -223,7 +224,7 @@ async def ring(ctx: Context, order_id: str) -> None:
     """The clock ended without a correction: all of it goes back."""
     async with transaction(ctx.pool) as conn:
         turn = await open_rung_turn(conn, order_id, ctx.now(), ctx.rng)
-        if turn is None or turn.order.state != "needs_buyer":
+        if turn is None or turn.order.state != "needs_buyer" or turn.order.reason not in CORRECTABLE:
             return
         order = turn.order
         late = Late(

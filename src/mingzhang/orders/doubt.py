@@ -188,7 +188,8 @@ async def _go_on(ctx: Context, turn: Turn, channel: str, evidence_id: str, *, pr
         order.finished_at = now
     elif before == "needs_buyer":
         order.holder = CHANNEL
-        correct.ask_buyer(turn, because, evidence_id)
+        ask = correct.ask_buyer if because in correct.CORRECTABLE else route.offer_choice
+        ask(turn, because, evidence_id)
     elif before in {"paid", "supplying"} and all(attempt.state in correct.IDLE for attempt in attempts):
         await route.start_over(ctx, turn, channel, evidence_id, price_stands=price_stands)
     else:

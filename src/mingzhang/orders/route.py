@@ -28,7 +28,7 @@ from mingzhang.ledger import postings
 from mingzhang.ledger.places import CHANNEL, RESERVED, Balances, attempt_party
 from mingzhang.orders import sourcing
 from mingzhang.orders.context import Context
-from mingzhang.orders.states import DISPATCH_MAX_S
+from mingzhang.orders.states import CORRECTION_MAX_S, DISPATCH_MAX_S
 from mingzhang.orders.store import SQL, Turn, open_turn
 
 
@@ -50,6 +50,9 @@ async def go_on(ctx: Context, turn: Turn, refused: Attempt, reason: str, evidenc
         sources, look = sourcing.known(ctx, order.product_id)
         tried = [attempt for attempt in since_correction(before) if attempt.state != "cancelled"]
         choice = sourcing.decide(ctx, order, sources, look, tried)
+        if choice.option is not None and sources.product is not None and sources.product.offer_choice:
+            offer_choice(turn, reason, evidence_id)
+            return
         if choice.option is not None and in_time:
             await plan(turn, choice.option, before, told("refused", refused, reason, choice))
             return
@@ -106,6 +109,16 @@ async def start_over(ctx: Context, turn: Turn, channel: str, evidence_id: str, *
         channel,
         turn.now,
         deadline,
+    )
+
+
+def offer_choice(turn: Turn, reason: str, evidence_id: str = "") -> None:
+    """退款 or 补发: the buyer's turn, with a clock whose end gives the money back (R35; `remedy.py`)."""
+    until = turn.now + timedelta(seconds=CORRECTION_MAX_S)
+    holder = CHANNEL if turn.order.holder.startswith("supplier") else turn.order.holder
+    turn.event("remedy_offered", evidence_id, reason=reason)
+    turn.move(
+        "needs_buyer", holder=holder, next_actor="buyer", due_at=until, deadline_at=until, reason=reason
     )
 
 

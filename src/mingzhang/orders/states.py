@@ -58,7 +58,7 @@ ENTRY: dict[str, dict[str, tuple[str, ...]]] = {
         "buyer": ("choice_open",),
         "person": ("needs_person", "deadline_missed"),
     },
-    "needs_buyer": {"buyer": ("correction_asked",)},
+    "needs_buyer": {"buyer": ("correction_asked", "remedy_offered")},
     "needs_person": {
         "person": (
             "needs_person",
@@ -80,7 +80,7 @@ MEANING: dict[str, str] = {
     "closed": "the payment window ended, or no payment ever came; money that comes later is still taken in",
     "paid": "the money is booked, the supplier not yet asked",
     "supplying": "asked of the supplier; after the promised time the buyer may choose",
-    "needs_buyer": "the account is wrong or incomplete: its buyer corrects it, or takes the money back",
+    "needs_buyer": "its buyer corrects a wrong account, chooses another supplier after a refusal, or takes the money back",
     "needs_person": "no rule decides any more: a person must",
     "delivered": "the supplier's word that it arrived",
     "refunding": "the money is on its way back",

@@ -15,7 +15,7 @@ from mingzhang.evidence.messages import HttpMessage, Reply
 from mingzhang.evidence.store import Fact
 from mingzhang.fulfilment import store as fulfilment
 from mingzhang.fulfilment.schedule import next_poll, next_watch
-from mingzhang.fulfilment.store import Attempt, find_attempt, list_attempts
+from mingzhang.fulfilment.store import Attempt, find_attempt
 from mingzhang.fulfilment.suppliers.base import (
     GoodsKind,
     OwnTable,
@@ -26,12 +26,12 @@ from mingzhang.fulfilment.suppliers.base import (
 )
 from mingzhang.kit import lease
 from mingzhang.kit.database import transaction
-from mingzhang.kit.errors import Kind, Problem
+from mingzhang.kit.errors import Problem
 from mingzhang.kit.ids import new_id, order_of_number
 from mingzhang.ledger import postings
 from mingzhang.ledger.moves import Refused
 from mingzhang.ledger.places import LOSS, RESERVED
-from mingzhang.orders import correct, route, sourcing
+from mingzhang.orders import correct, remedy, route, sourcing
 from mingzhang.orders.batch import DONE, Step, fact_parts, message_rows, step_row
 from mingzhang.orders.breaches import Late, note_breach
 from mingzhang.orders.context import Context
@@ -421,11 +421,13 @@ async def ring(ctx: Context, order_id: str) -> None:
     """
     async with transaction(ctx.pool) as conn:
         turn = await open_rung_turn(conn, order_id, ctx.now(), ctx.rng)
-        if turn is None or turn.order.state not in RUNG:
+        if turn is None or not (turn.order.state in RUNG or remedy.is_choice(turn.order)):
             return
         order = turn.order
         was = (order.state, order.next_actor, order.deadline_at or order.due_at or turn.now)
-        if was[:2] == ("supplying", "shop"):
+        if remedy.is_choice(order):
+            await remedy.end(ctx, turn)
+        elif was[:2] == ("supplying", "shop"):
             await route.give_up(ctx, turn)
         elif was[:2] == ("supplying", "buyer"):
             turn.event("needs_person", reason="no_choice_made")
@@ -438,42 +440,4 @@ async def ring(ctx: Context, order_id: str) -> None:
             turn.event("deadline_missed", row="order")
             turn.to_person()
         await note_breach(turn.conn, Late("order", order_id, order_id, *was), order.next_actor, turn.now)
-        await turn.finish()
-
-
-def may_choose(order: Order) -> bool:
-    """Whether the buyer may choose between a refund and waiting on (row 20)."""
-    return order.state == "supplying" and order.next_actor in {"buyer", "person"}
-
-
-async def choose(ctx: Context, order_id: str, choice: str) -> None:
-    """The buyer's choice after the deadline: a refund at the shop's risk (row 20), or to go on waiting."""
-    if choice not in {"refund", "wait"}:
-        raise Problem("unknown_choice", Kind.INVALID)
-    async with transaction(ctx.pool) as conn:
-        turn = await open_turn(conn, order_id, ctx.now(), ctx.rng)
-        if turn.order.state == "needs_buyer" and choice == "refund":
-            await correct.choose_refund(ctx, turn)
-            await turn.finish()
-            return
-        if not may_choose(turn.order):
-            raise Problem("no_choice_open", Kind.CONFLICT)
-        attempts = await list_attempts(conn, order_id)
-        newest = attempts[0]
-        told = newest.due_at is None and newest.state != "ready"
-        if newest.state not in fulfilment.OPEN or told:
-            raise Problem("no_choice_open", Kind.CONFLICT)  # the answer is here and about to be applied
-        if choice == "wait":
-            turn.event("buyer_chose_wait")
-            until = turn.now + timedelta(seconds=turn.order.promise_s)
-            turn.move(
-                "supplying",
-                holder=turn.order.holder,
-                next_actor="supplier",
-                due_at=until,
-                deadline_at=until,
-            )
-        else:
-            seq = turn.event("buyer_chose_refund")
-            await ctx.start_refund(turn, "no_answer", f"{order_id}#{seq}")
         await turn.finish()

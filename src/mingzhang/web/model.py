@@ -20,7 +20,7 @@ class Sentence(msgspec.Struct, frozen=True, kw_only=True):
     refund_arrived, partly_refund_asked, partly_refund_processing, partly_refund_arrived, part_refund_asked,
     part_refund_processing, part_refund_arrived, waiting_prefund,
     waiting_supplier, closed_unpaid, needs_person, needs_buyer, money_in_doubt, transfer_asked, transfer_processing,
-    transfer_arrived, payee_needed, payee_named.
+    transfer_arrived, payee_needed, payee_named, choose_remedy.
     ``place`` is a ledger place (``channel``, ``supplier.reserved`` …), ``party`` the channel's or supplier's
     name.
     """
@@ -279,6 +279,7 @@ class OrderPage(msgspec.Struct, frozen=True, kw_only=True):
     changes: tuple[EstimateChange, ...] = ()
     supplied_by: str = ""
     payee: PayeePanel | None = None
+    choose_until: datetime | None = None  # 退款 or 补发 (R35): until then the buyer may choose
     earlier_refunds: tuple[RefundPanel, ...] = ()  # those before `refund`, newest first
     disputes: tuple[DisputeLine, ...] = ()  # newest first
     ahead: str = ""  # R27: open (the buyer may prove the contact), done (it goes ahead of new orders)

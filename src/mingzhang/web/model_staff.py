@@ -199,13 +199,14 @@ class PauseRow(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class RoutingRow(msgspec.Struct, frozen=True, kw_only=True):
-    """How a product chooses among its suppliers, and the loss that is allowed on a unit."""
+    """How a product chooses among its suppliers, the loss allowed on a unit, whether a refused buyer chooses (R35)."""
 
     product_id: str
     title_zh: str
     title_en: str
     route_mode: str
     allow_loss_fen: int
+    offer_choice: bool
     suppliers: tuple[str, ...]
 
 

@@ -632,6 +632,7 @@ ACTIONS: Final[Mapping[str, str]] = {
     "change_account": N_("修改充值账号"),
     "ask_refund": N_("申请退款/补发"),
     "download_proof": N_("下载交易凭证"),
+    **words_returns.ACTIONS,
 }
 ACTION_GENERAL: Final = N_("继续处理")
 
@@ -696,6 +697,7 @@ NOTICE_TEMPLATES: Final[Mapping[str, str]] = {
     "needs_buyer": N_("请买家修改账号"),
     "needs_person": N_("需要人工"),
     "payee_needed": words_returns.NOTICE,
+    "remedy_choice": words_returns.CHOICE_NOTICE,
     "prefund_low": N_("预存款告警"),
     "prefund_stop": N_("预存款即将用完"),
     "key_ends": N_("密钥或证书快到期"),

@@ -14,11 +14,15 @@ def N_(text: str) -> str:  # noqa: N802 - the name gettext tools look for
 EVENTS: Final[Mapping[str, str]] = {
     "refund_cut": N_("渠道已自行退回一部分，其余 %(amount)s 继续退款"),
     "refund_dropped": N_("渠道已自行退回全部款项，不再重复退款"),
+    "remedy_offered": N_("请您选择：退款，或由另一家供应商补发"),
+    "buyer_chose_resupply": N_("您选择了补发"),
+    "choice_expired": N_("到期没有选择，款项原路退回"),
     "payee_named": N_("您填写了收款账户 %(account)s"),
     "transfer_asked": N_("经两人复核，把 %(amount)s 转账到您的账户 %(account)s"),
     "refund_returned": N_("银行把 %(amount)s 退了回来，没有转成；请您重新填写收款账户"),
 }
 SENTENCES: Final[Mapping[str, str]] = {
+    "choose_remedy": N_("供应商拒绝了这笔充值，请您选择：退款，或由另一家供应商补发。"),
     "payee_needed": N_("原路退不回去。请您填写收款账户，【%(shop)s】核对后转账给您。"),
     "payee_named": N_("已收到您的收款账户，【%(shop)s】两人核对后转账给您。"),
     "transfer_asked": N_("【%(shop)s】已安排银行转账退给您。"),
@@ -38,6 +42,8 @@ REFUND_STATES: Final[Mapping[str, str]] = {
     "returned": N_("银行退回，没有转成"),
     "dropped": N_("不用再退"),
 }
+ACTIONS: Final[Mapping[str, str]] = {"choose_resupply": N_("补发")}
+CHOICE_NOTICE: Final = N_("请买家选退款或补发")
 NOTICE: Final = N_("请买家填写收款账户")
 PARTIES: Final[Mapping[str, str]] = {"bank_transfer": N_("银行")}
 MONEY_NOTES: Final[Mapping[str, str]] = {

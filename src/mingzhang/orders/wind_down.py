@@ -20,9 +20,9 @@ from mingzhang.kit.database import transaction
 from mingzhang.kit.sql import load
 from mingzhang.ledger.places import HOLD, MISSING, O
 from mingzhang.orders import give_back, suspense
+from mingzhang.orders.choose import may_choose
 from mingzhang.orders.context import Context
 from mingzhang.orders.store import Turn, open_turn
-from mingzhang.orders.supply import may_choose
 from mingzhang.orders.suspense import open_item
 
 SQL: Final = load("mingzhang.orders", "wind_down")

@@ -11,12 +11,16 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Final
 
+from mingzhang.oversight import privacy
 from mingzhang.transparency import covered
 
 DOCS: Final = Path(__file__).resolve().parent.parent / "docs"
 BEGIN: Final = "<!-- printed by `tools/describe_oversight.py`: begin -->"
 END: Final = "<!-- printed by `tools/describe_oversight.py`: end -->"
-PRINTED: Final[dict[str, Callable[[], str]]] = {"transparency.md": covered.print_table}
+PRINTED: Final[dict[str, Callable[[], str]]] = {
+    "transparency.md": covered.print_table,
+    "privacy.md": privacy.print_table,
+}
 
 
 def described(name: str) -> str:

@@ -61,6 +61,7 @@ APPEND_ONLY = (
     "dispute_message",
     "dispute_report",
     "digest_span",
+    "erased_message",
 )
 ORDER_OWNED = (
     "orders",
@@ -188,7 +189,7 @@ OWNERS = {
         "closing_report",
         "odd",  # DuckDB's, for the time of one matching
     },
-    "oversight": {"licence", "licence_picture", "oversight_chore"},
+    "oversight": {"licence", "licence_picture", "oversight_chore", "erasure"},
     "notices": {"notice", "notice_route", "untold", "webhook_endpoint"},
     "complaints": {"complaint", "complaint_line", "complaint_act", "complaint_pass"},
     "shop": {"shop_setting", "shop_logo", "sign_in_code", "wind_down"},

@@ -116,7 +116,9 @@ SELECT kind, value, order_id FROM number WHERE value = ANY ($1::text[])
 
 -- name: list_altered_evidence
 -- Messages kept from $1 on whose hash is not their body's.
-SELECT evidence_id, party, kind FROM evidence WHERE known_at >= $1 AND sha256 <> sha256(body) LIMIT 1000
+-- What an erasure put away is empty, and says so in a row of its own (decision 0086).
+SELECT e.evidence_id, e.party, e.kind FROM evidence e WHERE e.known_at >= $1 AND e.sha256 <> sha256(e.body)
+  AND NOT (length(e.body) = 0 AND EXISTS (SELECT FROM erased_message x WHERE x.evidence_id = e.evidence_id)) LIMIT 1000
 
 -- name: list_unfounded_numbers
 -- Numbers that nothing stands behind (the kinds that can be rebuilt).
@@ -186,7 +188,8 @@ SELECT code, subject, detail FROM (
 
 -- name: list_guards
 -- The triggers that are there, with what they call.
-SELECT c.relname AS name, t.tgname AS trigger, t.tgenabled::text AS enabled, t.tgtype::int AS type, p.prosrc AS body
+SELECT c.relname AS name, t.tgname AS trigger, t.tgenabled::text AS enabled, t.tgtype::int AS type, p.prosrc AS body,
+  encode(t.tgargs, 'escape') AS given
 FROM pg_trigger t JOIN pg_class c ON c.oid = t.tgrelid JOIN pg_proc p ON p.oid = t.tgfoid
 WHERE NOT t.tgisinternal AND t.tgqual IS NULL
 

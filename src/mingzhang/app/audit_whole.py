@@ -18,9 +18,10 @@ from mingzhang.transparency.liabilities import check_day
 
 _TRIGGER: Final = re.compile(
     r"CREATE TRIGGER (?P<made>\w+) BEFORE (?P<events>[A-Z][A-Za-z_, ]*?)\s+ON (?P<table>\w+)\s+"
-    r"(?P<row>FOR EACH ROW\s+)?EXECUTE FUNCTION (?P<function>\w+)\(\)"
+    r"(?P<row>FOR EACH ROW\s+)?EXECUTE FUNCTION (?P<function>\w+)\((?P<given>[^)]*)\)"
     r"|DROP TRIGGER (?:IF EXISTS )?(?P<gone>\w+) ON (?P<gone_table>\w+)"
 )
+_TEXT: Final = re.compile(r"'(\w+)'")
 _CHECK: Final = re.compile(r"ALTER TABLE (leg) ADD CONSTRAINT (\w+) CHECK")
 _BODY: Final = re.compile(r"FUNCTION (\w+)\(\) RETURNS trigger[^$]*\$\$(.*?)\$\$", re.DOTALL)
 _TYPES: Final = {"INSERT": 4, "DELETE": 8, "UPDATE": 16, "TRUNCATE": 32}
@@ -124,17 +125,20 @@ async def whole_findings(conn: asyncpg.Connection, since: datetime) -> AsyncIter
         yield Finding(8, row["code"], row["subject"], row["detail"])
 
 
-def _wanted_guards(text: str) -> dict[tuple[str, str], tuple[int, str]]:
-    """The triggers that the migrations leave behind: (table, trigger) to its type in the catalogue and its body."""
+def _wanted_guards(text: str) -> dict[tuple[str, str], tuple[int, str, str]]:
+    """The triggers that the migrations leave behind: (table, trigger) to its type in the catalogue, its body, and what it
+    is given, as the catalogue writes that.
+    """
     bodies = dict(_BODY.findall(text))
-    wanted: dict[tuple[str, str], tuple[int, str]] = {}
+    wanted: dict[tuple[str, str], tuple[int, str, str]] = {}
     for match in _TRIGGER.finditer(text):
         if match["gone"]:
             wanted.pop((match["gone_table"], match["gone"]), None)
             continue
         kind = _BEFORE + (_ROW if match["row"] else 0)
         kind += sum(_TYPES[event.split()[0]] for event in match["events"].split(" OR "))
-        wanted[match["table"], match["made"]] = kind, bodies[match["function"]]
+        given = "".join(f"{text}\\000" for text in _TEXT.findall(match["given"]))
+        wanted[match["table"], match["made"]] = kind, bodies[match["function"]], given
     return wanted
 
 
@@ -143,13 +147,13 @@ async def _guards(conn: asyncpg.Connection) -> list[Finding]:
     text = "\n".join(migration.text for migration in read_migrations())
     rows = {(row["name"], row["trigger"]): row for row in await conn.fetch(SQL.list_guards)}
     found = []
-    for (table, trigger), (kind, body) in sorted(_wanted_guards(text).items()):
+    for (table, trigger), (kind, body, given) in sorted(_wanted_guards(text).items()):
         row = rows.get((table, trigger))
         if row is None:
             found.append(Finding(7, "guard_missing", "", f"table={table} trigger={trigger}"))
         elif row["enabled"] not in _FIRES:
             found.append(Finding(7, "guard_disabled", "", f"table={table} trigger={trigger}"))
-        elif row["type"] != kind or row["body"] != body:
+        elif (row["type"], row["body"], row["given"]) != (kind, body, given):
             found.append(Finding(7, "guard_altered", "", f"table={table} trigger={trigger}"))
     checks = {(row["name"], row["check"]) for row in await conn.fetch(SQL.list_checks)}
     for table, check in sorted(set(_CHECK.findall(text)) - checks):

@@ -1,4 +1,4 @@
-"""Chores of oversight, beside the worker's visits: digests of tables, a drill of the whole record, and more to come.
+"""Chores of oversight, beside the worker's visits: digests, the drill of the record, licences, retention and erasures.
 
 Each is a row in `oversight_chore`; of several workers one does it. Bounded steps, each a transaction of its own.
 """
@@ -14,6 +14,7 @@ from typing import Any, Final
 import asyncpg
 import structlog
 
+from mingzhang.app import erasure_watch
 from mingzhang.app.audit import OVERLAP_REAL_S
 from mingzhang.app.settings import Settings
 from mingzhang.app.transparency import signer_of
@@ -117,10 +118,19 @@ async def watch_licences(job: Job) -> Told:
     return {"licences": len(known), "ending": told}
 
 
+async def keep_terms(job: Job) -> Told:
+    """Retention: note the orders whose term is over, forget what is nobody's order (docs/privacy.md)."""
+    async with job.ctx.pool.acquire() as conn:
+        before = (await chores.read(conn))[job.name].told
+    marks = await erasure_watch.walk_terms(job.ctx, dict(before.get("marks", {})))
+    return {"marks": marks, **await erasure_watch.forget(job.ctx)}
+
+
 CHORES: Final[Mapping[str, Callable[[Job], Awaitable[Told]]]] = {
     "digest": digest_tables,
     "drill": drill,
     "licences": watch_licences,
+    "retention": keep_terms,
 }
 
 
@@ -151,6 +161,7 @@ async def run_oversight(ctx: Context, settings: Settings, stop: asyncio.Event) -
                 async with transaction(ctx.pool) as conn:
                     await chores.ensure(conn, list(CHORES), ctx.now())
                 known = True
+            await erasure_watch.erase_due(ctx)
             for name in CHORES:
                 await do_chore(ctx, settings, name)
         except (*DATABASE_AWAY, asyncpg.PostgresError, Problem) as error:

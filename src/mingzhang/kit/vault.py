@@ -7,6 +7,8 @@ from collections.abc import Sequence
 from cryptography.exceptions import InvalidTag
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 
+from mingzhang.kit.errors import Kind, Problem
+
 
 class Vault:
     """Seals, opens and fingerprints short texts. Every purpose has its own key, derived from one secret (≥ 32 bytes).
@@ -55,7 +57,11 @@ class Vault:
         return self.open(sealed)
 
     def open(self, sealed: bytes) -> str:
-        """Decrypt what `seal` made; raises `cryptography.exceptions.InvalidTag` when it was changed."""
+        """Decrypt what `seal` made; raises `cryptography.exceptions.InvalidTag` when it was changed, Problem `erased` when
+        it was emptied (docs/privacy.md).
+        """
+        if not sealed:
+            raise Problem("erased", Kind.GONE)
         return self._aead.decrypt(sealed[:12], sealed[12:], None).decode()
 
     def fingerprint(self, text: str) -> bytes:

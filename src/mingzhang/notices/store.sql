@@ -107,3 +107,9 @@ SELECT order_id, seq FROM untold WHERE bucket = $1 ORDER BY queued_at LIMIT $2 F
 -- name: list_untold_buckets
 -- Buckets in which something is still to be told.
 SELECT DISTINCT bucket FROM untold
+
+-- name: forget_addresses
+-- Addresses of letters to buyers that were sent long ago.
+UPDATE notice SET address_enc = '', address_mask = '', address_hash = '' WHERE (bucket, notice_id) IN (
+  SELECT bucket, notice_id FROM notice
+  WHERE queued_at < $1 AND due_at IS NULL AND audience = 'buyer' AND address_enc <> '' LIMIT $2)

@@ -21,3 +21,7 @@ RETURNING code_id, code_hash
 -- name: set_used
 -- A code is used once.
 UPDATE sign_in_code SET used_at = $2 WHERE code_id = $1 AND used_at IS NULL RETURNING code_id
+
+-- name: forget_codes
+-- One-time codes that are over.
+DELETE FROM sign_in_code WHERE expires_at < $1

@@ -150,3 +150,7 @@ FROM approval WHERE state IN ('proposed', 'approved') AND expires_at > $1 ORDER 
 SELECT bucket, approval_id, action, subject, amount_fen, terms, reason, state, proposed_by, proposed_at, expires_at,
   decided_by, decided_at, decision_reason, used_at
 FROM approval WHERE bucket = $1 AND subject = $2 ORDER BY proposed_at LIMIT 200
+
+-- name: forget_sessions
+-- Sessions of staff that are over: addresses and browsers.
+DELETE FROM staff_session WHERE expires_at < $1

@@ -57,6 +57,7 @@ NOT_COVERED: Final[Mapping[str, str]] = {
     "demo_load_piece": "made-up histories only",
     "dispute": "working state, its terms held by a trigger; what was said is digested, what was done to money are legs",
     "earning": "a clock; what it booked are legs",
+    "erasure": "a clock; what was erased stands in staff_action, which is digested",
     "guess": "counts that are forgotten within the hour",
     "inbox": "facts that wait; each is in fact, which is digested",
     "instruction": "working state; its approval, the bank's lines and legs are covered",

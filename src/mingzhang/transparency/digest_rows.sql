@@ -250,6 +250,14 @@ FROM dispute_report t
 WHERE t.at >= $1 AND t.at < $2
 ORDER BY t.at, (concat_ws('/', t.bucket, t.dispute_id, t.round, t.stage, t.deadline_at)) COLLATE "C" LIMIT $3
 
+-- name: rows_erased_message
+-- Rows of erased_message by time: name, time, hash.
+SELECT t.evidence_id AS key, t.at AS at,
+  sha256(convert_to(jsonb_build_array(t.evidence_id, t.bucket, t.order_id, t.at)::text, 'UTF8')) AS hash
+FROM erased_message t
+WHERE t.at >= $1 AND t.at < $2
+ORDER BY t.at, (t.evidence_id) COLLATE "C" LIMIT $3
+
 -- name: rows_evidence
 -- Rows of evidence by time: name, time, hash.
 SELECT t.evidence_id AS key, t.known_at AS at,
@@ -342,7 +350,8 @@ ORDER BY t.at, (concat_ws('/', t.break_id, t.seq)) COLLATE "C" LIMIT $3
 -- name: rows_refund_payee
 -- Rows of refund_payee by time: name, time, hash.
 SELECT concat_ws('/', t.bucket, t.order_id, t.n) AS key, t.given_at AS at,
-  sha256(convert_to(jsonb_build_array(t.bucket, t.order_id, t.n, t.given_at)::text, 'UTF8')) AS hash
+  sha256(convert_to(jsonb_build_array(t.bucket, t.order_id, t.n, t.name_mask, t.account_mask, t.given_at)::text,
+  'UTF8')) AS hash
 FROM refund_payee t
 WHERE t.given_at >= $1 AND t.given_at < $2
 ORDER BY t.given_at, (concat_ws('/', t.bucket, t.order_id, t.n)) COLLATE "C" LIMIT $3

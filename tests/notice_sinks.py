@@ -6,6 +6,7 @@ Run as a program it is a worker that visits one bucket's due notices once, for t
 from __future__ import annotations
 
 import asyncio
+import hmac
 import os
 import random
 import sys
@@ -15,7 +16,9 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from email import message_from_bytes, policy
 from email.message import EmailMessage
+from hashlib import sha256
 from typing import Any
+from urllib.parse import quote, urlencode
 
 import asyncpg
 from aiohttp import web
@@ -122,6 +125,62 @@ async def web_sink(*answers: Reply) -> AsyncIterator[WebSink]:
     await runner.setup()
     site = web.TCPSite(runner, "127.0.0.1", 0)
     await site.start()
+    sink.url = f"http://127.0.0.1:{runner.addresses[0][1]}"
+    try:
+        yield sink
+    finally:
+        await runner.cleanup()
+
+
+SMS_KEY, SMS_SECRET = "LTAI-test", "sms-secret"
+
+
+@dataclass
+class SmsSink:
+    """The gateway of text messages: takes what is signed right, and says no to numbers that are told."""
+
+    url: str = ""
+    texts: list[dict[str, str]] = field(default_factory=list)
+    refused: dict[str, str] = field(default_factory=dict)  # by number: the code of the refusal
+    nonces: set[str] = field(default_factory=set)
+
+    async def answer(self, request: web.Request) -> web.Response:
+        if not self._is_signed(request, await request.read()):
+            return web.json_response({"Code": "SignatureDoesNotMatch", "RequestId": "R0"}, status=400)
+        told = dict(request.query)
+        code = self.refused.get(told["PhoneNumbers"], "OK")
+        if code != "OK":
+            return web.json_response({"Code": code, "Message": "no", "RequestId": "R1"})
+        self.texts.append(told)
+        return web.json_response(
+            {"Code": "OK", "Message": "OK", "BizId": f"B{len(self.texts)}", "RequestId": "R2"}
+        )
+
+    def _is_signed(self, request: web.Request, body: bytes) -> bool:
+        """By the gateway's own rule, from what came over the wire."""
+        scheme, _, rest = request.headers.get("Authorization", "").partition(" ")
+        said = dict(part.split("=", 1) for part in rest.split(","))
+        nonce = request.headers["x-acs-signature-nonce"]
+        if scheme != "ACS3-HMAC-SHA256" or said["Credential"] != SMS_KEY or nonce in self.nonces:
+            return False
+        self.nonces.add(nonce)
+        query = urlencode(sorted(request.query.items()), quote_via=quote, safe="-_.~")
+        lines = "".join(f"{name}:{request.headers[name]}\n" for name in said["SignedHeaders"].split(";"))
+        hashed = sha256(body).hexdigest()
+        whole = f"POST\n/\n{query}\n{lines}\n{said['SignedHeaders']}\n{hashed}"
+        text = f"{scheme}\n{sha256(whole.encode()).hexdigest()}"
+        return hmac.new(SMS_SECRET.encode(), text.encode(), sha256).hexdigest() == said["Signature"]
+
+
+@asynccontextmanager
+async def sms_sink() -> AsyncIterator[SmsSink]:
+    """Start one on a free port."""
+    sink = SmsSink()
+    app = web.Application()
+    app.router.add_post("/", sink.answer)
+    runner = web.AppRunner(app, access_log=None)
+    await runner.setup()
+    await web.TCPSite(runner, "127.0.0.1", 0).start()
     sink.url = f"http://127.0.0.1:{runner.addresses[0][1]}"
     try:
         yield sink

@@ -34,21 +34,36 @@ _PURPOSE: Final = "buyer-session"
 
 
 def can_write(desk: Desk) -> bool:
-    """Whether this shop can send a buyer a code at all."""
-    return any(route.audience is Audience.BUYER for route in desk.routes)
+    """Whether this shop can send a buyer a code by mail."""
+    return _reaches(desk, "email")
+
+
+def can_text(desk: Desk) -> bool:
+    """Whether this shop can send a buyer a code by text message."""
+    return _reaches(desk, "sms")
+
+
+def _reaches(desk: Desk, channel: str) -> bool:
+    return any(
+        route.audience is Audience.BUYER
+        and route.channel == channel
+        and (not route.topics or Template.SIGN_IN_CODE in route.topics)
+        for route in desk.routes
+    )
 
 
 async def send_code(desk: Desk, contact: str, lang: str) -> str:
     """Have a code sent to a contact that has ordered here; nothing tells the asker whether it has.
 
     Returns the code in a demo that has no mail, where its page shows it; else nothing. Raises `bad_contact`,
-    `phone_unreachable` (no courier for text messages), `mail_not_set_up`.
+    `phone_unreachable` (no text messages are set up), `mail_not_set_up`.
     """
     contact = clean_contact(contact)
-    if "@" not in contact:
+    by_phone = "@" not in contact
+    if by_phone and not can_text(desk):
         raise Problem("phone_unreachable", Kind.INVALID, params={"field": "contact"})
-    shown = desk.settings.demo and not can_write(desk)
-    if not shown and not can_write(desk):
+    shown = desk.settings.demo and not by_phone and not can_write(desk)
+    if not by_phone and not shown and not can_write(desk):
         raise Problem("mail_not_set_up", Kind.INVALID, params={"field": "contact"})
     ctx = desk.ctx
     contact_hash = ctx.vault.fingerprint(contact)

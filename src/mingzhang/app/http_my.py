@@ -62,6 +62,7 @@ def _ask_page(request: AnyRequest, form: dict[str, str], problem: Problem | None
         form=form,
         error=error,
         can_write=desk_buyer.can_write(desk) or desk.settings.demo,
+        can_text=desk_buyer.can_text(desk),
     )
     return page(request, html, status)
 

@@ -6,6 +6,7 @@ The same place as `wiring.py` names adapters; apart, because a shop without noti
 from __future__ import annotations
 
 from pathlib import Path
+from random import SystemRandom
 from typing import Final
 
 import msgspec
@@ -20,15 +21,18 @@ from mingzhang.notices.couriers.bark import Bark, BarkSettings
 from mingzhang.notices.couriers.base import Courier
 from mingzhang.notices.couriers.email import Email, EmailSettings
 from mingzhang.notices.couriers.robots import DingTalk, Feishu, Robot, WeCom
+from mingzhang.notices.couriers.sms import Form, Sms, SmsSettings
 from mingzhang.notices.couriers.telegram import Telegram, TelegramSettings
 from mingzhang.notices.couriers.webhook import Webhooks
-from mingzhang.notices.model import Audience, Post, Route
+from mingzhang.notices.model import Audience, Post, Route, Template
+from mingzhang.notices.templates import AUDIENCES
 from mingzhang.orders.context import Context
 from mingzhang.shop.face import FaceCache
 from mingzhang.web import words
 from mingzhang.web.i18n import translations
 
 ROUTES_MAX: Final = 100
+FILLED: Final = frozenset({"shop", "order", "title", "amount", "reason", "place", "until", "code"})
 # Longer than any courier's call (real seconds): until then a letter is nobody else's.
 LEASE_S: Final = 90.0
 _TABLES: Final = {
@@ -75,6 +79,23 @@ class RobotSection(_Section, frozen=True, kw_only=True, forbid_unknown_fields=Tr
     secret_file: str = ""
 
 
+class FormSection(_Section, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """`[sms.forms.TEMPLATE]`: the registered form by which a notice is sent, and the values it takes, in its own names."""
+
+    code: str
+    values: list[str] = []
+
+
+class SmsSection(_Section, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """`[sms]`: 阿里云短信. `secret_file` holds the access key's secret."""
+
+    access_key_id: str
+    secret_file: str
+    sign_name: str
+    forms: dict[Template, FormSection]
+    base_url: str = "https://dysmsapi.aliyuncs.com"
+
+
 class RouteSection(_Section, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """`[[route]]`: who is told by which channel. Buyers' routes have no address."""
 
@@ -90,6 +111,7 @@ class NoticeFile(_Section, frozen=True, kw_only=True, forbid_unknown_fields=True
     email: EmailSection | None = None
     telegram: TelegramSection | None = None
     bark: BarkSection | None = None
+    sms: SmsSection | None = None
     wecom: dict[str, RobotSection] = {}
     dingtalk: dict[str, RobotSection] = {}
     feishu: dict[str, RobotSection] = {}
@@ -174,6 +196,8 @@ def _couriers(found: NoticeFile, http: Outbound) -> list[Courier]:
         made.append(Telegram(told, http))
     if found.bark is not None:
         made.append(Bark(BarkSettings(base_url=found.bark.base_url), http))
+    if found.sms is not None:
+        made.append(Sms(_sms_settings(found.sms), http, clock, SystemRandom()))
     for name, kind in _ROBOTS.items():
         sections: dict[str, RobotSection] = getattr(found, name)
         robots = {
@@ -185,14 +209,35 @@ def _couriers(found: NoticeFile, http: Outbound) -> list[Courier]:
     return made
 
 
+def _sms_settings(told: SmsSection) -> SmsSettings:
+    known = {template for template, audiences in AUDIENCES.items() if Audience.BUYER in audiences}
+    for template, form in told.forms.items():
+        if template not in known:
+            raise _invalid(f"[sms.forms.{template.value}] is no notice to buyers")
+        if not set(form.values) <= FILLED:
+            raise _invalid(f"[sms.forms.{template.value}] takes {', '.join(sorted(FILLED))}")
+    return SmsSettings(
+        access_key_id=told.access_key_id,
+        secret=_secret(told.secret_file),
+        sign_name=told.sign_name,
+        forms={
+            template.value: Form(code=form.code, values=tuple(form.values))
+            for template, form in told.forms.items()
+        },
+        base_url=told.base_url,
+    )
+
+
 def _routes(found: NoticeFile, couriers: dict[str, Courier]) -> list[Route]:
     made: dict[str, Route] = {}
     for section in found.route:
         to_buyers = section.audience is Audience.BUYER
         if section.channel not in couriers:
             raise _invalid(f"a route goes by {section.channel}, which is not set up")
-        if to_buyers and (section.channel != "email" or section.address):
-            raise _invalid("buyers are reached by email at their order's contact: no address here")
+        if to_buyers and (section.channel not in ("email", "sms") or section.address):
+            raise _invalid("buyers are reached by email or sms at their order's contact: no address here")
+        if section.channel == "sms" and not to_buyers:
+            raise _invalid("sms goes to buyers alone")
         if not to_buyers and not section.address:
             raise _invalid(f"a route to {section.audience.value} needs an address")
         if section.language not in ("zh", "en"):
@@ -208,6 +253,7 @@ def _routes(found: NoticeFile, couriers: dict[str, Courier]) -> list[Route]:
             channel=section.channel,
             address=section.address,
             language=section.language,
+            topics=tuple(sorted(found.sms.forms)) if section.channel == "sms" and found.sms else (),
         )
     return list(made.values())
 

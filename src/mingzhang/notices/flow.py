@@ -19,7 +19,7 @@ from mingzhang.notices import states, webhooks
 from mingzhang.notices.couriers.base import Delivery, Letter, Outcome
 from mingzhang.notices.model import Audience, Buyer, Facts, Post, Template
 from mingzhang.notices.store import SQL
-from mingzhang.notices.templates import AUDIENCES, render
+from mingzhang.notices.templates import AUDIENCES, render, values_of
 from mingzhang.notices.webhook_types import TYPES, group_of, message_id, write_body
 
 log = structlog.get_logger()
@@ -169,15 +169,14 @@ async def _letter(post: Post, row: asyncpg.Record) -> Letter:
             written_at=row["queued_at"],
             key=message_id(row["route_id"], row["subject"], row["key"]),
         )
-    subject, text = render(
-        Template(row["template"]),
-        audience,
+    told = (
         row["language"],
         facts,
         await post.name(row["language"]),
         post.words,
         post.vault.open(bytes.fromhex(facts.sealed)) if facts.sealed else "",
     )
+    subject, text = render(Template(row["template"]), audience, *told)
     return Letter(
         notice_id=row["notice_id"],
         address=post.vault.open(row["address_enc"]),
@@ -185,6 +184,8 @@ async def _letter(post: Post, row: asyncpg.Record) -> Letter:
         text=text,
         link=_link(post, audience, facts.page or facts.order_id),
         written_at=row["queued_at"],
+        template=row["template"],
+        values=values_of(*told),
     )
 
 

@@ -230,7 +230,15 @@ def render(
     """Subject (one line) and text in the language ("zh" or "en"); codes go through `words(table, code, language)`."""
     table = BUYER if audience is Audience.BUYER else SHOP
     subject, text = table[template, language]
-    values = {
+    values = values_of(language, facts, shop_name, words, code)
+    return " ".join(subject.format_map(values).split()), text.format_map(values)
+
+
+def values_of(
+    language: str, facts: Facts, shop_name: str, words: Callable[[str, str, str], str], code: str = ""
+) -> dict[str, str]:
+    """What is filled into a notice: shop, order, title, amount, reason, place, code, until."""
+    return {
         "shop": shop_name,
         "order": facts.order_id,
         "title": facts.title_en if language == "en" and facts.title_en else facts.title_zh,
@@ -240,4 +248,3 @@ def render(
         "code": code or "–",
         "until": write_beijing(facts.until)[:16] if facts.until else "–",
     }
-    return " ".join(subject.format_map(values).split()), text.format_map(values)

@@ -23,10 +23,18 @@ from mingzhang.web.views import View, order_names
 
 
 def my_page(
-    lang: str, shop: ShopInfo, *, form: Mapping[str, str], error: tuple[str, str] = ("", ""), can_write: bool
+    lang: str,
+    shop: ShopInfo,
+    *,
+    form: Mapping[str, str],
+    error: tuple[str, str] = ("", ""),
+    can_write: bool,
+    can_text: bool = False,
 ) -> str:
-    """Two ways to one's orders: a code to the contact, or a number with it. `error`: field and field error code."""
-    return render("my.html", lang, shop=shop, form=form, error=error, can_write=can_write)
+    """Two ways to one's orders: a code to the contact, or a number with it. `error`: field and field error code;
+    `can_write`, `can_text`: whether a code goes out by mail, by text message.
+    """
+    return render("my.html", lang, shop=shop, form=form, error=error, can_write=can_write, can_text=can_text)
 
 
 def my_code_page(lang: str, shop: ShopInfo, contact: str, *, error: str = "", shown: str = "") -> str:

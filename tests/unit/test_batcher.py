@@ -10,6 +10,7 @@ from typing import Any
 import asyncpg
 import pytest
 
+from mingzhang.kit.batch_stages import BESIDE_MIN
 from mingzhang.kit.batcher import Batcher, FlushReport
 from mingzhang.kit.database import connect
 from mingzhang.kit.errors import Kind, Problem
@@ -335,6 +336,26 @@ async def test_while_one_batch_is_applied_the_next_is_recorded_and_an_order_wait
         table.gate.set()
         assert await asyncio.gather(*waiting, other) == ["done a1", "done a2", "done b1"]
     assert recorded == ["a1", "b1", "a2"]
+
+
+async def test_a_call_goes_out_beside_another_one_with_enough_to_be_worth_it(shop: asyncpg.Pool) -> None:
+    table, sizes, recorded = Table(gate=asyncio.Event()), list[int](), asyncio.Event()
+
+    async def record(connection: asyncpg.Connection, items: Sequence[Thing]) -> None:
+        sizes.append(len(items))
+        if sum(sizes) > 1:
+            recorded.set()
+
+    async with Batcher(table.apply, record=record, pool=shop) as batcher:
+        first = asyncio.create_task(batcher.submit(Thing("first", "first", needs_record=True)))
+        await table.called.wait()
+        others = asyncio.create_task(submit_all(batcher, things(BESIDE_MIN, needs_record=True)))
+        await recorded.wait()
+        assert sizes == [1, BESIDE_MIN]
+        assert table.gate is not None
+        table.gate.set()
+        await asyncio.gather(first, others)
+    assert sizes == [1, BESIDE_MIN]
 
 
 async def test_a_message_that_cannot_be_stored_fails_alone_and_is_not_applied(shop: asyncpg.Pool) -> None:

@@ -1,9 +1,11 @@
 """The self-clocked micro-batcher: many callers, few connections, large batches.
 
 It knows no slice and no SQL (design: stack.md "So, for the steps every order takes", scale rule 14). There is
-no timer: a call goes out whenever one of its lanes is free and something waits, so batches grow by themselves with
+no timer: a call goes out as soon as no other is under way and something waits, so batches grow by themselves with
 the load and an idle shop answers at once. Items that have something to record pass two stages, each with lanes of
-its own: while one batch is applied the next is recorded, and both grow larger than if one lane did both.
+its own. What a call costs is mostly its own price, not its items': so a second call goes out beside another one only
+when it carries enough to be worth that (`batch_stages.py`), and those just answered may submit what they do next
+before a batch is taken (decision 0092).
 
 What it promises to whoever submits an item:
 
@@ -19,7 +21,6 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections import deque
 from collections.abc import Awaitable, Callable, Hashable, Mapping, Sequence
 from dataclasses import dataclass
 from types import TracebackType
@@ -28,10 +29,12 @@ from typing import Final, Generic, Protocol, Self, TypeAlias, TypeVar
 import asyncpg
 
 from mingzhang.kit.batch_lane import BatcherCounts, Flush, GivenUp, Lane, Line
+from mingzhang.kit.batch_stages import Stage, Stages
 from mingzhang.kit.errors import Kind, Problem
 
 CONNECTIONS: Final = 2
 BATCH_MAX: Final = 256
+ROUNDS_TO_SPEAK: Final = 2  # of the event loop: a caller that was answered is resumed, and submits
 QUEUE_MAX: Final = 10_000
 LOST_RETRIES_MAX: Final = 8  # with the lane's pauses: about 4.5 s until `database_unavailable`
 CONFLICT_RETRIES_MAX: Final = 5  # deadlocks and their like, per flush
@@ -86,29 +89,6 @@ class _Entry(Generic[Item, Result]):
         self.next: _Entry[Item, Result] | None = None
         self.last = True  # the last of its order in its flush: when it is settled the next may go
         self.settled = False
-
-
-class _Stage(Generic[Item, Result]):
-    """What waits for one kind of call, and the lanes of it that have nothing to do."""
-
-    __slots__ = ("idle", "waiting")
-
-    def __init__(self) -> None:
-        self.waiting: deque[_Entry[Item, Result]] = deque()
-        self.idle: deque[asyncio.Future[None]] = deque()
-
-    def add(self, entry: _Entry[Item, Result]) -> None:
-        self.waiting.append(entry)
-        if self.idle:
-            self.wake()
-
-    def wake(self) -> None:
-        """Wake one idle lane. A lane that leaves work behind wakes the next, so one is enough."""
-        while self.idle:
-            waiter = self.idle.popleft()
-            if not waiter.done():
-                waiter.set_result(None)
-                return
 
 
 class Batcher(Generic[Item, Result]):
@@ -173,8 +153,7 @@ class Batcher(Generic[Item, Result]):
         self._loop: asyncio.AbstractEventLoop | None = None
         self._lanes: list[asyncio.Task[None]] = []
         # In the stages wait the first items of the orders that have none in flight; the others hang on them by `next`.
-        self._recording: _Stage[Item, Result] = _Stage()
-        self._applying: _Stage[Item, Result] = _Stage()
+        self._stages: Stages[_Entry[Item, Result]] = Stages()
         # The newest item of every order that waits or is in flight.
         self._tails: dict[Hashable, _Entry[Item, Result]] = {}
         self._queued = 0
@@ -214,7 +193,7 @@ class Batcher(Generic[Item, Result]):
     async def close(self) -> None:
         """Refuse new items, finish those taken in, give the connections back. May be called twice."""
         self._closing = True
-        self._wake_all()
+        self._stages.wake_all()
         if self._lanes:
             await asyncio.wait(self._lanes)
 
@@ -228,9 +207,13 @@ class Batcher(Generic[Item, Result]):
 
     def _start(self) -> asyncio.AbstractEventLoop:
         self._loop = loop = asyncio.get_running_loop()
-        stages = [self._applying] * self._connections
+        stages = [self._stages.applying] * self._connections
         if self._record is not None:
-            stages = [self._recording, *stages[:-1]] if self._connections > 1 else [self._recording, *stages]
+            stages = (
+                [self._stages.recording, *stages[:-1]]
+                if self._connections > 1
+                else [self._stages.recording, *stages]
+            )
         self._lanes = [
             loop.create_task(self._run(Lane(self._line, index), stage), name=f"batcher-{index}")
             for index, stage in enumerate(stages)
@@ -240,21 +223,17 @@ class Batcher(Generic[Item, Result]):
     def _route(self, entry: _Entry[Item, Result]) -> None:
         """Let it wait where it must pass first."""
         first = self._record is not None and getattr(entry.item, "needs_record", False)
-        (self._recording if first else self._applying).add(entry)
+        self._stages.add(self._stages.recording if first else self._stages.applying, entry)
 
-    def _wake_all(self) -> None:
-        for stage in (self._recording, self._applying):
-            while stage.idle:
-                stage.wake()
-
-    async def _run(self, lane: Lane, stage: _Stage[Item, Result]) -> None:
+    async def _run(self, lane: Lane, stage: Stage[_Entry[Item, Result]]) -> None:
         assert self._loop is not None
         abort = True
         try:
             while True:
-                entries = self._take(stage)
-                if entries:
-                    await self._flush(lane, stage, entries)
+                for _ in range(ROUNDS_TO_SPEAK):
+                    await asyncio.sleep(0)
+                if self._stages.is_due(stage):
+                    await self._flush_once(lane, stage)
                 elif self._closing and not self._tails:
                     abort = False
                     return
@@ -264,17 +243,25 @@ class Batcher(Generic[Item, Result]):
                     await waiter
         except asyncio.CancelledError:  # the loop is going down
             self._closing = True
-            for each in (self._recording, self._applying):
+            for each in (self._stages.recording, self._stages.applying):
                 while entries := self._take(each):
                     self._settle_rest(
                         Flush(), entries, Problem("shutting_down", Kind.UNAVAILABLE, "not begun")
                     )
-            self._wake_all()
+            self._stages.wake_all()
             raise
         finally:
             await lane.disconnect(abort=abort)
 
-    def _take(self, stage: _Stage[Item, Result]) -> list[_Entry[Item, Result]]:
+    async def _flush_once(self, lane: Lane, stage: Stage[_Entry[Item, Result]]) -> None:
+        assert self._loop is not None
+        self._stages.begin(stage, self._loop)
+        try:
+            await self._flush(lane, stage, self._take(stage))
+        finally:
+            self._stages.end()
+
+    def _take(self, stage: Stage[_Entry[Item, Result]]) -> list[_Entry[Item, Result]]:
         """The next batch. Several of one order only where allowed, and never two with one key."""
         entries: list[_Entry[Item, Result]] = []
         waiting, room = stage.waiting, self._batch_max
@@ -293,8 +280,7 @@ class Batcher(Generic[Item, Result]):
                 entries.append(entry)
                 room -= 1
         self._queued -= len(entries)
-        if waiting:
-            stage.wake()
+        self._stages.wake_due(stage)
         return entries
 
     async def _flush_records(self, lane: Lane, flush: Flush, entries: list[_Entry[Item, Result]]) -> int:
@@ -312,7 +298,7 @@ class Batcher(Generic[Item, Result]):
         recorded = [entry for entry in entries if not entry.settled]
         self._queued += len(recorded)
         for entry in recorded:
-            self._applying.add(entry)
+            self._stages.add(self._stages.applying, entry)
         return len(recorded)
 
     async def _flush_steps(self, lane: Lane, flush: Flush, entries: list[_Entry[Item, Result]]) -> int:
@@ -328,11 +314,11 @@ class Batcher(Generic[Item, Result]):
         return 0
 
     async def _flush(
-        self, lane: Lane, stage: _Stage[Item, Result], entries: list[_Entry[Item, Result]]
+        self, lane: Lane, stage: Stage[_Entry[Item, Result]], entries: list[_Entry[Item, Result]]
     ) -> None:
         """One batch through a stage; whatever happens, every entry is passed on or settled at the end."""
         started, flush, passed = time.perf_counter(), Flush(), 0
-        work = self._flush_records if stage is self._recording else self._flush_steps
+        work = self._flush_records if stage is self._stages.recording else self._flush_steps
         try:
             passed = await work(lane, flush, entries)
         except GivenUp as error:
@@ -406,7 +392,7 @@ class Batcher(Generic[Item, Result]):
             else:
                 entry.future.set_result(result)
         if self._closing and not self._tails:
-            self._wake_all()
+            self._stages.wake_all()
 
     def _settle_rest(self, flush: Flush, entries: list[_Entry[Item, Result]], error: Exception) -> None:
         rest = [entry for entry in entries if not entry.settled]

@@ -8,11 +8,13 @@ from collections.abc import Awaitable, Callable
 from pathlib import Path
 from typing import Any
 
+import pytest
 from test_f01_f20 import sound
 
 from house import House, open_house
 from mingzhang.app.pack_complaints import complaints
 from mingzhang.complaints import store
+from mingzhang.complaints.bind import bind_by_hand
 from mingzhang.complaints.read import desk_of
 from mingzhang.complaints.store import Act, Row
 from mingzhang.complaints.talk import plan_reply
@@ -20,6 +22,7 @@ from mingzhang.disputes import flow as disputes
 from mingzhang.disputes.case import Said
 from mingzhang.disputes.store import Dispute, list_disputes, list_messages
 from mingzhang.kit.database import transaction
+from mingzhang.kit.errors import Problem
 from mingzhang.orders.store import open_turn, read_order
 from mingzhang.packs.asked import Asked
 from mingzhang.packs.model import Edition
@@ -203,6 +206,12 @@ async def _nobodys(house: House) -> None:
     await plan_reply(ctx, desk, row, "长" * 250)
     there = Watch(house, "NOBODYS")
     assert await until(lambda: _two(there), "both parts of the answer stand there") == ["长" * 200, "长" * 50]
+    order_id = await house.place()
+    await bind_by_hand(ctx, "wechat", number, order_id, "lin")
+    case = await Watch(house, order_id).case()
+    assert (case.complaint_no, case.kind) == (number, "not_arrived")
+    with pytest.raises(Problem, match="complaint_bound"):
+        await bind_by_hand(ctx, "wechat", number, order_id, "lin")
 
 
 async def _two(watch: Watch) -> list[str]:

@@ -23,26 +23,28 @@ TEXT_MAX = 1000
 async def read_board(ctx: Context) -> list[ComplaintCard]:
     """Unbound ones first, then open ones by their clock, then what is over; no words."""
     async with ctx.pool.acquire() as conn:
-        return [await _card(conn, row) for row in await store.list_rows(conn)]
+        return await _cards(conn, await store.list_rows(conn))
 
 
 async def read_case(ctx: Context, dispute_id: str) -> list[ComplaintCard]:
     """The complaints that belong to a dispute, for its own page."""
     async with ctx.pool.acquire() as conn:
         rows = await store.list_of_order(conn, read_number(dispute_id)[0])
-        return [await _card(conn, row) for row in rows if row.dispute_id == dispute_id]
+        return await _cards(conn, [row for row in rows if row.dispute_id == dispute_id])
 
 
-async def _card(conn: asyncpg.Connection, row: Row) -> ComplaintCard:
-    acts = await store.list_acts(conn, row)
-    lines = await store.list_lines(conn, row)
+async def _cards(conn: asyncpg.Connection, rows: list[Row]) -> list[ComplaintCard]:
+    acts, lines = await store.acts_of(conn, rows), await store.lines_of(conn, rows)
     same = set(ComplaintCard.__struct_fields__) & set(Row.__struct_fields__)
-    return ComplaintCard(
-        **{name: getattr(row, name) for name in same},
-        over=row.state in OVER,
-        lines=len(lines),
-        acts=tuple(_act(act) for act in acts),
-    )
+    return [
+        ComplaintCard(
+            **{name: getattr(row, name) for name in same},
+            over=row.state in OVER,
+            lines=lines.get(row.key, 0),
+            acts=tuple(_act(act) for act in acts[row.key]),
+        )
+        for row in rows
+    ]
 
 
 def _act(act: Act) -> ActLine:

@@ -10,6 +10,7 @@ import asyncpg
 from mingzhang.complaints import store
 from mingzhang.complaints.store import SQL, Row
 from mingzhang.disputes import flow as disputes
+from mingzhang.disputes.store import read_dispute
 from mingzhang.evidence import store as evidence
 from mingzhang.evidence.messages import Direction, Message, Standing
 from mingzhang.evidence.store import Fact, Waiting
@@ -120,7 +121,10 @@ async def apply_complaint(ctx: Context, fact: Waiting) -> None:
                 raise
             return  # bound, with no case of its own: staff answer it on the page of complaints
         await turn.finish()
-        await conn.execute(SQL.set_case, row.channel, row.complaint_no, opened.dispute_id, now)
+        said = (
+            await read_dispute(conn, opened.dispute_id)
+        ).said  # what was said before is not told there again
+        await conn.execute(SQL.set_case, row.channel, row.complaint_no, opened.dispute_id, said, now)
 
 
 def _words(ctx: Context, row: Row) -> str:

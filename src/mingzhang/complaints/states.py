@@ -28,6 +28,7 @@ RETRY_S: Final = (15, 30, 60, 300, 900, 1800)
 LOOK_S: Final = 15  # between two visits that nobody's clock asked for
 SURE_AFTER_S: Final = 60  # a negotiation that lacks a reply so long after it was sent never got it
 TRIES_MAX: Final = 5
+PICTURES_S: Final = 3600  # so long a line waits for its pictures
 PASS_S: Final = 900
 PASS_RETRY_S: Final = 120
 PASS_DAYS: Final = 29

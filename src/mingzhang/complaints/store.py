@@ -136,6 +136,25 @@ async def list_acts(conn: asyncpg.Connection, row: Row) -> list[Act]:
     return [Act(**dict(record)) for record in await conn.fetch(SQL.list_acts, row.channel, row.complaint_no)]
 
 
+async def acts_of(conn: asyncpg.Connection, rows: list[Row]) -> dict[str, list[Act]]:
+    """What we did about several complaints, by their key."""
+    found: dict[str, list[Act]] = {row.key: [] for row in rows}
+    for record in await conn.fetch(SQL.list_acts_of, *_named(rows)):
+        act = Act(**{name: record[name] for name in Act.__struct_fields__})
+        found[f"{record['channel']}:{record['complaint_no']}"].append(act)
+    return found
+
+
+async def lines_of(conn: asyncpg.Connection, rows: list[Row]) -> dict[str, int]:
+    """How many lines several negotiations have, by the complaint's key; none are left out."""
+    records = await conn.fetch(SQL.count_lines_of, *_named(rows))
+    return {f"{record['channel']}:{record['complaint_no']}": record["lines"] for record in records}
+
+
+def _named(rows: list[Row]) -> tuple[list[str], list[str]]:
+    return [row.channel for row in rows], [row.complaint_no for row in rows]
+
+
 async def insert_line(
     conn: asyncpg.Connection, row: Row, line: Line, text_enc: bytes, now: datetime, evidence_id: str
 ) -> bool:

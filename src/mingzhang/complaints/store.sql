@@ -50,7 +50,8 @@ RETURNING complaint_no
 
 -- name: set_case
 -- The case that it opened or joined.
-UPDATE complaint SET dispute_id = $3, due_at = least(due_at, $4), tried_at = $4 WHERE channel = $1 AND complaint_no = $2
+UPDATE complaint SET dispute_id = $3, sent_to = $4, due_at = least(due_at, $5), tried_at = $5
+WHERE channel = $1 AND complaint_no = $2
 
 -- name: set_looked
 -- The visit is over: how far the case was looked at, and when it is read again (null: over at both ends).
@@ -96,6 +97,19 @@ WHERE channel = $1 AND complaint_no = $2 AND key = $3 AND ended_at IS NULL
 -- name: set_act_line
 -- It stands in the channel's negotiation: the buyer can read it.
 UPDATE complaint_act SET line_id = $4 WHERE channel = $1 AND complaint_no = $2 AND key = $3
+
+-- name: list_acts_of
+-- What we did about several complaints.
+SELECT a.channel, a.complaint_no, a.key, a.n, a.act, a.state, a.text_enc, a.files, a.approved, a.planned_at, a.asked,
+  a.asked_at, a.ended_at, a.code, a.line_id, a.evidence_id
+FROM unnest($1::text[], $2::text[]) AS w (channel, complaint_no) JOIN complaint_act a USING (channel, complaint_no)
+ORDER BY a.n LIMIT 4000
+
+-- name: count_lines_of
+-- How many lines several negotiations have.
+SELECT l.channel, l.complaint_no, count(*) AS lines
+FROM unnest($1::text[], $2::text[]) AS w (channel, complaint_no) JOIN complaint_line l USING (channel, complaint_no)
+GROUP BY l.channel, l.complaint_no
 
 -- name: list_unbound
 -- Complaints that nobody could bind, and those that are open, the soonest clock first; then the newest of the rest.

@@ -17,6 +17,7 @@ from mingzhang.complaints.read import sealed
 from mingzhang.complaints.store import SQL, Act, LineRow, Row
 from mingzhang.disputes import flow as disputes
 from mingzhang.disputes.case import Said
+from mingzhang.disputes.states import TEXT_MAX
 from mingzhang.disputes.store import Dispute, Message, list_messages
 from mingzhang.evidence import store as evidence
 from mingzhang.kit import attachments
@@ -89,10 +90,7 @@ def _bare(text: str) -> str:
 
 async def _judge(ctx: Context, conn: asyncpg.Connection, row: Row, act: Act) -> None:
     """An act without an answer, which the negotiation does not show by its words."""
-    done_there = row.state in (ComplaintState.DONE, ComplaintState.WITHDRAWN)
-    if act.act != "reply" and (
-        done_there or (act.act == "complete" and row.state == ComplaintState.ANSWERED)
-    ):
+    if act.act != "reply" and row.state in (ComplaintState.DONE, ComplaintState.WITHDRAWN):
         await _set(conn, row, act, "sent", ctx.now(), code="seen")
     elif act.asked_at is not None and row.read_at is not None:
         sure = row.read_at >= act.asked_at + timedelta(seconds=states.SURE_AFTER_S)
@@ -112,20 +110,18 @@ async def pour(ctx: Context, desk: Complaints, row: Row, lines: Sequence[LineRow
         images = line.images or (row.images if line.opens else [])
         text = "" if line.opens or not line.text_enc else ctx.vault.open(line.text_enc)
         if (text or images) and line.word not in DEEDS:
-            await _say(ctx, desk, row, line, text, images)
+            pictures, whole = await _fetched(desk, images)
+            if not whole and ctx.now() < line.known_at + timedelta(seconds=states.PICTURES_S):
+                return  # the next visit tries again: what follows waits, so that the order stays
+            await _say(ctx, row, line, text, pictures)
         async with transaction(ctx.pool) as conn:
             await conn.execute(SQL.set_poured, row.channel, row.complaint_no, line.line_id)
 
 
-async def _say(
-    ctx: Context, desk: Complaints, row: Row, line: LineRow, text: str, images: Sequence[str]
-) -> None:
-    pictures = await _fetched(desk, images)
-    if not text and not pictures:
-        text = "（图片无法读取）" if images else text
+async def _say(ctx: Context, row: Row, line: LineRow, text: str, pictures: tuple[bytes, ...]) -> None:
     said = Said(
         speaker=line.speaker,
-        text=text[:1000],
+        text=text[:TEXT_MAX] or ("" if pictures else "（图片无法读取）"),
         external_id=external_id(row, line.line_id),
         attachments=pictures,
     )
@@ -133,13 +129,13 @@ async def _say(
         await disputes.add_message(ctx, row.dispute_id, said)
     except Problem as problem:
         if problem.code == "dispute_closed" and line.speaker == "buyer" and store.is_open(row):
-            await _again(ctx, row, text or "（图片）")
+            await _again(ctx, row, said.text or "（图片）")
 
 
 async def _again(ctx: Context, row: Row, text: str) -> None:
     """The complainant goes on after the end: the case is reopened, once; after that a person reads it here."""
     try:
-        await disputes.reopen(ctx, row.dispute_id, text[:1000])
+        await disputes.reopen(ctx, row.dispute_id, text)
     except Problem:
         return
 
@@ -159,18 +155,20 @@ async def let_go(ctx: Context, row: Row, case: Dispute) -> bool:
     return True
 
 
-async def _fetched(desk: Complaints, images: Sequence[str]) -> tuple[bytes, ...]:
-    """Pictures drawn anew; what cannot be fetched or is no picture is left out."""
+async def _fetched(desk: Complaints, images: Sequence[str]) -> tuple[tuple[bytes, ...], bool]:
+    """Pictures drawn anew, what is none left out; and whether all that is there was fetched."""
     drawn: list[bytes] = []
+    whole = True
     for reference in images[: attachments.COUNT_MAX]:
         answer = await desk.fetch_image(reference)
         if answer.outcome is not Outcome.OK:
+            whole = whole and answer.outcome is Outcome.REFUSED
             continue
         try:
             drawn += await attachments.draw_all([answer.content])
         except Problem:
             continue
-    return tuple(drawn)
+    return tuple(drawn), whole
 
 
 async def plan(ctx: Context, desk: Complaints, row: Row, case: Dispute) -> int:
@@ -205,8 +203,13 @@ async def _plan_message(
 async def _plan_refund(
     ctx: Context, conn: asyncpg.Connection, desk: Complaints, row: Row, case: Dispute
 ) -> None:
-    """Tell of the platform's own refund once it is planned, or that there will be none."""
-    refunds = [each for each in await list_refunds(conn, row.order_id) if each.state not in OVER_REFUND]
+    """Tell of the platform's own refund once it is planned, or that there will be none; not of what arrived before."""
+    refunds = [
+        each
+        for each in await list_refunds(conn, row.order_id)
+        if each.state not in OVER_REFUND
+        and (each.arrived_at is None or row.made_at is None or each.arrived_at >= row.made_at)
+    ]
     key = f"refund{case.round}"
     tells = isinstance(desk, TellsRefunds) and row.wish == Wish.REFUND
     if refunds:

@@ -67,6 +67,36 @@ async def change_the_rules(house: House, writer: Person) -> None:
     assert statement["evidence"] == hashlib.sha256("\n".join(list(texts.values())[:2]).encode()).hexdigest()
 
 
+async def register_a_licence(house: House, keeper: Person) -> None:
+    """Staff enter a licence with its picture; everybody reads it, all its versions, and our own's picture alone."""
+    _, html = await keeper.look("/staff/licences")
+    csrf = re.findall(r'name="csrf" value="([^"]+)"', html)[0]
+    for kind, party in (("own", "清风有限公司"), ("supplier", "fulu")):
+        form = aiohttp.FormData(
+            {"csrf": csrf, "kind": kind, "party": party, "title": "营业执照", "number": "91310000MA1K00000X"}
+        )
+        form.add_field("contact", "13800138000")
+        form.add_field("picture", png(), filename="x.png", content_type="image/png")
+        url = f"{house.url}/staff/licences"
+        async with keeper.session.post(url, data=form, allow_redirects=False) as answer:
+            assert answer.status == 303, await answer.text()
+    async with house.http.get(f"{house.url}/api/v1/trust") as answer:
+        own, other = (await answer.json())["licences"]
+    assert (own["kind"], own["state"], other["party"], other["picture"]) == ("own", "valid", "fulu", "")
+    async with house.http.get(house.url + own["picture"]) as answer:
+        assert (await answer.read())[:2] == b"\xff\xd8"
+    for path, status in (
+        (own["url"], 200),
+        (other["url"], 200),
+        (f"{other['url']}/picture/1", 404),
+        (f"{own['url']}/picture/2", 404),
+        ("/trust/licences/none", 404),
+    ):
+        async with house.http.get(house.url + path) as answer:
+            assert answer.status == status, path
+            assert "13800138000" not in await answer.text()
+
+
 async def test_the_shops_face_is_set_by_those_who_may_and_shown_at_once(
     database_url: str, tmp_path: Path
 ) -> None:
@@ -81,6 +111,7 @@ async def test_the_shops_face_is_set_by_those_who_may_and_shown_at_once(
         async with helper.session:
             assert (await helper.look(HOME))[0] == 403
             await change_the_rules(house, helper)
+            await register_a_licence(house, helper)
         admin = await sign_in_strong(house, "wu", Role.ADMIN)
         async with admin.session:
             assert (await admin.look(HOME))[0] == 200

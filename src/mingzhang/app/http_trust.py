@@ -14,6 +14,7 @@ from mingzhang.app.http_guard import ANYBODY
 from mingzhang.app.http_kit import AnyRequest, HtmlResponse, desk_of, language, page, shop_of
 from mingzhang.app.transparency import signer_of, witnesses_of
 from mingzhang.app.trust.cache import Trust
+from mingzhang.app.trust.licences import read_own_picture, read_versions
 from mingzhang.app.trust.read import read_day, read_paper_page
 from mingzhang.catalogue.papers import read_paper
 from mingzhang.catalogue.terms import KINDS
@@ -85,6 +86,26 @@ async def stated_receipt(request: AnyRequest, subject: str, name: str) -> Respon
     return Response(receipt, media_type="application/json", headers=headers)
 
 
+@get("/trust/licences/{licence_id:str}", include_in_schema=False, guards=[ANYBODY])
+async def licence(request: AnyRequest, licence_id: FromPath[str]) -> HtmlResponse:
+    """Every version of a licence, and of our own its picture."""
+    desk = desk_of(request)
+    async with desk.pool.acquire() as conn:
+        found = await read_versions(conn, licence_id, desk.clock.now())
+    return page(request, pages_trust.licence_page(found, shop_of(desk), language(request), desk.clock.now()))
+
+
+@get("/trust/licences/{licence_id:str}/picture/{version:str}", include_in_schema=False, guards=[ANYBODY])
+async def licence_picture(
+    request: AnyRequest, licence_id: FromPath[str], version: FromPath[str]
+) -> Response[Any]:
+    """The picture of a version of one of our own licences, as it was drawn anew."""
+    async with desk_of(request).pool.acquire() as conn:
+        body = await read_own_picture(conn, licence_id, version)
+    headers = {"Content-Security-Policy": "default-src 'none'", "Cache-Control": "public, max-age=3600"}
+    return Response(body, media_type="image/jpeg", headers=headers)
+
+
 def _kind(text: str) -> str:
     if text not in KINDS:
         raise Problem("not_found", Kind.NOT_FOUND)
@@ -129,5 +150,5 @@ async def api_day(request: AnyRequest, day: FromPath[str]) -> DayProof:
     return await read_day(desk_of(request), day_in(day))
 
 
-HANDLERS: Final = (trust, trust_day, paper, paper_text, paper_receipt)
+HANDLERS: Final = (trust, trust_day, paper, paper_text, paper_receipt, licence, licence_picture)
 ROUTER: Final = Router("/api/v1", route_handlers=[api_trust, api_day])

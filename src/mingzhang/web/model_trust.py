@@ -79,6 +79,25 @@ class DayProof(msgspec.Struct, frozen=True, kw_only=True):
     owed: OwedDay | None = None
 
 
+class LicenceShown(msgspec.Struct, frozen=True, kw_only=True):
+    """A licence in the registry, as it stands or stood. ``state``: valid, ends_soon (within 30 days), ended; ``kind``: own,
+    channel, supplier, bank; ``picture``: where its picture is, of our own alone; ``url``: all its versions."""
+
+    kind: str
+    party: str
+    title: str
+    number: str
+    issuer: str
+    scope: str
+    valid_until: str
+    state: str
+    version: int
+    set_at: datetime | None
+    source_url: str
+    picture: str
+    url: str
+
+
 class OwedDay(msgspec.Struct, frozen=True, kw_only=True):
     """What was owed to all buyers at a day's end. ``root``: of the sum tree, hex; ``leaves``: claims; ``standing``: where
     their money lay, by place; ``statement_url``: as it stands in the public record."""
@@ -149,6 +168,7 @@ class TrustPage(msgspec.Struct, frozen=True, kw_only=True):
     breach_days: int
     breaches: tuple[BreachCount, ...]
     papers: tuple[PaperVersion, ...]
+    licences: tuple[LicenceShown, ...] = ()
     owed: tuple[OwedDay, ...] = ()
     record: SignedState | None = None
     licence: str = ""

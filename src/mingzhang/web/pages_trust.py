@@ -8,7 +8,7 @@ from datetime import datetime
 from mingzhang.web.console import Frame, render_console
 from mingzhang.web.i18n import translations
 from mingzhang.web.model import ShopInfo
-from mingzhang.web.model_trust import DayProof, PaperDraft, PaperPage, PaperVersion, TrustPage
+from mingzhang.web.model_trust import DayProof, LicenceShown, PaperDraft, PaperPage, PaperVersion, TrustPage
 from mingzhang.web.pages import render
 from mingzhang.web.views import View
 from mingzhang.web.words_trust import PAPER_KINDS
@@ -37,6 +37,12 @@ def paper_page(found: PaperPage, shop: ShopInfo, lang: str, now: datetime) -> st
     return render(
         "trust_paper.html", lang, it=found, shop=shop, view=View(lang, shop, translations(lang), now)
     )
+
+
+def licence_page(found: Sequence[LicenceShown], shop: ShopInfo, lang: str, now: datetime) -> str:
+    """A licence with every version it had, the newest first."""
+    view = View(lang, shop, translations(lang), now)
+    return render("trust_licence.html", lang, versions=found, shop=shop, view=view)
 
 
 def papers_page(

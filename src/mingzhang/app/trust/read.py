@@ -17,6 +17,7 @@ from mingzhang.app.desk import Desk
 from mingzhang.app.desk_custody import ratio_text
 from mingzhang.app.desk_papers import subject_of
 from mingzhang.app.transparency import signer_of, witnesses_of
+from mingzhang.app.trust.licences import read_licences
 from mingzhang.catalogue.papers import list_papers, read_paper
 from mingzhang.catalogue.terms import KINDS, Paper, Piece, compare, in_force
 from mingzhang.custody.store import list_accounts
@@ -74,6 +75,7 @@ async def read_trust(desk: Desk) -> TrustPage:
             breach_days=BREACH_DAYS,
             breaches=await _breaches(conn, now),
             papers=versions_of(await list_papers(conn), now),
+            licences=await read_licences(conn, now),
             owed=tuple(_owed(row) for row in await conn.fetch(LIABILITIES.list_days, OWED_DAYS, None)),
             record=await _record(conn, desk),
             licence=face.licence,

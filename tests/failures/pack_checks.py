@@ -25,6 +25,9 @@ from mingzhang.packs.paper import qr_text
 from mingzhang.transparency import verify_offline
 
 CHANGES = 50
+LICENCE = """INSERT INTO licence (licence_id, version, kind, party, title, number, issuer, scope, valid_until, source_url,
+  proof_sha256, ended, set_by, set_at)
+VALUES ('L1', 1, 'own', '明账店', '营业执照', '91310000MA1FL0000X', '', '', '2030-01-01', '', '', false, 'root', now())"""
 COST_WORDS = ("cost_fen", "spent.", "source.platform", "supplier.free", "margin")
 
 
@@ -120,11 +123,19 @@ async def check_conversation(house: House, order_id: str) -> None:
     ctx, settings, words = house.desk.ctx, house.desk.settings, "钱没有退到我的卡上"
     opened = await open_dispute(ctx, Opening(order_id=order_id, kind="refund_not_arrived", words=words))
     await add_message(ctx, opened.dispute_id, Said(speaker="shop", text="请看渠道的退款编号", by="wang"))
-    for edition, told in ((Edition.BUYER, words), (Edition.STAFF, "")):
-        files = verify_offline.unpack_zip(await make_pack(ctx, settings, order_id, edition, wait_s=0))
+    await house.desk.pool.execute(LICENCE)
+    for edition, to_buyer, told in (
+        (Edition.BUYER, True, words),
+        (Edition.BUYER, False, ""),
+        (Edition.STAFF, True, ""),
+    ):
+        made = await make_pack(ctx, settings, order_id, edition, to_buyer=to_buyer, wait_s=0)
+        files = verify_offline.unpack_zip(made)
         (dispute,) = json.loads(files["disputes.json"])
         assert [line["text"] for line in dispute["lines"][:2]] == [told, "请看渠道的退款编号"]
         assert "wang" not in files["disputes.json"].decode()
+        (licence,) = json.loads(files["licences.json"])
+        assert (licence["number"], licence["valid_until"]) == ("91310000MA1FL0000X", "2030-01-01")
         (refund,) = json.loads(files["refunds.json"])
         assert (refund["state"], refund["amount_fen"]) == ("arrived", 10000)
 
@@ -138,7 +149,7 @@ def _buyers(files: dict[str, bytes], order_id: str) -> None:
     assert any(one["kind"].endswith("notify") and one["file"] in files for one in messages)
     assert all(one["withheld"] for one in messages if one["party"] == "fulu")
     assert json.loads(files["supplies.json"])[0]["feedback"]
-    assert files["rules.txt"]
+    assert "合同成立" in files["rules.txt"].decode()
     assert "ledger.json" not in files
     everything = b"\n".join(files[name] for name in files if not name.startswith("verify.")).decode(
         "utf-8", "replace"

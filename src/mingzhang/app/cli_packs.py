@@ -25,7 +25,7 @@ def pack(
     async def work() -> bytes:
         desk = await open_desk(settings_here())
         try:
-            return await make_pack(desk.ctx, desk.settings, order, edition, made_by="command")
+            return await make_pack(desk.ctx, desk.settings, order, edition, made_by="command", to_buyer=False)
         finally:
             await desk.aclose()
 

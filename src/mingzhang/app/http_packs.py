@@ -81,7 +81,9 @@ async def staff_pack(request: AnyRequest, order_id: FromPath[str]) -> Response[A
                 reason=reason,
                 data={"edition": edition.value},
             )
-    made = await make_pack(desk.ctx, desk.settings, order_id, edition, made_by=member.name, clear=clear)
+    made = await make_pack(
+        desk.ctx, desk.settings, order_id, edition, made_by=member.name, to_buyer=False, clear=clear
+    )
     return _zip(made, order_id, edition)
 
 

@@ -60,8 +60,8 @@ async def disputes(asked: Asked) -> list[Section]:
 
 
 def _text(asked: Asked, line: Message) -> str:
-    """The words of a line; a buyer's own are shown to the buyer, and to whoever may see personal data."""
-    hidden = line.speaker == "buyer" and asked.edition is not Edition.BUYER and not asked.clear
+    """The words of a line; a buyer's own only where they may be."""
+    hidden = line.speaker == "buyer" and not asked.own_words
     return asked.vault.open(line.text_enc) if line.text_enc and not hidden else ""
 
 

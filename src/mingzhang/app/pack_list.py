@@ -11,6 +11,7 @@ from typing import Final
 from mingzhang.app import pack_parts
 from mingzhang.app.pack_complaints import complaints
 from mingzhang.app.pack_disputes import disputes
+from mingzhang.app.pack_licences import licences
 from mingzhang.kit.errors import Kind, Problem
 from mingzhang.packs.asked import Asked, Provider
 from mingzhang.packs.model import Section
@@ -22,6 +23,7 @@ PROVIDERS: Final[tuple[Provider, ...]] = (
     pack_parts.conversation,
     disputes,
     complaints,
+    licences,
     pack_parts.ledger,
     pack_parts.staff_record,
 )

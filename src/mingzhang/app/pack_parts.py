@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import date, datetime
 from typing import Any, Final
 
 from mingzhang.fulfilment.store import list_attempts
@@ -22,11 +23,13 @@ RECORDS_MAX: Final = 200
 
 def plain(row: Any, *names: str) -> dict[str, Any]:
     """Some fields of a row as JSON: times in UTC, nothing for None."""
-    found = {name: getattr(row, name) for name in names}
-    return {
-        name: utc(value) if hasattr(value, "isoformat") else "" if value is None else value
-        for name, value in found.items()
-    }
+    return {name: _plain(getattr(row, name)) for name in names}
+
+
+def _plain(value: Any) -> Any:
+    if isinstance(value, datetime):
+        return utc(value)
+    return value.isoformat() if isinstance(value, date) else "" if value is None else value
 
 
 def inner(asked: Asked) -> bool:
@@ -128,14 +131,13 @@ async def refunds(asked: Asked) -> list[Section]:
 
 
 async def conversation(asked: Asked) -> list[Section]:
-    """What the buyer asked and showed, and the answers. The buyer's own words: in their own edition, or unmasked."""
-    own_words = asked.edition is Edition.BUYER or asked.clear
+    """What the buyer asked and showed, and the answers."""
     data: list[dict[str, Any]] = []
     rows: list[tuple[str, ...]] = []
     for request in reversed(await list_requests(asked.conn, asked.order.order_id)):
         told = plain(request, "request_id", "wish", "cause", "state", "made_at", "deadline_at", "answer")
         told |= plain(request, "answer_text", "answered_at") | {"kind": "request"}
-        words = asked.vault.open(request.words_enc) if request.words_enc and own_words else ""
+        words = asked.vault.open(request.words_enc) if request.words_enc and asked.own_words else ""
         data.append({**told, "words": words, "has_words": bool(request.words_enc)})
         wish = f"{asked.word('wish', request.wish)} · {asked.word('request_cause', request.cause)} {words}"
         rows.append((write_beijing(request.made_at), "买家", wish.strip()))

@@ -13,7 +13,8 @@ import msgspec
 from mingzhang.app.pack_parts import plain
 from mingzhang.app.reading import read_page
 from mingzhang.app.settings import Settings
-from mingzhang.catalogue.store import read_rules
+from mingzhang.catalogue.papers import list_papers, read_paper
+from mingzhang.catalogue.terms import Paper
 from mingzhang.orders.store import Order, read_order
 from mingzhang.orders.typical import TypicalTimes
 from mingzhang.packs.model import Part, Section
@@ -33,6 +34,7 @@ FACE: Final = (
     ("address", "经营地址"),
     ("support", "客服"),
 )
+TERMS: Final = {"rules": "交易规则", "agreement": "服务协议", "privacy": "隐私条款"}
 README: Final = """这是一份交易凭证包。
 
 1. 先核对：  python3 verify.py pack.zip
@@ -69,7 +71,7 @@ async def read_story(conn: asyncpg.Connection, settings: Settings, order_id: str
     shop = current.face.name_zh or settings.shop_name
     bare = View("zh", ShopInfo(name=shop), translations("zh"), now)
     view = replace(bare, defaults=order_names(page, bare))
-    rules = await read_rules(conn, order.placed_at)
+    terms = await _terms(conn, order.placed_at)
     return Story(
         order=order,
         page=page,
@@ -83,11 +85,21 @@ async def read_story(conn: asyncpg.Connection, settings: Settings, order_id: str
             _timeline(page, view),
             _operator(then, current, shop, settings),
         ),
-        files=(
-            Part("rules.txt", rules.text_zh.encode(), f"下单时的交易规则（第 {rules.version} 版）"),
-            Part("readme.txt", README.encode(), "怎样核对这份凭证"),
-        ),
+        files=(*terms, Part("readme.txt", README.encode(), "怎样核对这份凭证")),
     )
+
+
+async def _terms(conn: asyncpg.Connection, at: datetime) -> list[Part]:
+    """Rules, service agreement and privacy terms that held at a moment, in both languages."""
+    held: dict[str, Paper] = {}
+    for paper in await list_papers(conn):  # the newest first
+        if paper.effective_at <= at:
+            held.setdefault(paper.kind, paper)
+    whole = [await read_paper(conn, paper.kind, paper.version) for paper in held.values()]
+    return [
+        Part(f"{paper.kind}.txt", paper.body, f"下单时的{TERMS[paper.kind]}（第 {paper.version} 版）")
+        for paper in whole
+    ]
 
 
 def _order(order: Order, page: OrderPage, view: View) -> Section:

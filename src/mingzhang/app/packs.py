@@ -29,7 +29,7 @@ from mingzhang.kit.ids import bucket_of, new_id
 from mingzhang.orders.context import Context
 from mingzhang.packs import manifest as manifests
 from mingzhang.packs.asked import Asked
-from mingzhang.packs.messages import message_parts
+from mingzhang.packs.messages import CHANNEL, SHOP, SUPPLIER, message_parts
 from mingzhang.packs.model import Edition, Head, Part, Section
 from mingzhang.packs.paper import PACK_TYP, pack_sheets
 from mingzhang.packs.store import SQL, read_messages, read_secrets
@@ -39,6 +39,7 @@ from mingzhang.transparency.receipt import list_logged, make_receipt
 from mingzhang.transparency.tree import SQL as LOG
 
 RECEIPTS_MAX: Final = 150
+OWN: Final = ("shop", "staff")  # parties whose messages are our own word
 WAIT_REAL_S: Final = 2.0
 LOOK_REAL_S: Final = 0.1
 NOTES_COUNTED: Final = 10_000
@@ -53,13 +54,15 @@ async def make_pack(
     edition: Edition,
     *,
     made_by: str = "buyer",
+    to_buyer: bool = True,
     clear: bool = False,
     wait_s: float = WAIT_REAL_S,
 ) -> bytes:
     """The pack of one order as a zip. Raises `unknown_order`, `pack_too_large`.
 
-    ``made_by``: on record, sealed; ``clear``: personal data unmasked, for whoever may see it; ``wait_s``: real seconds
-    to wait until the manifest itself stands in the public record, so that the proof of it can lie in the zip.
+    ``made_by``: on record, sealed; ``to_buyer``: nobody else receives it, so that the buyer's own words are in their
+    edition; ``clear``: personal data unmasked, for whoever may see it; ``wait_s``: real seconds to wait until the
+    manifest itself stands in the public record, so that the proof of it can lie in the zip.
     """
     signer = signer_of(settings)
     async with ctx.pool.acquire() as conn, conn.transaction(isolation="repeatable_read", readonly=True):
@@ -72,6 +75,7 @@ async def make_pack(
             vault=ctx.vault,
             now=now,
             clear=clear,
+            own_words=clear or (to_buyer and edition is Edition.BUYER),
             word=story.view.w,
         )
         sections = [*story.sections, *await read_sections(asked)]
@@ -99,7 +103,12 @@ async def make_pack(
 
 
 async def _messages(asked: Asked, ctx: Context, story: Story) -> tuple[list[dict[str, Any]], list[Part]]:
-    messages = await read_messages(asked.conn, asked.order, story.numbers, ctx.channels.keys())
+    sides = (
+        dict.fromkeys(OWN, SHOP)
+        | dict.fromkeys(ctx.suppliers, SUPPLIER)
+        | dict.fromkeys(ctx.channels, CHANNEL)
+    )
+    messages = await read_messages(asked.conn, asked.order, story.numbers, sides)
     secrets = [] if asked.clear else await read_secrets(asked.conn, asked.order, asked.vault)
     return message_parts(messages, asked.edition, asked.order.kind, secrets)
 

@@ -16,8 +16,8 @@ from mingzhang.packs.model import Edition, Section
 class Asked(msgspec.Struct, frozen=True, kw_only=True):
     """One order, for one edition, read in one snapshot of the books.
 
-    ``clear``: whoever asks may see personal data unmasked. ``word``: words in Chinese for a code of a named table of
-    the pages (`web/views.py`, TABLES).
+    ``clear``: whoever asks may see personal data unmasked; ``own_words``: what the buyer wrote may be in it. ``word``:
+    words in Chinese for a code of a named table of the pages (`web/views.py`, TABLES).
     """
 
     conn: asyncpg.Connection
@@ -26,6 +26,7 @@ class Asked(msgspec.Struct, frozen=True, kw_only=True):
     vault: Vault
     now: datetime
     clear: bool
+    own_words: bool
     word: Callable[[str, str], str]
 
 

@@ -6,6 +6,7 @@ of the original, which the shop keeps.
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime
 from typing import Any, Final
@@ -16,6 +17,10 @@ import msgspec
 from mingzhang.packs.model import Edition, Part
 from mingzhang.transparency.entry import utc
 
+EMPTY: Final = hashlib.sha256(b"").digest()
+CHANNEL: Final = "channel"
+SUPPLIER: Final = "supplier"
+SHOP: Final = "shop"
 BODY_MAX: Final = 64 * 1024
 MESSAGES_MAX: Final = 150
 SECRET_MIN: Final = 4  # a shorter text would be found in any number
@@ -26,7 +31,7 @@ FEES: Final = (b"charge_amount", b"charge_flags", b"service_fee", b"fee_rate", "
 
 
 class RawMessage(msgspec.Struct, frozen=True, kw_only=True):
-    """A message as it was kept. ``from_channel``: a payment channel is the other side."""
+    """A message as it was kept. ``side``: who is the other side: channel, supplier, shop (our own word), or else."""
 
     evidence_id: str
     party: str
@@ -37,22 +42,26 @@ class RawMessage(msgspec.Struct, frozen=True, kw_only=True):
     body: bytes
     sha256: bytes
     known_at: datetime
-    from_channel: bool
+    side: str
 
 
 def withheld(message: RawMessage, edition: Edition, goods: str) -> str:
     """Why a message's body is not shown in this edition: a word of `WITHHELD`; empty for one that is."""
+    if not message.body and message.sha256 != EMPTY:
+        return "erased"
     if any(word in message.kind for word in OF_MANY):
         return "of_many"
     if len(message.body) > BODY_MAX:
         return "too_long"
-    if message.from_channel:
+    if message.side == CHANNEL:
         forged = message.standing == "forged" and edition is Edition.BUYER
         fees = edition is not Edition.AUDITOR and any(word in message.body for word in FEES)
         return "not_genuine" if forged else "inner" if fees else ""
     if edition is not Edition.AUDITOR:
         return "inner"
-    return "codes" if goods == "card" else ""
+    if message.side not in {SUPPLIER, SHOP}:
+        return "personal"
+    return "codes" if goods == "card" and message.side == SUPPLIER else ""
 
 
 WITHHELD: Final[Mapping[str, str]] = {
@@ -61,6 +70,8 @@ WITHHELD: Final[Mapping[str, str]] = {
     "not_genuine": "验签不通过，不作凭据，只列指纹",
     "inner": "含供应商原文或费用，此版本只列指纹；可公开的字段见供应商反馈",
     "codes": "含卡密，只列指纹",
+    "erased": "已按个人信息删除请求清空，只列原来的指纹",
+    "personal": "含收款账户、截图等个人信息，只列指纹",
 }
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Sequence
+from collections.abc import Mapping, Sequence
 from typing import Final
 
 import asyncpg
@@ -18,17 +18,18 @@ SQL: Final = load("mingzhang.packs", "store")
 
 
 async def read_messages(
-    conn: asyncpg.Connection, order: Order, numbers: Sequence[str], channels: Collection[str]
+    conn: asyncpg.Connection, order: Order, numbers: Sequence[str], sides: Mapping[str, str]
 ) -> list[RawMessage]:
     """The raw messages behind an order, oldest first: what its timeline and postings cite, and each one's question.
 
-    ``numbers``: those that a question of the same moment must name to be this order's.
+    ``numbers``: those that a question of the same moment must name to be this order's. ``sides``: by party, see
+    `RawMessage.side`.
     """
     rows = await conn.fetch(SQL.list_cited, order.bucket, order.order_id)
     found = await conn.fetch(
         SQL.list_messages, [row["evidence_id"] for row in rows], [number.encode() for number in numbers]
     )
-    return [RawMessage(**dict(row), from_channel=row["party"] in channels) for row in found]
+    return [RawMessage(**dict(row), side=sides.get(row["party"], "")) for row in found]
 
 
 async def read_secrets(conn: asyncpg.Connection, order: Order, vault: Vault) -> list[tuple[str, str]]:

@@ -24,7 +24,6 @@ from mingzhang.transparency.tree import SQL
 
 RFC3161: Final = "rfc3161"
 AGAIN_S: Final = (60, 300, 900, 3_600, 14_400)
-DAY_S: Final = 86_400.0
 TASKS_MAX: Final = 8
 SHOWN_MAX: Final = 31
 _EPOCH: Final = datetime(2020, 1, 1, tzinfo=BEIJING)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 from datetime import UTC, date, datetime, timedelta
 from typing import Any
 
@@ -12,6 +13,7 @@ from mingzhang.app.work_money import money_items
 from mingzhang.app.worker import Worker
 from mingzhang.custody.imports import import_file
 from mingzhang.custody.store import open_account
+from mingzhang.fulfilment.suppliers.base import BalanceAnswer
 from mingzhang.kit.clock import ManualClock
 from mingzhang.kit.database import transaction
 from mingzhang.ledger import postings
@@ -182,3 +184,35 @@ async def written_off(ctx: Context) -> None:
         await decide.settle(conn, ctx, break_id, decide.WRITE_OFF, "E2", "wang")
         assert await read_float(conn, "missing", BANK) == 0
     assert (await found(ctx.pool))["ALI-short"][1:] == ("resolved", "", 5, "written_off")
+
+
+async def test_a_suppliers_balance_is_asked_for_once_a_day_and_held_against_the_ledger(
+    pool: asyncpg.Pool,
+) -> None:
+    """R14: what orders have reserved there may be charged or not; what lies beyond that is a difference."""
+    clock = ManualClock(TEN)
+    there = Supplier()
+    ctx = dataclasses.replace(context(pool, clock), suppliers={"fulu": there})  # type: ignore[dict-item]
+    async with transaction(pool) as conn:
+        capital = postings.capital_in("CAPITAL-fulu", party="fulu", place="supplier.free", amount_fen=5_000)
+        await write_shared(conn, capital, evidence_id="E", now=clock.now())
+    there.known = False
+    waits = await flow.fetch_day(ctx, "fulu.balance", DAY)
+    assert (waits.result, waits.code) == ("waiting", "no_answer")
+    there.known = True
+    assert (await flow.fetch_day(ctx, "fulu.balance", DAY)).agreed == 1
+    there.free_fen = 4_999
+    assert (await flow.fetch_day(ctx, "fulu.balance", DAY)).result == "same"
+    clock.advance(timedelta(days=1))
+    assert (await flow.fetch_day(ctx, "fulu.balance", DAY + timedelta(days=1))).counts == {"amount": 1}
+    assert await found(pool) == {"2026-03-05": ("amount", "person", "person", 1, "")}
+
+
+class Supplier:
+    """A supplier that answers only what our balance is."""
+
+    def __init__(self) -> None:
+        self.known, self.free_fen = True, 5_000
+
+    async def balance(self) -> BalanceAnswer:
+        return BalanceAnswer(known=self.known, free_fen=self.free_fen)

@@ -94,7 +94,7 @@ def _chosen(name: str, content: bytes | None) -> list[Source]:
     if content is not None:
         return [source_named(name)]
     if not name:
-        return [it for it in SOURCES.values() if it.bill]
+        return [it for it in SOURCES.values() if it.bill or it.asked]
     of_party = [it for it in SOURCES.values() if it.party == name]
     return of_party or [source_named(name)]
 

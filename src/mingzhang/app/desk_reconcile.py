@@ -162,6 +162,8 @@ def _params(data: Mapping[str, Any]) -> dict[str, str]:
 async def _their_side(conn: asyncpg.Connection, row: Break) -> Side | None:
     if row.theirs is None:
         return None
+    if not row.file_id:  # asked, not read
+        return Side(fields=_params(row.theirs))
     source = source_named(row.source)
     file, raw = await read_file(conn, row.file_id)
     position = int(row.theirs["position"])

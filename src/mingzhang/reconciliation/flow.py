@@ -26,7 +26,7 @@ from mingzhang.kit.errors import Problem
 from mingzhang.orders.breaches import SHARED, Late, note_breach
 from mingzhang.orders.context import Context
 from mingzhang.payments.channels.base import HasBills, Outcome
-from mingzhang.reconciliation import merge, ours, payouts
+from mingzhang.reconciliation import balances, merge, ours, payouts
 from mingzhang.reconciliation.bills.text import RAW_BYTES_MAX, Told, refused
 from mingzhang.reconciliation.match import Matcher, Rules, write_theirs
 from mingzhang.reconciliation.model import Found, Kind, Line, OurLine, Totals, Wanted, Word
@@ -80,7 +80,8 @@ async def plan_days(ctx: Context) -> None:
     async with transaction(ctx.pool) as conn:
         for source in SOURCES.values():
             if source.party in ctx.channels or source.party in ctx.suppliers:
-                await _ensure(ctx, conn, source, day, max(now, ready) if _bills(ctx, source) else None)
+                due = now if source.asked else max(now, ready) if _bills(ctx, source) else None
+                await _ensure(ctx, conn, source, day, due)
         for bank in await payouts.list_banks(conn):
             await _ensure(ctx, conn, of_bank(bank), day, max(now, ready))
 
@@ -89,7 +90,8 @@ async def _ensure(
     ctx: Context, conn: asyncpg.Connection, source: Source, day: date, due: datetime | None
 ) -> None:
     latest = max(ctx.now(), ready_at(day)) + timedelta(seconds=FILE_MAX_S)
-    actor = "person" if due is None else "bank" if source.side == "bank" else "channel"
+    waits_for = "channel" if source.side == "channel" else source.side
+    actor = "person" if due is None else waits_for
     values = (source.name, day, source.party, actor, ctx.now(), due, latest)
     await conn.execute(SQL.ensure_day, *values)
 
@@ -103,11 +105,12 @@ async def fetch_day(ctx: Context, name: str, day: date, say: Say = silent) -> Ju
     """Fetch a source's file and judge the day; not there yet: waiting, asked again later (T+1 10:00)."""
     source = source_named(name)
     bills = _bills(ctx, source)
-    own = source.side == "bank"
+    own = source.side == "bank" or source.asked
     async with transaction(ctx.pool) as conn:
         await _ensure(ctx, conn, source, day, ctx.now() if bills is not None or own else None)
     if own:
-        return await _take_bank_day(ctx, source, day, say)
+        take = _ask_balance if source.asked else _take_bank_day
+        return await take(ctx, source, day, say)
     if bills is None:
         return Judged(source=name, day=day, result="waiting", code="file_needed")
     say("fetch", 0.05)
@@ -131,6 +134,27 @@ async def fetch_day(ctx: Context, name: str, day: date, say: Say = silent) -> Ju
         if problem.code != "bill_refused":
             raise
         return await _not_there(ctx, source, day, f"refused_{problem.params.get('why', '')}")
+
+
+async def _ask_balance(ctx: Context, source: Source, day: date, say: Say) -> Judged:
+    """A balance is of the moment in which it is asked: soon after the day's end, once."""
+    async with ctx.pool.acquire() as conn:
+        row = await conn.fetchrow(SQL.read_day, source.name, day)
+    if row["state"] == "judged":
+        return Judged(source=source.name, day=day, result="same", agreed=row["agreed"])
+    asked = await balances.ask(ctx, source, day)
+    if not asked.known:
+        return await _not_there(ctx, source, day, "no_answer")
+    say("done", 1.0)
+    return Judged(
+        source=source.name,
+        day=day,
+        result="new",
+        agreed=int(not asked.differs),
+        opened=asked.opened,
+        closed=asked.closed,
+        counts={"amount": 1} if asked.differs else {},
+    )
 
 
 async def _take_bank_day(ctx: Context, source: Source, day: date, say: Say) -> Judged:

@@ -7,6 +7,7 @@ PostgreSQL's COPY. Only what is not plainly the same on both sides ever becomes 
 from __future__ import annotations
 
 import csv
+import shutil
 from collections.abc import Iterable, Iterator
 from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
@@ -37,8 +38,8 @@ _EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
 
 
 class Limits(msgspec.Struct, frozen=True, kw_only=True):
-    """What one matching may use. `part_mb`: so much of both files is joined at a time; with more than that the tables
-    lie on disk, packed. Beyond `memory_mb` DuckDB spills into its folder, up to `spill_mb`.
+    """What one matching may use. `part_mb`: so much of both files is joined at a time; with more than that both are first
+    split into parts on disk, by key. Beyond `memory_mb` DuckDB spills into its folder, up to `spill_mb`.
     """
 
     memory_mb: int = 800
@@ -59,6 +60,11 @@ class Rules(msgspec.Struct, frozen=True, kw_only=True):
         """The end of the day, seconds since 1970."""
         end = datetime.combine(self.day + timedelta(days=1), datetime.min.time(), BEIJING)
         return seconds(end)
+
+
+def _quoted(path: Path) -> str:
+    """A path inside a quoted text: COPY takes no parameter for it."""
+    return str(path).replace("'", "''")
 
 
 def seconds(at: datetime) -> int:
@@ -82,7 +88,7 @@ class Matcher:
         bytes_ = theirs.stat().st_size + ours.stat().st_size
         self._parts = min(PARTS_MAX, 1 + bytes_ // max(1, limits.part_mb << 20))
         self._conn = duckdb.connect(
-            str(folder / "match.duckdb") if self._parts > 1 else ":memory:",
+            ":memory:",
             config={
                 "memory_limit": f"{limits.memory_mb}MB",
                 "threads": limits.threads,
@@ -107,13 +113,42 @@ class Matcher:
     def pair(self) -> None:
         """Read and join both sides; what is the same on both is done with."""
         run = self._conn.execute
-        run(SQL.read_theirs, {"path": str(self._theirs), "parts": self._parts})
-        run(SQL.mark_their_repeats)
-        run(SQL.read_ours, {"path": str(self._ours), "parts": self._parts})
-        run(SQL.mark_our_repeats)
-        run(SQL.create_odd)
+        for statement in (SQL.their_lines, SQL.our_lines, SQL.create_odd, SQL.create_twice, SQL.create_sums):
+            run(statement)
+        if self._parts == 1:
+            run(SQL.read_theirs, {"path": str(self._theirs)})
+            run(SQL.read_ours, {"path": str(self._ours)})
+            self._pair_read()
+            return
+        run(SQL.flush_parts)
+        sides = (("theirs", SQL.split_theirs, self._theirs), ("ours", SQL.split_ours, self._ours))
+        for name, split, path in sides:
+            run(split.format(parts=self._parts, path=_quoted(path), folder=_quoted(self._folder / name)))
         for part in range(self._parts):
-            run(SQL.pair_sides, {"part": part, "day": self._rules.day})
+            for name, load_part in (("theirs", SQL.load_theirs), ("ours", SQL.load_ours)):
+                self._load(name, load_part, part)
+            self._pair_read()
+
+    def _load(self, name: str, load_part: str, part: int) -> None:
+        """A part of one side; a side may have no line of it."""
+        files = self._folder / name / f"part={part}"
+        if files.is_dir():
+            self._conn.execute(load_part, {"path": str(files / "*.parquet")})
+            shutil.rmtree(files)
+        else:
+            empty, path = (
+                (SQL.clear_theirs, self._theirs) if name == "theirs" else (SQL.clear_ours, self._ours)
+            )
+            self._conn.execute(empty, {"path": str(path)})
+
+    def _pair_read(self) -> None:
+        """Pair what is read now, all of a day or one part of it: no key is in two parts."""
+        run = self._conn.execute
+        run(SQL.mark_their_repeats)
+        run(SQL.mark_our_repeats)
+        run(SQL.pair_sides, {"day": self._rules.day})
+        run(SQL.note_repeats)
+        run(SQL.note_sums, {"day": self._rules.day})
 
     def wanted(self) -> Iterator[list[Wanted]]:
         """Their lines that the day's ledger lacks, in batches."""
@@ -138,7 +173,7 @@ class Matcher:
 
     def totals(self) -> list[Totals]:
         """Lines and fen by kind."""
-        rows = self._conn.execute(SQL.sum_sides, [self._rules.day]).fetchall()
+        rows = self._conn.execute(SQL.sum_sides).fetchall()
         names = Totals.__struct_fields__
         return [Totals(**dict(zip(names, row, strict=True))) for row in rows]
 

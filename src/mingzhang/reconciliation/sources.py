@@ -29,7 +29,8 @@ READY: Final = timedelta(hours=10)
 
 class Source(msgspec.Struct, frozen=True, kw_only=True):
     """One kind of file of one party. ``bill``: what the channel's adapter fetches it as, empty: given by people.
-    ``edge``: so far apart both sides may have one thing before the day is wrong.
+    ``asked``: no file at all, but a question after the day's end (balances.py). ``edge``: so far apart both sides may
+    have one thing before the day is wrong.
 
     ``kinds``: what of the ledger it is held against; lines of other kinds are listed as differences, never invented.
     """
@@ -43,10 +44,16 @@ class Source(msgspec.Struct, frozen=True, kw_only=True):
     encoding: str = "utf-8"
     member: str = ""
     edge: timedelta = timedelta(seconds=EDGE_S)
+    asked: bool = False
 
 
 _CHANNEL: Final = frozenset({Kind.PAID, Kind.REFUND})
 _SUPPLY: Final = frozenset({Kind.SUPPLY})
+
+
+def _nothing(_raw: bytes, _told: text.Told) -> Iterator[Line]:
+    """A source that is asked has no file."""
+    return iter(())
 
 
 def _all() -> Iterator[Source]:
@@ -101,6 +108,14 @@ def _all() -> Iterator[Source]:
             side="supplier",
             read=partial(lists.read_list, party=party),
             kinds=_SUPPLY,
+        )
+        yield Source(
+            name=f"{party}.balance",
+            party=party,
+            side="supplier",
+            read=_nothing,
+            kinds=frozenset({Kind.BALANCE}),
+            asked=True,
         )
 
 

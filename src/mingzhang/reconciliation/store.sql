@@ -275,6 +275,14 @@ HAVING (bool_and(d.state <> 'waiting' OR d.next_actor = 'person') OR d.day < $1)
   AND NOT EXISTS (SELECT FROM closing_report c WHERE c.day = d.day)
 ORDER BY d.day LIMIT 1
 
+-- name: read_supplier_money
+-- What of ours is at a supplier by the ledger: free, and reserved for orders it may not have charged yet.
+SELECT coalesce(sum(amount_fen) FILTER (WHERE place = 'supplier.free'), 0)::bigint AS free_fen,
+  coalesce(sum(amount_fen) FILTER (WHERE place = 'supplier.reserved'), 0)::bigint AS reserved_fen,
+  count(*) AS legs
+FROM leg WHERE (place = 'supplier.free' AND party = $1 AND owner = 'F')
+  OR (place = 'supplier.reserved' AND party LIKE $1 || '#%')
+
 -- name: list_banks
 -- Banks with an account of ours.
 SELECT DISTINCT bank FROM bank_account ORDER BY bank

@@ -17,6 +17,9 @@ SOURCES: Final[Mapping[str, str]] = {
     "kasushou.orders": N_("卡速售订单清单"),
     "dtone.orders": N_("DT One 订单清单"),
     "bank.*": N_("银行对账单"),
+    "fulu.balance": N_("福禄日终余额"),
+    "kasushou.balance": N_("卡速售日终余额"),
+    "dtone.balance": N_("DT One 日终余额"),
 }
 CLASSES: Final[Mapping[str, str]] = {
     "timing": N_("时间差"),

@@ -1,4 +1,4 @@
-"""The bank's faults, for the catalogue. They are put on the references of payouts and instructions."""
+"""The bank's faults, for the catalogue. They are put on the references of payouts and instructions, or on a day."""
 
 from __future__ import annotations
 
@@ -11,6 +11,19 @@ ROWS: tuple[tuple[str, str, str, dict[str, object]], ...] = (
         "对账单里同一行出现两次",
         "a line stands twice in the file, not in the balance",
         {"times": 1},
+    ),
+    ("line_missing", "对账单少一行", "a line is not in the file, but in the balance", {"times": 1}),
+    (
+        "statement_late",
+        "对账单迟到",
+        "the statement is listed late; put on STATEMENT and the day (STATEMENT20261124)",
+        {"s": 7200},
+    ),
+    (
+        "transfer_returned",
+        "汇出款被退回",
+        "what was instructed leaves and comes back under its reference",
+        {"s": 3600},
     ),
     ("no_closing", "对账单没有期末余额", "the file ends before the closing balance", {"times": 1}),
     (

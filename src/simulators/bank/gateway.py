@@ -18,7 +18,8 @@ from aiohttp import web
 
 from simulators.bank import wire
 from simulators.bank.model import BankParty, FullError, Line, Statement
-from simulators.world import World, drop
+from simulators.faults import number_of
+from simulators.world import BEIJING, World, drop
 
 Settle = Callable[[datetime | None], dict[str, Any]]
 
@@ -97,8 +98,15 @@ class BankSide:
     async def list_statements(self, request: web.Request) -> web.Response:
         await self._checked(request)
         after = request.query.get("after", "")
-        names = [each.name for each in self.party.statements if each.name[:6] > after[:6]]
+        names = [each.name for each in self.party.statements if each.name[:6] > after[:6] and self._out(each)]
         return web.Response(text="\n".join(names))
+
+    def _out(self, made: Statement) -> bool:
+        """Whether a statement is there to be read; one that is late holds up those after it, as they follow on it."""
+        day = f"STATEMENT{made.closed_at.astimezone(BEIJING):%Y%m%d}"
+        late = self.world.faults.find(day, "bank", "statement_late")
+        wait = timedelta(seconds=number_of(late, "s", 7200)) if late else timedelta(0)
+        return self.world.now() >= made.closed_at + wait
 
     async def statement(self, request: web.Request) -> web.Response:
         """A file. Faults hit its first reading; read again, it is right."""
@@ -117,6 +125,7 @@ class BankSide:
             return True, lines
         twice = [line for line in lines if faults.take(line.reference, "bank", "duplicate_line") is not None]
         lines += twice
+        lines = [line for line in lines if faults.take(line.reference, "bank", "line_missing") is None]
         lost = any(faults.take(line.reference, "bank", "no_closing") is not None for line in found.lines)
         return not lost, lines
 

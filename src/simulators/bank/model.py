@@ -133,9 +133,18 @@ class BankParty:
         async def come_back() -> None:
             self.book(order.fen, order.order_id, order.payee_name, order.payee_account, "退汇 账户收不了款")
 
+        async def give_back() -> None:
+            self.book(
+                order.fen, order.order_id, order.payee_name, order.payee_account, f"退汇 {order.purpose}"
+            )
+
         async def carry_out() -> None:
             order.status = SETTLED
             self.book(-order.fen, order.order_id, order.payee_name, order.payee_account, order.purpose)
+            back = self.world.faults.find(order.order_id, "bank", "transfer_returned")
+            if back is not None:
+                self.world.after(number_of(back, "s", 3600), give_back)
+                return
             arrives = self.payees.get(order.payee_account)
             if arrives is not None:
                 arrives(order.fen)

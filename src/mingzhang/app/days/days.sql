@@ -55,3 +55,7 @@ FROM bank_task WHERE state <> 'booked' ORDER BY since
 -- Payouts of the channels, and what became of them.
 SELECT channel, batch_id, reference, payout_fen, bank_fen, state, next_actor, deadline_at FROM settlement_batch
 ORDER BY listed_at, channel
+
+-- name: list_instructions
+-- Instructions to the bank, and what became of them.
+SELECT instruction_id, state, code, next_actor, deadline_at FROM instruction ORDER BY planned_at

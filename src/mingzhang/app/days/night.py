@@ -10,6 +10,7 @@ from typing import Any, Final
 import aiohttp
 import msgspec
 
+from mingzhang.custody.instructions import PREFUND, Wish, plan
 from mingzhang.custody.store import open_account
 from mingzhang.kit.database import transaction
 from mingzhang.kit.errors import Problem
@@ -24,8 +25,13 @@ BANK: Final = "bank"
 EXPORTED: Final = ("fulu", "kasushou")
 """Suppliers whose day's list is downloaded from their site."""
 
-BANK_FAULTS: Final = ("late_line", "short_line", "duplicate_line", "excess_line", "no_closing")
-"""One a day, on one channel's payout: the bank errs, and the shop must notice or wait."""
+BANK_FAULTS: Final = (
+    *("late_line", "short_line", "duplicate_line", "statement_late"),
+    *("excess_line", "line_missing", "no_closing"),
+)
+"""One a day, on one channel's payout or the day's statement: the bank errs, and the shop must notice or wait."""
+
+PREFUND_FEN: Final = 100_000
 
 
 class Night:
@@ -53,12 +59,32 @@ class Night:
     async def plant(self, day: date, n: int, channels: Iterable[str]) -> None:
         """Put the day's bank fault on the payout of one channel, before it is announced."""
         fault, channel = BANK_FAULTS[n % len(BANK_FAULTS)], self._rng.choice(sorted(channels))
-        prefix = f"{channel.upper()}-{day:%Y%m%d}-"
+        payout = f"{channel.upper()}-{day:%Y%m%d}-"
         params = {"s": 26 * 3600} if fault == "late_line" else {}
-        await self._tell(
-            "/faults", {"order": prefix, "faults": [{"party": "bank", "name": fault, "params": params}]}
+        await self._fault(f"STATEMENT{day:%Y%m%d}" if fault == "statement_late" else payout, fault, params)
+
+    async def prefund(self, *, comes_back: bool) -> None:
+        """Money goes out to a supplier by instruction, as two people decided; or the bank gives it back."""
+        wish = Wish(
+            purpose=PREFUND,
+            bank=BANK,
+            party="fulu",
+            payee_name="福禄",
+            payee_account="FULU-PREFUND",
+            amount_fen=PREFUND_FEN,
         )
-        self.planted.append({"party": BANK, "number": prefix, "fault": fault})
+        names = {"approval_id": "days", "proposed_by": "days-1", "decided_by": "days-2"}
+        async with transaction(self._ctx.pool) as conn:
+            number = await plan(conn, self._rng, self._ctx.now(), wish, **names)
+        if (
+            comes_back
+        ):  # the bank looks at it when it carries the order out, a minute of its time after it took it
+            await self._fault(number, "transfer_returned", {})
+
+    async def _fault(self, number: str, name: str, params: dict[str, Any]) -> None:
+        fault = {"party": BANK, "name": name, "params": params}
+        await self._tell("/faults", {"order": number, "faults": [fault]})
+        self.planted.append({"number": number, "fault": name})
 
     async def settle(self, channels: Iterable[str], older_s: float | None = None) -> None:
         """Every channel settles what it holds, of late payments only those ``older_s`` old, and announces its payout."""

@@ -75,6 +75,8 @@ class DaysVerdict(msgspec.Struct, frozen=True, kw_only=True):
     refunds: Refunds
     reports: int
     payouts: dict[str, int]
+    instructions: dict[str, int]
+    bank_faults: list[dict[str, str]]
     audit: str | list[str]
     clocks: str | list[str]
     steps: int
@@ -202,6 +204,8 @@ class Run:
         await self._walker.until(_at(morning, SETTLED))
         await self._night.plant(morning, n, self._check.channels)
         await self._night.settle(self._check.channels)
+        if n and day in self._days:
+            await self._night.prefund(comes_back=n % 2 == 1)
         await self._walker.until(_at(morning, STATEMENT))
         await self._night.write_statement()
 
@@ -255,6 +259,8 @@ class Run:
             refunds=held.refunds,
             reports=held.reports,
             payouts=held.payouts,
+            instructions=held.instructions,
+            bank_faults=self._night.planted,
             audit=findings or "ok",
             clocks=told["clocks"] or "ok",
             steps=self._walker.steps,

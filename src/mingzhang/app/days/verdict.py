@@ -51,6 +51,7 @@ class Held(msgspec.Struct, frozen=True, kw_only=True):
     refunds: Refunds
     reports: int
     payouts: dict[str, int]
+    instructions: dict[str, int]
     findings: list[str]
 
 
@@ -83,6 +84,12 @@ async def hold(
         for row in payouts
         if row["state"] != "closed" and (why := _unowned(row, now, grace))
     ]
+    orders = await conn.fetch(SQL.list_instructions)
+    findings += [
+        f"instruction {row['instruction_id']} ({row['state']}): {why}"
+        for row in orders
+        if row["state"] not in ("done", "rejected") and (why := _unowned(row, now, grace))
+    ]
     rows = await conn.fetch(SQL.list_breaks)
     refunds = await conn.fetch(SQL.list_refunds)
     return Held(
@@ -96,6 +103,9 @@ async def hold(
         refunds=_refunds(refunds, now, grace, findings),
         reports=sum(reports.values()),
         payouts=dict(Counter(row["state"] for row in payouts)),
+        instructions=dict(
+            Counter("returned" if row["code"] == "returned" else row["state"] for row in orders)
+        ),
         findings=findings,
     )
 

@@ -8,6 +8,7 @@ from typing import Any, Final
 
 import msgspec
 
+from mingzhang.app.coverage_watch import measure_now
 from mingzhang.app.desk_custody import DAYS_MAX
 from mingzhang.app.settings import Settings
 from mingzhang.app.transparency import signer_of, witnesses_of
@@ -50,14 +51,15 @@ class RecordState(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Overview(msgspec.Struct, frozen=True, kw_only=True):
-    """The first page. Amounts in fen; ``ratio_ppm`` as in `settlement.coverage`, None while nothing is owed."""
+    """The first page. Amounts in fen; ``ratio_ppm`` as in `settlement.coverage`, None while nothing is owed;
+    ``short_since``: since when the worker's looks found less than is owed."""
 
     ratio_ppm: int | None
     covered_fen: int
     owed_fen: int
+    short: bool
     short_since: datetime | None
     new_money_fen: int
-    looked_at: datetime | None
     spans: tuple[Shortfall, ...]
     receipts: ReceiptLook
     answers: tuple[Answers, ...]
@@ -68,17 +70,18 @@ class Overview(msgspec.Struct, frozen=True, kw_only=True):
 async def read_overview(ctx: Context, settings: Settings) -> Overview:
     """All figures; the lists behind them are pages of their own."""
     now = ctx.now()
+    live = await measure_now(ctx)
     async with ctx.pool.acquire() as conn:
         head = await conn.fetchrow(COVERAGE.read_now)
         sums = await conn.fetch(watch.SQL.sum_breaches, now - WINDOW)
         answers = await watch.read_answers(conn, now)
     return Overview(
-        ratio_ppm=head["ratio_ppm"] if head else None,
-        covered_fen=head["covered_fen"] if head else 0,
-        owed_fen=head["owed_fen"] if head else 0,
+        ratio_ppm=live.ratio_ppm,
+        covered_fen=live.covered_fen,
+        owed_fen=live.owed_fen,
+        short=live.short,
         short_since=head["short_since"] if head else None,
-        new_money_fen=head["new_money_fen"] if head else 0,
-        looked_at=head["looked_at"] if head else None,
+        new_money_fen=live.new_money_fen,
         spans=tuple(await read_shortfalls(ctx)),
         receipts=await read_receipts(ctx),
         answers=tuple(answers),

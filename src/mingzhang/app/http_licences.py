@@ -29,6 +29,7 @@ BODY_MAX: Final = UPLOAD_BYTES_MAX + 64 * 1024
 FIELD_MAX: Final = 400
 TEXTS: Final = ("party", "title", "number", "issuer", "scope", "source_url", "contact")
 STATUS: Final = {Kind.INVALID: 422, Kind.NOT_FOUND: 404, Kind.CONFLICT: 409, Kind.TOO_LARGE: 413}
+OWN: Final = frozenset({"stock", "manual"})  # suppliers that are the shop itself
 HASH: Final = re.compile(r"[0-9a-f]{64}")
 
 
@@ -51,7 +52,8 @@ async def _page(request: AnyRequest, way: str, problem: Problem | None = None) -
         unlicensed=sorted(
             name
             for name in (*desk.channels, *desk.suppliers)
-            if not any(one.party == name and not one.ended for one in known)
+            if name not in OWN
+            and not any(one.party == name and not one.ended for one in known)
             and not (name in terms and terms[name].licence_no)
         ),
         kinds=licences.KINDS,

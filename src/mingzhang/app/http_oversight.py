@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import tempfile
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Mapping
 from datetime import UTC, date, datetime
 from typing import Any, Final
 
@@ -137,9 +137,10 @@ async def sampled(request: AnyRequest) -> HtmlResponse:
     )
 
 
-def _happened(kind: str) -> TimelineItem:
-    """An event as a page tells it, without its details: those stand sealed in the record."""
-    return TimelineItem(seq=0, kind=kind, at=datetime.fromtimestamp(0, UTC), params={})
+def _happened(kind: str, order: Mapping[str, Any]) -> TimelineItem:
+    """An event as a page tells it, with the order's price and supplier: its own details stand sealed in the record."""
+    told = {"amount_fen": str(order["price_fen"]), "supplier": str(order["supplier"])}
+    return TimelineItem(seq=0, kind=kind, at=datetime.fromtimestamp(0, UTC), params=told)
 
 
 @get(f"{HOME}/sample/export", include_in_schema=False, guards=OVERSEERS)

@@ -57,7 +57,7 @@ _PAGES_OF_OVERSEERS: Final = (
     _overseen("", N_("监管总览"), "shield", 1),
     _overseen("coverage", N_("每日覆盖率"), "vault", 2),
     _overseen("receipts", N_("供应商回执"), "supplier", 3),
-    _overseen("answers", N_("答复时效与超时"), "clock", 4),
+    _overseen("answers", N_("答复与超时"), "clock", 4),
     _overseen("record", N_("记录完整性"), "lock"),
     _overseen("sample", N_("抽样核查"), "search"),
     _overseen("licences", N_("资质与有效期"), "file"),

@@ -33,7 +33,7 @@ log = structlog.get_logger()
 LOOK_REAL_S: Final = 5.0
 DAILY: Final = timedelta(days=1)
 RETRY: Final = timedelta(hours=1)
-RECHECK_ENTRIES_MAX: Final = 500_000
+RECHECK_ENTRIES_MAX: Final = 50_000
 """A longer record is drilled by command alone (`mingzhang audit --log`), by whoever chooses the hour."""
 
 NAMED_MAX: Final = 20  # rows that a told result names

@@ -147,7 +147,7 @@ async def _send(post: Post, row: asyncpg.Record) -> Delivery:
         return Delivery(outcome=Outcome.REFUSED, code="no_courier")
     try:
         letter = await _letter(post, row)
-    except InvalidTag:
+    except (InvalidTag, Problem):  # sealed with another key, or erased
         return Delivery(outcome=Outcome.REFUSED, code="address_unreadable")
     try:
         return await courier.send(letter)

@@ -11,7 +11,6 @@ from importlib.resources import files
 from typing import Any, Final
 
 import msgspec
-import typst
 
 from mingzhang.kit.errors import Kind, Problem
 
@@ -23,6 +22,8 @@ def set_paper(template: bytes, data: dict[str, Any], now: datetime) -> bytes:
 
     Takes a tenth of a second: call it in a thread. Raises Problem `font_missing`.
     """
+    import typst  # noqa: PLC0415 - megabytes of every process, for a paper now and then
+
     font = files("mingzhang.web").joinpath("static", "vendor", FONT)
     if not font.is_file():
         raise Problem("font_missing", Kind.INTERNAL, "run the set-up again: tools/setup.sh run")

@@ -14,7 +14,6 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any, Final
 
-import duckdb
 import msgspec
 
 from mingzhang.kit.beijing import BEIJING
@@ -82,6 +81,8 @@ class Matcher:
     def __init__(
         self, folder: Path, theirs: Path, ours: Path, rules: Rules, limits: Limits | None = None
     ) -> None:
+        import duckdb  # noqa: PLC0415 - megabytes of every process, for what is done once a day
+
         limits = limits or Limits()
         self._folder, self._rules = folder, rules
         self._theirs, self._ours = theirs, ours

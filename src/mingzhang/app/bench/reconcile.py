@@ -18,8 +18,6 @@ from datetime import date
 from pathlib import Path
 from typing import Any, Final
 
-import duckdb
-
 from mingzhang.kit.sql import load
 from mingzhang.reconciliation.match import SQL as MATCH
 from mingzhang.reconciliation.match import Matcher, Rules
@@ -75,6 +73,8 @@ def run_reconcile(folder: Path, rows: int, seed: int, growth: bool, say: Say) ->
 
 
 def _make(folder: Path, rows: int, seed: int) -> None:
+    import duckdb  # noqa: PLC0415 - as in `reconciliation.match`
+
     conn = duckdb.connect(str(folder / "made.duckdb"), config=_config(folder, "1GB"))
     conn.execute(MATCH.silence_bar)
     rules = Rules(day=DAY)
@@ -162,6 +162,8 @@ def _match(folder: Path, book: str) -> None:
 
 def _join_all(folder: Path) -> dict[str, Any]:
     """The floor: DuckDB reads the same files and joins them; nothing is judged or kept."""
+    import duckdb  # noqa: PLC0415 - as in `reconciliation.match`
+
     conn = duckdb.connect(config=_config(folder, "800MB"))
     conn.execute(MATCH.silence_bar)
     begun = time.monotonic()

@@ -17,6 +17,7 @@ from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, ru
 from refund_world import PRICE, RefundWorld
 from test_settlement_property import ALI, BANK
 
+from mingzhang.custody import instructions
 from mingzhang.kit.database import open_pool, transaction
 from mingzhang.ledger import postings
 from mingzhang.ledger.store import write_shared
@@ -233,7 +234,7 @@ def play(machine: type[Lives], examples: int, steps: int) -> None:
 
 
 def test_no_life_gives_back_more_than_was_paid(machine: type[Lives]) -> None:
-    play(machine, 6, 18)
+    play(machine, 4, 16)
 
 
 @pytest.mark.long
@@ -316,4 +317,31 @@ async def test_f14_a_transfer_whose_answer_is_lost_is_asked_for_and_comes_back_o
     await world.visit()
     assert await world.given_back(order_id) == {}
     assert await world.left(order_id) == PRICE
+    await world.verify(at_rest=False)
+
+
+async def test_a_shop_with_its_own_account_hands_the_instruction_in_as_a_file(pool: asyncpg.Pool) -> None:
+    """No adapter, kind self: the file names the payee, what is kept of it does not, the imported statement pays it out."""
+    world = RefundWorld(pool, 3)
+    await world.begin()
+    await pool.execute("UPDATE bank_account SET kind = 'self'")
+    banks: Any = world.ctx.banks
+    banks.clear()
+    order_id = await world.sell()
+    await world.ask(order_id, PRICE)
+    world.side.refuses = True
+    await world.visit()
+    assert await world.transfer(order_id, PRICE)
+    for _ in range(2):
+        await world.visit()
+    row = await pool.fetchrow("SELECT instruction_id FROM instruction WHERE state = 'planned'")
+    assert row is not None
+    told = await pool.fetchrow(instructions.SQL.read_instruction, row["instruction_id"])
+    order = instructions.payment_order(instructions.Instruction(**dict(told)), world.ctx.vault)
+    assert (order.payee_name, order.payee_account, order.amount_fen) == ("张三", "6222021234567890", PRICE)
+    assert (order.as_kept().payee_name, order.as_kept().payee_account) == ("张*", "****7890")
+    await world.state_line(-PRICE, order.order_id)
+    await world.visit()
+    assert await world.given_back(order_id) == {"refund.arrived": PRICE}
+    assert await pool.fetchval("SELECT state FROM orders") == "refunded"
     await world.verify(at_rest=False)

@@ -29,6 +29,8 @@ def refund_panel(refund: Refund) -> RefundPanel:
     """One refund as its buyer reads it; the destination is masked by the channel."""
     accepted = refund.accepted_at is not None
     arrived = refund.arrived_at is not None
+    refused = refund.state == "refused"
+    going = accepted and not refused
     prefix = "transfer_" if refund.way == TRANSFER else ""
     return RefundPanel(
         refund_no=refund.refund_no,
@@ -38,10 +40,14 @@ def refund_panel(refund: Refund) -> RefundPanel:
         cause=refund.cause,
         steps=(
             Step(code=f"{prefix}asked", state="done", at=refund.planned_at),
-            Step(code=f"{prefix}accepted", state="done" if accepted else "now", at=refund.accepted_at),
+            Step(
+                code=f"{prefix}accepted",
+                state="done" if accepted else "failed" if refused else "now",
+                at=refund.accepted_at,
+            ),
             Step(
                 code=f"{prefix}arrived",
-                state="done" if arrived else ("now" if accepted else "todo"),
+                state="done" if arrived else "failed" if refused and accepted else "now" if going else "todo",
                 at=refund.arrived_at,
             ),
         ),
@@ -59,7 +65,6 @@ async def read_payee(conn: asyncpg.Connection, order: Order, refunds: Sequence[R
         return None
     named = unused(await list_payees(conn, order.order_id), refunds)
     return PayeePanel(
-        open=True,
         mask=named.mask if named else "",
         given_at=named.given_at if named else None,
         returned=named is None and any(refund.state == "returned" for refund in refunds),

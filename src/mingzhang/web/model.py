@@ -162,11 +162,10 @@ class RefundPanel(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class PayeePanel(msgspec.Struct, frozen=True, kw_only=True):
-    """Where a buyer wants a refund sent that cannot go back the way it came. ``mask``: what they named last, if it can still
-    be used; ``open``: they may name an account now; ``returned``: the bank sent back what went to the last one.
+    """The buyer may name an account, because a refund cannot go back the way it came. ``mask``: what they named last, if it
+    can still be used; ``returned``: the bank sent back what went to the last one.
     """
 
-    open: bool
     mask: str = ""
     given_at: datetime | None = None
     returned: bool = False

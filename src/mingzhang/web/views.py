@@ -320,7 +320,7 @@ class View:
             where = self.t(words.SENTENCE_AT[key]) % {"party": self.party(sentence.party)}
             text = N_("%(amount)s 目前在%(place)s。")
         else:
-            stands = words.SENTENCE_STANDS.get(key)
+            stands = words.SENTENCE_STANDS.get(sentence.code) or words.SENTENCE_STANDS.get(key)
             where = self.t(stands) if stands else self.place(sentence.place, sentence.party)
             text = N_("%(amount)s %(place)s。")
         return Markup(str(escape(self.t(text)))) % {"amount": amount, "place": where}  # noqa: S704 - escaped

@@ -197,6 +197,7 @@ SENTENCE_AT: Final[Mapping[str, str]] = {
 SENTENCE_STANDS: Final[Mapping[str, str]] = {
     "supplier.settled": N_("已用于本单"),
     "refund.arrived": N_("渠道已退款"),
+    **words_returns.SENTENCE_STANDS,
 }
 PLACE_GENERAL: Final = N_("核实中的位置")
 

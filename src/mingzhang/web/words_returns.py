@@ -29,6 +29,8 @@ SENTENCES: Final[Mapping[str, str]] = {
     "transfer_processing": N_("银行已受理转账，正在汇给您。"),
     "transfer_arrived": N_("银行已把退款转出到您的账户。"),
 }
+# In place of the place's own words, by the sentence's code.
+SENTENCE_STANDS: Final[Mapping[str, str]] = {"transfer_arrived": N_("银行已转出")}
 REFUND_STEPS: Final[Mapping[str, str]] = {
     "transfer_asked": N_("已安排转账"),
     "transfer_accepted": N_("银行已受理"),

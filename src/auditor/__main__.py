@@ -1,7 +1,7 @@
 """``AUDITOR_DATABASE_URL=… python -m auditor < input.json``: one JSON report; exit 1 when anything is wrong.
 
 The input: ``{"books": …, "clocks": {"table": […], "at": ISO time, "grace_s": seconds}}``; without ``clocks`` the
-waits are not judged.
+waits are not judged. ``"disputes": true`` asks, too, whether every order that was delivered and given back has its decision.
 """
 
 from __future__ import annotations
@@ -18,6 +18,7 @@ import asyncpg
 
 from auditor.books import Row, audit
 from auditor.clocks import clock_findings, read_clocks
+from auditor.decisions import read_both
 
 READ_ROWS = """
 SELECT subject, place, party, owner, sum(amount_fen)::bigint AS amount
@@ -51,8 +52,14 @@ def main() -> int:
     dsn = os.environ["AUDITOR_DATABASE_URL"]
     report = audit(given["books"], asyncio.run(read_rows(dsn)))
     clocks = asyncio.run(judge_clocks(dsn, given["clocks"])) if "clocks" in given else []
-    sys.stdout.write(json.dumps({**report.as_json(), "clocks": clocks}) + "\n")
-    return 1 if report.differences or report.double_topups or clocks else 0
+    told = {**report.as_json(), "clocks": clocks}
+    wrong = bool(report.differences or report.double_topups or clocks)
+    if "disputes" in given:
+        both = asyncio.run(read_both(dsn))
+        told["disputes"] = both.as_json()
+        wrong = wrong or both.decided < both.both
+    sys.stdout.write(json.dumps(told) + "\n")
+    return int(wrong)
 
 
 if __name__ == "__main__":

@@ -9,6 +9,7 @@ POST /decide {"order","outcome":"success|failed|silent","reason"}
 PUT  /party/{party}/down {"down":bool} · /alipay/merchant-key · /fulu/notify-url {"url"}
 PUT  /{supplier}/balance {"fen"}
 POST /alipay/settle · /alipay/float {"fen"}
+POST /alipay/take-back {"out_trade_no"}: what is left of the trade goes back to its payer by the channel's own decision
 """
 
 from __future__ import annotations
@@ -135,6 +136,7 @@ class Control:
             web.put("/alipay/merchant-key", self.merchant_key),
             web.post("/alipay/settle", self.settle),
             web.post("/alipay/float", self.float),
+            web.post("/alipay/take-back", self.take_back),
             web.put("/fulu/notify-url", self.notify_url),
             web.put("/{supplier}/balance", self.balance),
         ]
@@ -290,6 +292,16 @@ class Control:
 
     async def settle(self, _: web.Request) -> web.Response:
         return web.json_response(self.alipay.settle())
+
+    async def take_back(self, request: web.Request) -> web.Response:
+        """A chargeback: 409 when nothing is left that the channel could take."""
+        number = str((await _object(request)).get("out_trade_no") or "")
+        trade = self.alipay.find(number, "")
+        left = trade.paid_fen - trade.refunded_fen if trade is not None else 0
+        if trade is None or left <= 0:
+            raise BadRequestError("nothing_left", 409)
+        refund = self.alipay.refund(trade, f"CB{trade.trade_no}", left)
+        return web.json_response({"number": refund.out_request_no, "fen": refund.fen})
 
     async def float(self, request: web.Request) -> web.Response:
         self.alipay.float_fen = _fen(await _object(request))

@@ -73,3 +73,16 @@ def test_two_days_with_settlement_statements_bills_and_reports() -> None:
     assert breaks["owned"] == breaks["open"]
     assert told["reports"] >= 2
     assert set(told["payouts"]) == {"closed"}
+
+
+@pytest.mark.long
+def test_forty_orders_and_their_disputes() -> None:
+    """Every dispute at its end or within its clock; whoever has goods and money has a decision; nothing is lost."""
+    code, told, said = run(
+        "simulate", "--seed", "3", "--orders", "40", "--disputes", "--faults", "all", most_s=600
+    )
+    assert (told["audit"], told["clocks"], told["late"]) == ("ok", "ok", []), (told, said[-1500:])
+    assert (told["lost_fen"], told["double_topups"], code) == (0, 0, 0), told
+    assert told["both"] == told["decided"]
+    assert sum(told["opened"].values()) >= 8
+    assert told["missed"]["final"] >= 1

@@ -77,7 +77,8 @@ CHANNELS: Final = ("alipay", "wechat", "epay")
 
 class Check(msgspec.Struct, frozen=True, kw_only=True):
     """What to run. ``kills``: how often a process of the product or PostgreSQL is killed under way. ``settle``: at the end
-    every channel pays out, into custody at the simulated bank. ``days``: over so many days (`app.days`), else at once."""
+    every channel pays out, into custody at the simulated bank. ``days``: over so many days (`app.days`), else at once.
+    ``disputes``: buyers dispute their orders (`app.check_disputes`)."""
 
     orders: int
     seed: int = 1
@@ -88,6 +89,7 @@ class Check(msgspec.Struct, frozen=True, kw_only=True):
     channels: tuple[str, ...] = ("alipay",)
     settle: bool = False
     days: int = 0
+    disputes: bool = False
 
 
 class Found(msgspec.Struct, frozen=True, kw_only=True):
@@ -232,7 +234,7 @@ async def _drive(
     acts = [buyers.act(row, SPEED, row["index"] * step_s) for row in rows]
     try:
         dsn = Settings.from_env(demo.environ).database_url
-        ends, findings = await _until_all_ended(dsn, buyers, [*acts, killer.run()], rows, bool(check.kills))
+        ends, findings = await until_all_ended(dsn, buyers, [*acts, killer.run()], rows, bool(check.kills))
     finally:
         stop.set()
         if watching is not None:
@@ -289,7 +291,7 @@ async def read_json(
         return told
 
 
-async def _until_all_ended(
+async def until_all_ended(
     dsn: str, buyers: Buyers, acts: list[Any], rows: list[dict[str, Any]], kills: bool
 ) -> tuple[dict[str, str], list[str]]:
     """Let everybody act and wait for every order, within a limit; the ends by order, and what went wrong."""

@@ -41,3 +41,11 @@ SELECT o.order_id, o.state, o.next_actor, o.due_at, o.lease_until, a.state AS at
 FROM orders o LEFT JOIN supply_attempt a ON a.bucket = o.bucket AND a.order_id = o.order_id
 LEFT JOIN refund r ON r.bucket = o.bucket AND r.order_id = o.order_id
 WHERE o.order_id = ANY ($1::text[])
+
+-- name: list_disputes
+-- Every dispute as it ended, or waits.
+SELECT dispute_id, order_id, kind, state, outcome, next_actor, deadline_at, missed, round FROM dispute
+
+-- name: count_reports
+-- What the regulator was told of.
+SELECT stage, count(*) AS n FROM dispute_report GROUP BY stage

@@ -20,6 +20,7 @@ from mingzhang.app import loop
 from mingzhang.app.anchors import run_anchors
 from mingzhang.app.bench.cli import app as bench_app
 from mingzhang.app.check import CHANNELS, Check, Faults, Suppliers, run_check
+from mingzhang.app.check_disputes import run_disputes
 from mingzhang.app.cli_adapters import channel_app, supplier_app
 from mingzhang.app.cli_audit import audit
 from mingzhang.app.cli_backup import backup, restore
@@ -165,6 +166,9 @@ def simulate(
         int,
         typer.Option(help="over so many days: settlement, statements, bills, closing reports", min=0, max=31),
     ] = 0,
+    disputes: Annotated[
+        bool, typer.Option(help="buyers dispute their orders; the run goes on until every dispute is done")
+    ] = False,
     as_json: Annotated[bool, typer.Option("--json", help="one JSON object")] = False,
 ) -> None:
     """Drive a seeded plan through a platform of its own and audit it; exit 1 when the books do not agree."""
@@ -181,7 +185,10 @@ def simulate(
         channels=named,
         settle=settle,
         days=days,
+        disputes=disputes,
     )
+    if disputes:
+        raise typer.Exit(run_disputes(check, as_json))
     raise typer.Exit(run_days(check, as_json) if days else run_check(check, as_json))
 
 

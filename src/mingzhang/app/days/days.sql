@@ -18,6 +18,7 @@ FROM (
   UNION ALL SELECT due_at FROM instruction WHERE state NOT IN ('rejected', 'done')
   UNION ALL SELECT due_at FROM recon_day WHERE due_at IS NOT NULL
   UNION ALL SELECT due_at FROM recon_break WHERE due_at IS NOT NULL
+  UNION ALL SELECT due_at FROM dispute WHERE due_at IS NOT NULL
 ) waits
 
 -- name: list_days

@@ -6,6 +6,7 @@ What each does is drawn from the run's seed and the dispute's number, so that a 
 from __future__ import annotations
 
 import random
+import secrets
 from collections import Counter
 from collections.abc import Mapping
 from typing import Any, Final
@@ -23,8 +24,9 @@ from mingzhang.disputes.store import Dispute
 from mingzhang.evidence.messages import Direction, Message, Standing
 from mingzhang.kit.errors import Problem
 from mingzhang.payments.store import list_payments
-from mingzhang.staff.model import Member
-from mingzhang.staff.rights import Right
+from mingzhang.staff import accounts
+from mingzhang.staff.model import Member, Office
+from mingzhang.staff.rights import Right, Role
 
 # Shares of a hundred.
 STAFF: Final = (
@@ -38,8 +40,6 @@ STAFF: Final = (
 BUYERS: Final = (("agrees", 50), ("refuses", 15), ("silent", 15), ("withdraws", 10), ("reopens", 10))
 DISPUTED_PERCENT: Final = 40
 TAKEN_PERCENT: Final = 6
-ADD_STAFF: Final = """INSERT INTO staff (name, password_hash, active, roles, created_at)
-VALUES ($1, 'x', true, '{finance}', $2) ON CONFLICT DO NOTHING"""
 
 
 def drawn(seed: int, key: str, table: tuple[tuple[str, int], ...]) -> str:
@@ -59,8 +59,10 @@ class Disputants:
 
     async def hire(self) -> None:
         """Two people who may decide about money."""
+        ctx = self._ctx
+        office = Office(pool=ctx.pool, vault=ctx.vault, rng=ctx.rng, clock=ctx.clock)
         for name in ("lin", "wang"):
-            await self._ctx.pool.execute(ADD_STAFF, name, self._ctx.now())
+            await accounts.add(office, name, secrets.token_urlsafe(24), [Role.FINANCE])
 
     async def dispute(self, index: int, order_id: str) -> None:
         """The order's buyer, if one who disputes: of a drawn kind, or the next that the order's state allows."""

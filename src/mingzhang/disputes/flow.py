@@ -102,7 +102,7 @@ async def open_in(ctx: Context, turn: Turn, opening: Opening) -> Opened:
         raise Problem("too_many_disputes", Kind.TOO_MANY)
     case = await _insert(ctx, turn, opening, max((each.n for each in before), default=0) + 1)
     await case.say(_spoken(opening), "opened", evidence_id=opening.evidence_id, wish=opening.wish)
-    case.event("dispute_opened", opening.evidence_id, reason=opening.kind)
+    case.event("dispute_opened", opening.evidence_id, about=opening.kind)
     await money.hold(case)
     await case.finish()
     return Opened(dispute_id=case.row.dispute_id, joined=False)

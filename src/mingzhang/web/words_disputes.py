@@ -29,6 +29,14 @@ STATES: Final[Mapping[str, str]] = {
     "remedy": N_("方案执行中"),
     "closed": N_("已结束"),
 }
+# The same to the buyer.
+STATES_TO_BUYER: Final[Mapping[str, str]] = {
+    **STATES,
+    "open": N_("等本店答复"),
+    "working": N_("本店处理中"),
+    "asked": N_("请您补充情况"),
+    "offered": N_("请您决定"),
+}
 OUTCOMES: Final[Mapping[str, str]] = {
     "refunded": N_("已全额退款"),
     "part_refunded": N_("已按约定部分退款"),
@@ -81,6 +89,7 @@ SPEAKERS: Final[Mapping[str, str]] = {
     "regulator": N_("监管机关"),
     "system": N_("系统记录"),
 }
+SPEAKERS_TO_BUYER: Final[Mapping[str, str]] = {**SPEAKERS, "buyer": N_("您")}
 # What a line of the conversation is, beside plain words.
 LINES: Final[Mapping[str, str]] = {
     "opened": N_("提出纠纷"),
@@ -157,12 +166,14 @@ REFUSALS: Final[Mapping[str, tuple[str, str]]] = {
 TABLES: Final[Mapping[str, Mapping[str, str]]] = {
     "dispute_kind": KINDS,
     "dispute_state": STATES,
+    "dispute_state_to_buyer": STATES_TO_BUYER,
     "dispute_outcome": OUTCOMES,
     "dispute_remedy": REMEDIES,
     "dispute_turn": TURNS,
     "dispute_stage": STAGES,
     "dispute_source": SOURCES,
     "dispute_speaker": SPEAKERS,
+    "dispute_speaker_to_buyer": SPEAKERS_TO_BUYER,
     "dispute_line": LINES,
     "dispute_role": ROLES,
     "dispute_term": TERMS,

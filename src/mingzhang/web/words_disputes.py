@@ -92,7 +92,7 @@ SPEAKERS: Final[Mapping[str, str]] = {
 SPEAKERS_TO_BUYER: Final[Mapping[str, str]] = {**SPEAKERS, "buyer": N_("您")}
 # What a line of the conversation is, beside plain words.
 LINES: Final[Mapping[str, str]] = {
-    "opened": N_("提出纠纷"),
+    "opened": N_("提出了纠纷"),
     "joined": N_("同一件事由另一方转来，并入本纠纷"),
     "text": N_("留言"),
     "asked": N_("请买家补充；期限暂停，补充后继续"),

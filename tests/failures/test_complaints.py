@@ -13,6 +13,7 @@ from test_f01_f20 import sound
 
 from house import House, open_house
 from mingzhang.app.pack_complaints import complaints
+from mingzhang.app.work_complaints import complaint_items
 from mingzhang.complaints import store
 from mingzhang.complaints.bind import bind_by_hand
 from mingzhang.complaints.read import desk_of
@@ -201,6 +202,7 @@ async def _nobodys(house: House) -> None:
     row = await until(look, "it was read")
     assert (row.order_id, row.dispute_id, row.first_by is not None) == ("", "", True)
     assert number in [each.complaint_no for each in await store.list_rows(ctx.pool)]
+    assert number in [item.subject for item in await complaint_items(ctx)]
     desk = desk_of(ctx, "wechat")
     assert desk is not None
     await plan_reply(ctx, desk, row, "长" * 250)

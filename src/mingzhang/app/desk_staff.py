@@ -14,6 +14,7 @@ import asyncpg
 
 from mingzhang.app import desk_money, desk_transfers
 from mingzhang.app.reading import read_codes
+from mingzhang.app.work_complaints import complaint_items
 from mingzhang.app.work_disputes import dispute_items
 from mingzhang.app.work_money import MONEY_KINDS, money_items
 from mingzhang.app.work_requests import request_items
@@ -81,7 +82,7 @@ async def read_work(ctx: Context) -> list[WorkItem]:
     items += [_handed_work(row) for row in handed]
     items += [_manual_work(task) for task in by_hand]
     items += [_key_work(ending, now) for ending in endings]
-    items += await request_items(ctx) + await dispute_items(ctx)
+    items += await request_items(ctx) + await dispute_items(ctx) + await complaint_items(ctx)
     items += await money_items(ctx)
     return items
 

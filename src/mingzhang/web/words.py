@@ -11,6 +11,7 @@ from collections.abc import Mapping
 from typing import Final
 
 from mingzhang.web import (
+    words_complaints,
     words_disputes,
     words_doubt,
     words_money,
@@ -671,6 +672,7 @@ WORK_KINDS: Final[Mapping[str, str]] = {
     "request": N_("买家申请"),
     **words_money.WORK_KINDS,
     "dispute": N_("纠纷"),
+    "complaint": N_("渠道投诉"),
 }
 SUSPENSE_STATES: Final[Mapping[str, str]] = {
     "open": N_("单独放着"),
@@ -742,6 +744,7 @@ WORK_STATES: Final[Mapping[str, str]] = {
         ("claim", CLAIM_STATES),
         ("notice", NOTICE_STATES),
         ("dispute", words_disputes.STATES),
+        ("complaint", words_complaints.STATES),
         ("hint", {"waiting": N_("渠道没有答复")}),
         ("key", {"ending": N_("快到期"), "ended": N_("已到期")}),
     )

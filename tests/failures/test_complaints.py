@@ -29,6 +29,11 @@ from mingzhang.packs.asked import Asked
 from mingzhang.packs.model import Edition
 
 WAIT_S = 40.0
+UNTOLD = (
+    ("alipay", "complaint_notify_lost"),
+    ("alipay", "complaint_reply_lost"),
+    ("fulu", "account_banned"),
+)
 
 
 async def until(look: Callable[[], Awaitable[Any]], what: str) -> Any:
@@ -104,9 +109,8 @@ class Watch:
         return await until(look, f"not at rest: {await self.there()}")  # type: ignore[no-any-return]
 
 
-async def _wechat(house: House) -> None:
+async def _wechat(house: House, order_id: str) -> None:
     """Notified three times, a reply without an answer, words and pictures both ways, refund progress, completion."""
-    order_id = await house.buy(("wechat", "complaint_notify_duplicate"), channel="wechat")
     await house.until(order_id, lambda page: page.supply_badge == "arrived")
     watch = Watch(house, order_id)
     await house.world.fault(order_id, "wechat", "complaint_reply_timeout")
@@ -161,14 +165,8 @@ async def _packed(watch: Watch) -> list[dict[str, Any]]:
         return [told for section in await complaints(asked) for told in section.data]
 
 
-async def _alipay(house: House) -> None:
+async def _alipay(house: House, order_id: str) -> None:
     """No notify, a first reply that is lost, a refund under way already: found by the list, one case, one refund."""
-    faults = (
-        ("alipay", "complaint_notify_lost"),
-        ("alipay", "complaint_reply_lost"),
-        ("fulu", "account_banned"),
-    )
-    order_id = await house.buy(*faults, channel="alipay")
     watch = Watch(house, order_id)
     number = await watch.complain(kind="refund", words="充值失败")
     case = await watch.case()
@@ -233,7 +231,9 @@ async def _said(watch: Watch, dispute_id: str, text: str) -> bool:
 async def test_complaints_at_channels_are_cases_here(database_url: str, tmp_path: Path) -> None:
     """R34, R36, F14: both channels, with notifies lost and doubled, a lost answer, and a refund that races."""
     async with open_house(database_url, tmp_path, speed=600.0) as house:
-        await asyncio.gather(_wechat(house), _alipay(house), _nobodys(house))
+        told = await house.buy(("wechat", "complaint_notify_duplicate"), channel="wechat")
+        untold = await house.buy(*UNTOLD, channel="alipay")
+        await asyncio.gather(_wechat(house, told), _alipay(house, untold), _nobodys(house))
         await sound(house)
         said = await house.desk.pool.fetch("SELECT body FROM evidence WHERE kind LIKE '%complaint%'")
         assert not [

@@ -91,6 +91,7 @@ async def everybody_may_read(house: House) -> None:
     for path in ("/trust", f"/trust/days/{day}", "/trust/papers/rules/1", "/trust/papers/rules/1/text"):
         async with house.http.get(house.url + path) as answer:
             assert answer.status == 200, path
+            assert (answer.headers.get("Content-Encoding") == "gzip") is not path.endswith("/text"), path
             pages[path] = await answer.text()
         assert house.world.ready["bank"]["account"] not in pages[path]
     assert "商家自有账户（未存管）" in pages["/trust"]

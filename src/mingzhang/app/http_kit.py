@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gzip
 import hashlib
 import hmac
 import re
@@ -15,6 +16,7 @@ from litestar import Request, Response
 from litestar.datastructures import Cookie
 
 from mingzhang.app.desk import Desk
+from mingzhang.app.settings import SAMPLE_NAME, SAMPLE_NAME_EN
 from mingzhang.kit.errors import Kind, Problem
 from mingzhang.kit.guesses import A_MINUTE, Guesses
 from mingzhang.kit.ids import is_order_id
@@ -74,7 +76,8 @@ def shop_of(
     agent = request.headers.get("user-agent", "") if request is not None else ""
     return ShopInfo(
         name=face.name_zh or settings.shop_name,
-        name_en=face.name_en,
+        name_en=face.name_en
+        or (SAMPLE_NAME_EN if (face.name_zh or settings.shop_name) == SAMPLE_NAME else ""),
         look=held.version if face.accent else 0,
         logo=face.logo,
         notice_zh=face.notice_zh,
@@ -133,9 +136,19 @@ def language(request: AnyRequest) -> str:
 
 
 def page(
-    request: AnyRequest, html: str, status: int = 200, cookies: tuple[Cookie, ...] = (), *, wait_s: int = 0
-) -> HtmlResponse:
-    """An HTML answer; a language asked for in the address is remembered. `wait_s`: when to come again."""
+    request: AnyRequest,
+    html: str,
+    status: int = 200,
+    cookies: tuple[Cookie, ...] = (),
+    *,
+    wait_s: int = 0,
+    packed: bool = False,
+) -> Response[Any]:
+    """An HTML answer; a language asked for in the address is remembered. `wait_s`: when to come again.
+
+    `packed`: send it gzipped to whoever takes that. Only for pages that are the same for everybody and hold no secret: where
+    a page repeats what was typed beside a form's token, its length would tell the token (BREACH).
+    """
     kept = list(cookies)
     headers = dict(page_headers(desk_of(request)))
     if status == 429:
@@ -152,7 +165,15 @@ def page(
                 secure=desk_of(request).settings.secure_cookies,
             )
         )
-    return Response(html, status_code=status, media_type="text/html", headers=headers, cookies=kept)
+    body: str | bytes = html
+    if packed:
+        headers["Vary"] = "Accept-Encoding, Cookie"
+        if "gzip" in request.headers.get("accept-encoding", ""):
+            headers["Content-Encoding"] = "gzip"
+            body = gzip.compress(html.encode(), 5, mtime=0)
+    return Response(
+        body, status_code=status, media_type="text/html; charset=utf-8", headers=headers, cookies=kept
+    )
 
 
 def page_headers(desk: Desk) -> Mapping[str, str]:

@@ -1,7 +1,7 @@
 """Static files as small as they can be: text is sent gzipped to whoever takes that, packed once and kept in memory.
 
-Only files of our own that hold no secret; pages are left as they are (a page that repeats what was typed beside a form's
-token must not be packed).
+Only files of our own that hold no secret. Of pages, those alone are sent gzipped that are the same for everybody
+(`http_kit.page`, ``packed``): one that repeats what was typed beside a form's token must not be.
 """
 
 from __future__ import annotations

@@ -37,7 +37,11 @@ async def trust(request: AnyRequest) -> HtmlResponse:
     """Licences, money, suppliers, service, breaches, rules and the public record, on one page."""
     desk = desk_of(request)
     found = await _trust(request).read()
-    return page(request, pages_trust.trust_page(found, shop_of(desk), language(request), desk.clock.now()))
+    return page(
+        request,
+        pages_trust.trust_page(found, shop_of(desk), language(request), desk.clock.now()),
+        packed=True,
+    )
 
 
 @get("/trust/days/{day:str}", include_in_schema=False, guards=[ANYBODY])
@@ -45,7 +49,9 @@ async def trust_day(request: AnyRequest, day: FromPath[str]) -> HtmlResponse:
     """A closed day's coverage with its proof."""
     desk = desk_of(request)
     found = await read_day(desk, day_in(day))
-    return page(request, pages_trust.day_page(found, shop_of(desk), language(request), desk.clock.now()))
+    return page(
+        request, pages_trust.day_page(found, shop_of(desk), language(request), desk.clock.now()), packed=True
+    )
 
 
 @get("/trust/papers/{kind:str}/{version:str}", include_in_schema=False, guards=[ANYBODY])
@@ -53,7 +59,7 @@ async def paper(request: AnyRequest, kind: FromPath[str], version: FromPath[str]
     """A version of the rules, the agreement or the privacy terms, past, present or to come, and what it changed."""
     desk, lang = desk_of(request), language(request)
     found = await read_paper_page(desk, _kind(kind), _version(version), lang)
-    return page(request, pages_trust.paper_page(found, shop_of(desk), lang, desk.clock.now()))
+    return page(request, pages_trust.paper_page(found, shop_of(desk), lang, desk.clock.now()), packed=True)
 
 
 @get("/trust/papers/{kind:str}/{version:str}/text", include_in_schema=False, guards=[ANYBODY])
@@ -92,7 +98,11 @@ async def licence(request: AnyRequest, licence_id: FromPath[str]) -> HtmlRespons
     desk = desk_of(request)
     async with desk.pool.acquire() as conn:
         found = await read_versions(conn, licence_id, desk.clock.now())
-    return page(request, pages_trust.licence_page(found, shop_of(desk), language(request), desk.clock.now()))
+    return page(
+        request,
+        pages_trust.licence_page(found, shop_of(desk), language(request), desk.clock.now()),
+        packed=True,
+    )
 
 
 @get("/trust/licences/{licence_id:str}/picture/{version:str}", include_in_schema=False, guards=[ANYBODY])

@@ -25,6 +25,10 @@ _YES: Final = frozenset({"1", "true", "yes", "on"})
 _NO: Final = frozenset({"", "0", "false", "no", "off"})
 
 
+SAMPLE_NAME: Final = "明账演示店"
+SAMPLE_NAME_EN: Final = "Mingzhang Demo Shop"
+
+
 class Settings(msgspec.Struct, frozen=True, kw_only=True):
     """One installation. ``base_url``: our public address, no slash at the end, for notify and callback
     addresses. ``secret_key``: at least 32 bytes, root of every encryption and signature of our own.
@@ -47,7 +51,7 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     )
     clock: str = "system"
     buckets: int = 1
-    shop_name: str = "明账演示店"
+    shop_name: str = SAMPLE_NAME
     support: str = ""
     large_amount_fen: int = 50_000  # from here on the official channel is named before paying (R46); 0: never
     demo: bool = False

@@ -124,6 +124,12 @@ class Panel(msgspec.Struct, frozen=True, kw_only=True):
     as_of: datetime | None = None
     href: str = ""
 
+    @property
+    def calm(self) -> bool:
+        """Rows, and nothing in them but zeros: a sentence says so, where a chart would be an empty field."""
+        counted = [cell.value for row in self.rows for cell in row if cell.unit in ("count", "fen")]
+        return bool(counted) and not any(counted)
+
 
 class Titles:
     """A row's text in two languages, as `View.title` reads it."""

@@ -10,7 +10,9 @@
 
   function short(text, n) { return text.length > n ? text.slice(0, n - 1) + "…" : text; }
   function yuan(fen) { return "¥" + (fen / 100).toLocaleString("en", { maximumFractionDigits: 0 }); }
-  function lasts(s) { return s < 90 ? Math.round(s) + "s" : s < 5400 ? Math.round(s / 60) + "m" : s < 172800 ? (s / 3600).toFixed(1) + "h" : Math.round(s / 86400) + "d"; }
+  const WORDS = JSON.parse(document.body.dataset.words || "{}");
+  function says(unit, n) { return (WORDS[unit] || "%(n)s").replace("%(n)s", n); }
+  function lasts(s) { return s < 90 ? says("s", Math.round(s)) : s < 5400 ? says("m", Math.round(s / 60)) : s < 172800 ? says("h", (s / 3600).toFixed(1)) : says("d", Math.round(s / 86400)); }
   function base(narrow) {
     return {
       animation: false, textStyle: { color: INK, fontFamily: css.fontFamily, fontSize: narrow ? 11 : 12 }, color: MANY,
@@ -50,7 +52,7 @@
     },
     area: function (chart, narrow) {
       const option = base(narrow), day = chart.at.length && Date.parse(chart.at[chart.at.length - 1]) - Date.parse(chart.at[0]) > 90000000;
-      function when(text) { return new Date(Date.parse(text) + 28800000).toISOString().replace("T", " ").slice(day ? 5 : 11, day ? 13 : 16) + (day ? "h" : ""); }
+      function when(text) { return new Date(Date.parse(text) + 28800000).toISOString().replace("T", " ").slice(day ? 5 : 11, 16); }
       option.legend = { type: "scroll", top: 0, textStyle: { color: INK } };
       option.grid.top = 40;
       option.xAxis = { type: "category", boundaryGap: false, data: chart.at.map(when), axisLabel: { color: SOFT, hideOverlap: true }, axisLine: { lineStyle: { color: LINE } } };

@@ -252,6 +252,36 @@ async def test_the_page_takes_a_form_with_a_picture_and_explains_refusals(
         await house.until(order_id, lambda page: page.supply_badge in {"arrived", "processing", "sent"})
 
 
+async def test_r26_r31_a_forged_voucher_is_evidence_and_never_money(
+    database_url: str, tmp_path: Path
+) -> None:
+    """Beside a true one: its number is asked at the channel, "not found" says what to do next, and nothing is booked."""
+    async with open_house(database_url, tmp_path, speed=1.0) as house:
+        forged, pool = await house.place(), house.desk.pool
+        await house.desk.make_claim(forged, NOBODYS, screenshot())
+        claim = await until_asked(house, forged)
+        assert (claim.state, claim.said) == ("waiting", "not_paid")
+        kept = await pool.fetchrow("SELECT kind, body FROM evidence WHERE evidence_id = $1", claim.picture_id)
+        assert kept["kind"] == "claim_picture"
+        assert b"JFIF" not in kept["body"]  # sealed: it shows names and balances
+        token = {"token": house.desk.ctx.vault.token(forged)}
+        async with aiohttp.ClientSession(cookie_jar=aiohttp.CookieJar(unsafe=True)) as browser:
+            async with browser.post(f"{house.url}/orders/{forged}/session", json=token) as answer:
+                assert answer.status == 200
+            async with browser.get(f"{house.url}/orders/{forged}") as answer:
+                html = await answer.text()
+        assert "暂时没有查到这笔付款" in html
+        assert f"/orders/{forged}/help" in html.split('id="not-found"')[1]
+        true, trade_no = await unasked(house)
+        await house.desk.make_claim(true, trade_no, screenshot())
+        await house.until(true, lambda page: page.claims[0].state == "found")
+        page = await house.page(forged)
+        assert page.pay_badge == "confirming"  # somebody says it is paid, and nobody books it
+        assert page.money == ()
+        assert await pool.fetchval("SELECT count(*) FROM leg WHERE subject = $1", forged) == 0
+        await sound(house)
+
+
 async def test_a_silent_channel_is_said_to_be_silent(database_url: str, tmp_path: Path) -> None:
     async with open_house(database_url, tmp_path, speed=1.0) as house:
         order_id, trade_no = await unasked(house)

@@ -24,6 +24,23 @@ WORKER_REAL_S: Final = 60.0
 SWEEPS: Final = 3  # passes that may be missed
 
 
+class Signs(msgspec.Struct, frozen=True, kw_only=True):
+    """When each was seen last; ``short_since``: since when coverage is below one."""
+
+    looked_at: datetime | None
+    short_since: datetime | None
+    swept_at: datetime | None
+    staff_at: datetime | None
+
+
+class Limits(msgspec.Struct, frozen=True, kw_only=True):
+    """How long is too long, in the shop's seconds."""
+
+    worker_s: float
+    sweeps_s: float
+    staff_s: float
+
+
 class Signal(msgspec.Struct, frozen=True, kw_only=True):
     """One sign of life. ``since``: when it was last seen, or since when it is bad; ``limit_s``: how long is too long."""
 
@@ -77,7 +94,7 @@ async def read_status(desk: Desk) -> PublicStatus:
         return PublicStatus(
             state="alarm", as_of=now, signals=(Signal(code="database", ok=False),), closes_at=closes_at
         )
-    signals = (Signal(code="database", ok=True), *_judge(desk, seen, now))
+    signals = (Signal(code="database", ok=True), *judge(Signs(**dict(seen)), limits_of(desk), now))
     progress = Progress(**dict(counts)) if counts else None
     return PublicStatus(
         state=_state(signals, running),
@@ -94,17 +111,23 @@ def _state(signals: tuple[Signal, ...], running: WindDown | None) -> str:
     return "closing" if running else "ok"
 
 
-def _judge(desk: Desk, seen: asyncpg.Record, now: datetime) -> tuple[Signal, ...]:
-    """Each sign against its limit; the shop's seconds, but never less than a minute of real ones for programs."""
-    speed = desk.clock.speed
-    worker_s = max(WORKER_S, WORKER_REAL_S * speed)
-    sweeps_s = SWEEPS * desk.ctx.list_every_s + worker_s
-    staff_s = desk.settings.dead_man_h * 3600
+def limits_of(desk: Desk) -> Limits:
+    """The shop's seconds, but never less than a minute of real ones for programs."""
+    worker_s = max(WORKER_S, WORKER_REAL_S * desk.clock.speed)
+    return Limits(
+        worker_s=worker_s,
+        sweeps_s=SWEEPS * desk.ctx.list_every_s + worker_s,
+        staff_s=desk.settings.dead_man_h * 3600,
+    )
+
+
+def judge(signs: Signs, limits: Limits, now: datetime) -> tuple[Signal, ...]:
+    """Each sign against its limit."""
     return (
-        _alive("worker", seen["looked_at"], worker_s, now),
-        _alive("sweeps", seen["swept_at"], sweeps_s, now, unknown=True),
-        Signal(code="coverage", ok=seen["short_since"] is None, since=seen["short_since"]),
-        _alive("staff", seen["staff_at"], staff_s, now),
+        _alive("worker", signs.looked_at, limits.worker_s, now),
+        _alive("sweeps", signs.swept_at, limits.sweeps_s, now, unknown=True),
+        Signal(code="coverage", ok=signs.short_since is None, since=signs.short_since),
+        _alive("staff", signs.staff_at, limits.staff_s, now),
     )
 
 

@@ -77,34 +77,46 @@ SITUATIONS: Final[Mapping[str, Situation]] = {
     "in_doubt": Situation(
         whose=Whose.CHANNEL, doors=("claim", "channel", "request"), bases=("ecl_53", "ecl_55")
     ),
-    "held": Situation(whose=Whose.CHANNEL, doors=("channel", "support"), bases=("ecl_59", "ecl_62")),
+    "held": Situation(
+        whose=Whose.CHANNEL, doors=("dispute", "channel", "support"), bases=("ecl_59", "ecl_62")
+    ),
     "correct_account": Situation(
         whose=Whose.BUYER, doors=("correction", "support"), bases=("ecl_49", "ecl_62")
     ),
     "choose": Situation(
-        whose=Whose.BUYER, doors=("choose", "request"), bases=("promised_time", "ecl_20", "ecl_49")
+        whose=Whose.BUYER, doors=("choose", "request", "dispute"), bases=("promised_time", "ecl_20", "ecl_49")
     ),
     "at_shop": Situation(
-        whose=Whose.SHOP, doors=("request", "support"), bases=("promised_time", "ecl_20", *_CONTRACT)
+        whose=Whose.SHOP,
+        doors=("request", "dispute", "support"),
+        bases=("promised_time", "ecl_20", *_CONTRACT),
     ),
     "with_person": Situation(
-        whose=Whose.SHOP, doors=("request", "support"), bases=(*_ANSWER, "ecl_20", *_CONTRACT)
+        whose=Whose.SHOP, doors=("request", "dispute", "support"), bases=(*_ANSWER, "ecl_20", *_CONTRACT)
     ),
     "at_supplier": Situation(
         whose=Whose.SUPPLIER, doors=("wait", "request"), bases=("promised_time", "ecl_20", *_CONTRACT)
     ),
     "supplier_silent": Situation(
-        whose=Whose.SUPPLIER, doors=("wait", "request"), bases=("promised_time", "ecl_20", *_CONTRACT)
+        whose=Whose.SUPPLIER,
+        doors=("wait", "request", "dispute"),
+        bases=("promised_time", "ecl_20", *_CONTRACT),
     ),
-    "refused": Situation(whose=Whose.SHOP, doors=("request", "support"), bases=(*_ANSWER, *_CONTRACT)),
+    "refused": Situation(
+        whose=Whose.SHOP, doors=("request", "dispute", "support"), bases=(*_ANSWER, *_CONTRACT)
+    ),
     "arrived": Situation(
-        whose=Whose.NOBODY, doors=("carrier", "request", "support"), bases=("ecl_51", *_ANSWER, *_CONTRACT)
+        whose=Whose.NOBODY,
+        doors=("carrier", "request", "dispute", "support"),
+        bases=("ecl_51", *_ANSWER, *_CONTRACT),
     ),
     "arrived_in_part": Situation(
-        whose=Whose.SHOP, doors=("carrier", "request", "support"), bases=("ecl_51", *_ANSWER, *_CONTRACT)
+        whose=Whose.SHOP,
+        doors=("carrier", "request", "dispute", "support"),
+        bases=("ecl_51", *_ANSWER, *_CONTRACT),
     ),
     "refund_at_shop": Situation(
-        whose=Whose.SHOP, doors=("support", "request"), bases=("refund_3_days", *_ANSWER, "ecl_49")
+        whose=Whose.SHOP, doors=("support", "dispute"), bases=("refund_3_days", *_ANSWER, "ecl_49")
     ),
     "refund_at_channel": Situation(
         whose=Whose.CHANNEL, doors=("wait", "channel"), bases=("refund_3_days", "ecl_53")

@@ -22,6 +22,7 @@ OWN_DOORS: Final = {
     "correction": ("/correction", "change_account"),
     "choose": ("", "choose_refund"),
     "request": ("/request", "request"),
+    "dispute": ("/disputes", ""),
 }
 
 

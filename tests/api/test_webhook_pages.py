@@ -58,10 +58,10 @@ async def test_an_orders_changes_reach_the_shops_own_system_signed(database_url:
                 assert time.monotonic() < give_up
                 await asyncio.sleep(0.05)
             _, html = await admin.look(HOME)
-            again = re.findall(rf'{HOME}/messages/\d+/[^"]+/send-again', html)[0]
+            again = re.findall(rf'{HOME}/messages/\d+~[^"]+/send-again', html)[0]
             before = {request.headers["webhook-id"] for request in sink.requests}
             assert (await admin.send(again))[0] == 303
-            assert (await admin.send(f"{HOME}/messages/0/nothing/send-again"))[0] == 409
+            assert (await admin.send(f"{HOME}/messages/0~nothing/send-again"))[0] == 409
             while len(sink.bodies) < 3:
                 assert time.monotonic() < give_up
                 await asyncio.sleep(0.05)

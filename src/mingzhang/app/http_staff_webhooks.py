@@ -29,6 +29,7 @@ from mingzhang.staff.rights import Right
 from mingzhang.web import pages_webhooks
 
 HOME: Final = "/staff/webhooks"
+BUCKET_DIGITS_MAX: Final = 9
 STATUS: Final = {Kind.INVALID: 422, Kind.CONFLICT: 409, Kind.NOT_FOUND: 404}
 AT_THE_FORM: Final = frozenset(
     {
@@ -107,16 +108,15 @@ async def act_on_webhook(request: AnyRequest, name: FromPath[str], action: FromP
 
 
 @post(
-    f"{HOME}/messages/{{bucket:int}}/{{number:str}}/send-again",
-    include_in_schema=False,
-    guards=[staff(Right.MANAGE_SHOP)],
+    f"{HOME}/messages/{{number:str}}/send-again", include_in_schema=False, guards=[staff(Right.MANAGE_SHOP)]
 )
-async def send_again(request: AnyRequest, bucket: FromPath[int], number: FromPath[str]) -> Response[Any]:
-    """One message once more, under its own number."""
-    if not 0 <= bucket < 2**31:
+async def send_again(request: AnyRequest, number: FromPath[str]) -> Response[Any]:
+    """One message once more, under its own number. `number`: bucket and notice, as the log's button names them."""
+    bucket, _, notice_id = number.partition("~")
+    if not (bucket.isascii() and bucket.isdecimal() and len(bucket) <= BUCKET_DIGITS_MAX):
         raise Problem("not_found", Kind.NOT_FOUND)
     try:
-        await desk_webhooks.send_anew(desk_of(request), await _member(request), bucket, number[:128])
+        await desk_webhooks.send_anew(desk_of(request), await _member(request), int(bucket), notice_id[:128])
     except Problem as problem:
         return await _refused(request, problem, {})
     return see_other(f"{HOME}?done=1#messages")

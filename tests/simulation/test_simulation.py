@@ -62,7 +62,7 @@ def test_two_days_with_settlement_statements_bills_and_reports() -> None:
     """Every source of every day is held against the ledger, every line that was bent is found and has its owner."""
     code, told, said = run(
         *("simulate", "--seed", "7", "--days", "2", "--orders", "40"),
-        *("--faults", "all", "--channels", "all"),
+        *("--faults", "all"),
         most_s=400,
     )
     assert (told["audit"], told["clocks"], code) == ("ok", "ok", 0), (told, said[-1500:])
@@ -73,6 +73,8 @@ def test_two_days_with_settlement_statements_bills_and_reports() -> None:
     assert breaks["owned"] == breaks["open"]
     assert told["reports"] >= 2
     assert set(told["payouts"]) == {"closed"}
+    assert told["instructions"] == {"returned": 1}
+    assert {"late_line", "short_line", "transfer_returned"} <= {it["fault"] for it in told["bank_faults"]}
 
 
 @pytest.mark.long

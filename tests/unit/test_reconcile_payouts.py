@@ -200,6 +200,7 @@ async def test_a_suppliers_balance_is_asked_for_once_a_day_and_held_against_the_
     waits = await flow.fetch_day(ctx, "fulu.balance", DAY)
     assert (waits.result, waits.code) == ("waiting", "no_answer")
     there.known = True
+    assert (await flow.fetch_day(ctx, "fulu.balance", DAY - timedelta(days=1))).code == "too_late"
     assert (await flow.fetch_day(ctx, "fulu.balance", DAY)).agreed == 1
     there.free_fen = 4_999
     assert (await flow.fetch_day(ctx, "fulu.balance", DAY)).result == "same"

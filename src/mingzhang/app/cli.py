@@ -157,8 +157,11 @@ def simulate(
         int, typer.Option(help="kill -9 worker, web or PostgreSQL this often", min=0, max=KILLS_MAX)
     ] = 0,
     channels: Annotated[
-        str, typer.Option(help="who is paid through: all, or names with commas between")
-    ] = "alipay",
+        str,
+        typer.Option(
+            help="who is paid through: all, or names with commas between; without it alipay, with --days all"
+        ),
+    ] = "",
     settle: Annotated[
         bool, typer.Option(help="at the end the channels pay out, into custody at the simulated bank")
     ] = True,
@@ -172,9 +175,12 @@ def simulate(
     as_json: Annotated[bool, typer.Option("--json", help="one JSON object")] = False,
 ) -> None:
     """Drive a seeded plan through a platform of its own and audit it; exit 1 when the books do not agree."""
-    named = tuple(CHANNELS if channels == "all" else channels.split(","))
+    chosen = channels or ("all" if days else "alipay")
+    named = tuple(CHANNELS if chosen == "all" else chosen.split(","))
     if not set(named) <= set(CHANNELS):
         raise typer.BadParameter(f"known are {', '.join(CHANNELS)}", param_hint="--channels")
+    if days and kills:
+        raise typer.BadParameter("--days kills nobody", param_hint="--kills")
     check = Check(
         orders=orders,
         seed=seed,

@@ -142,6 +142,10 @@ async def _ask_balance(ctx: Context, source: Source, day: date, say: Say) -> Jud
         row = await conn.fetchrow(SQL.read_day, source.name, day)
     if row["state"] == "judged":
         return Judged(source=source.name, day=day, result="same", agreed=row["agreed"])
+    if day != ctx.now().astimezone(BEIJING).date() - timedelta(days=1):
+        async with transaction(ctx.pool) as conn:
+            await conn.execute(SQL.give_day_up, source.name, day, "too_late")
+        return Judged(source=source.name, day=day, result="waiting", code="too_late")
     asked = await balances.ask(ctx, source, day)
     if not asked.known:
         return await _not_there(ctx, source, day, "no_answer")

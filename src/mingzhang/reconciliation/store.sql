@@ -77,6 +77,11 @@ WHERE source = $1 AND day = $2 AND state = 'waiting'
 UPDATE recon_day SET next_actor = 'person', since = $3, deadline_at = $4, due_at = least($5, $4), lease_until = NULL
 WHERE source = $1 AND day = $2 AND state = 'waiting'
 
+-- name: give_day_up
+-- What would tell of the day can be asked no more: it stays open, a person's, and is not asked for on.
+UPDATE recon_day SET next_actor = 'person', due_at = NULL, code = $3, lease_until = NULL
+WHERE source = $1 AND day = $2 AND state = 'waiting'
+
 -- name: set_judged
 -- A day was held against its file.
 UPDATE recon_day SET state = $3, file_id = $4, judged_at = $5, agreed = $6, totals = $7, code = '', holder = '',

@@ -1,6 +1,5 @@
 -- name: count_due
--- How much of what somebody waits for is due by $1, how much of it is late by $2 and has nobody at it, and when the next is
--- due.
+-- How much of what somebody waits for is due by $1, how much of it was due by $2 already, and when the next is due.
 SELECT count(*) FILTER (WHERE due_at <= $1) AS due, count(*) FILTER (WHERE due_at <= $2) AS late,
   min(due_at) FILTER (WHERE due_at > $1) AS next_at
 FROM (

@@ -80,6 +80,7 @@ class DaysVerdict(msgspec.Struct, frozen=True, kw_only=True):
     audit: str | list[str]
     clocks: str | list[str]
     steps: int
+    stuck: int
     seconds: float
 
     @property
@@ -264,6 +265,7 @@ class Run:
             audit=findings or "ok",
             clocks=told["clocks"] or "ok",
             steps=self._walker.steps,
+            stuck=self._walker.stuck,
             seconds=round(time.monotonic() - started, 1),
         )
 

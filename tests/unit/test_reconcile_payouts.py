@@ -7,6 +7,7 @@ from datetime import UTC, date, datetime, timedelta
 from typing import Any
 
 import asyncpg
+import pytest
 from audit_shop import context
 
 from mingzhang.app.work_money import money_items
@@ -16,6 +17,7 @@ from mingzhang.custody.store import open_account
 from mingzhang.fulfilment.suppliers.base import BalanceAnswer
 from mingzhang.kit.clock import ManualClock
 from mingzhang.kit.database import transaction
+from mingzhang.kit.errors import Problem
 from mingzhang.ledger import postings
 from mingzhang.ledger.store import read_float, write_shared
 from mingzhang.orders.context import Context
@@ -201,6 +203,9 @@ async def test_a_suppliers_balance_is_asked_for_once_a_day_and_held_against_the_
     assert (waits.result, waits.code) == ("waiting", "no_answer")
     there.known = True
     assert (await flow.fetch_day(ctx, "fulu.balance", DAY - timedelta(days=1))).code == "too_late"
+    for source in ("fulu.balance", "bank.icbc"):
+        with pytest.raises(Problem, match="takes no file"):
+            await flow.take_file(ctx, source, DAY, flow.Given(name="x", content=b"x", origin="command"))
     assert (await flow.fetch_day(ctx, "fulu.balance", DAY)).agreed == 1
     there.free_fen = 4_999
     assert (await flow.fetch_day(ctx, "fulu.balance", DAY)).result == "same"

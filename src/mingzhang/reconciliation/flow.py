@@ -38,6 +38,9 @@ BREAKS_MAX: Final = 20_000
 """More differences than this on one day of one source are one mistake (a file of another shop), not so many."""
 
 CARRIED_MAX: Final = 20_000
+STATEMENT: Final = "statement"
+"""The origin of a bank's day: written from the statements that were taken in."""
+
 Say = Callable[[str, float], None]
 
 
@@ -171,7 +174,7 @@ async def _take_bank_day(ctx: Context, source: Source, day: date, say: Say) -> J
     if not content:
         return await _judge(ctx, source, day, None, b"", "no_trades", say)
     given = Given(
-        name=f"{source.name}-{day:%Y%m%d}.csv", content=content, origin="statement", evidence_id=evidence_id
+        name=f"{source.name}-{day:%Y%m%d}.csv", content=content, origin=STATEMENT, evidence_id=evidence_id
     )
     return await take_file(ctx, source.name, day, given, say)
 
@@ -199,6 +202,8 @@ async def take_file(ctx: Context, name: str, day: date, given: Given, say: Say =
     source = source_named(name)
     if day >= ctx.now().astimezone(BEIJING).date():
         raise Problem("day_not_over", ProblemKind.CONFLICT, f"{day} is not over in Beijing")
+    if source.asked or (source.side == "bank" and given.origin != STATEMENT):
+        raise refused("unknown_form", 0, "source", "takes no file: statements come in by `custody import`")
     if len(given.content) > RAW_BYTES_MAX:
         raise refused("too_large", 0, "file", f"more than {RAW_BYTES_MAX >> 20} MiB")
     return await _judge(ctx, source, day, given, given.content, "", say)

@@ -9,11 +9,12 @@ import pytest
 
 from house import House, open_house
 from mingzhang.app.audit import run_audit
-from mingzhang.app.erasure_watch import erase_due, forget, walk_terms
+from mingzhang.app.erasure_watch import erase_due
+from mingzhang.app.oversight_watch import do_chore
 from mingzhang.app.transparency import signer_of
 from mingzhang.kit.database import transaction
 from mingzhang.kit.errors import Problem
-from mingzhang.oversight import erasure
+from mingzhang.oversight import chores, erasure
 from mingzhang.oversight.privacy import TRADE
 from mingzhang.transparency import verify_offline
 from mingzhang.transparency.digest import TABLES, digest_next
@@ -135,6 +136,9 @@ async def test_after_an_erasure_no_datum_is_left_and_the_record_holds(
             await outer.rollback()
 
         # Terms are found by a walk, and what belongs to no order is forgotten.
-        marks = await walk_terms(ctx, {})
-        assert set(marks) == {"unpaid:0", "contact:0"}
-        assert set(await forget(ctx)) == {"addresses", "codes", "sessions"}
+        async with transaction(pool) as conn:
+            await chores.ensure(conn, ["retention"], ctx.now())
+        told = await do_chore(ctx, house.desk.settings, "retention")
+        assert told is not None
+        assert set(told["marks"]) == {"unpaid:0", "contact:0"}
+        assert set(told) == {"marks", "addresses", "codes", "sessions"}

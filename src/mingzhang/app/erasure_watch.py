@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Awaitable, Callable
 from typing import Any, Final
 
 import structlog
@@ -22,6 +23,7 @@ log = structlog.get_logger()
 AT_ONCE_MAX: Final = 20
 WALKED_MAX: Final = 500
 FORGOTTEN_MAX: Final = 1_000
+GoOn = Callable[[], Awaitable[bool]]
 BY: Final = "retention"
 """Under this name erasures stand on record."""
 
@@ -54,10 +56,11 @@ async def _erase(ctx: Context, order_id: str, lease: int) -> None:
         log.warning("erasure_waits", order=order_id, code=problem.code)
 
 
-async def walk_terms(ctx: Context, marks: dict[str, Any]) -> dict[str, Any]:
+async def walk_terms(ctx: Context, marks: dict[str, Any], go_on: GoOn) -> dict[str, Any]:
     """Note orders whose term is over, bucket by bucket from where the last walk ended; returns the new marks.
 
-    ``marks``: ``unpaid:<bucket>`` and ``paid:<bucket>`` to the last order number that was looked at.
+    ``marks``: class and bucket (``unpaid:0``) to the last order number that was looked at. ``go_on``: asked before each
+    page; where it says no, the walk ends there, and the next one goes on.
     """
     now, reached = ctx.now(), dict(marks)
     async with ctx.pool.acquire() as conn:
@@ -67,12 +70,15 @@ async def walk_terms(ctx: Context, marks: dict[str, Any]) -> dict[str, Any]:
         for bucket in buckets:
             mark = f"{kept.name}:{bucket}"
             until = first_order_id(bucket, now - kept.keep)
-            reached[mark] = await _walk(ctx, bucket, str(marks.get(mark, "")), until, unpaid=unpaid)
+            reached[mark] = await _walk(ctx, bucket, str(marks.get(mark, "")), until, go_on, unpaid=unpaid)
     return reached
 
 
-async def _walk(ctx: Context, bucket: int, after: str, until: str, *, unpaid: bool) -> str:
-    while rows := await ctx.pool.fetch(SQL.list_past_term, bucket, after, until, WALKED_MAX):
+async def _walk(ctx: Context, bucket: int, after: str, until: str, go_on: GoOn, *, unpaid: bool) -> str:
+    while await go_on():
+        rows = await ctx.pool.fetch(SQL.list_past_term, bucket, after, until, WALKED_MAX)
+        if not rows:
+            break
         chosen = [row["order_id"] for row in rows if not unpaid or row["unpaid"]]
         if chosen:
             await ctx.pool.execute(SQL.ask_erasure, bucket, chosen, "term", ctx.now())

@@ -33,7 +33,7 @@ log = structlog.get_logger()
 LOOK_REAL_S: Final = 5.0
 DAILY: Final = timedelta(days=1)
 RETRY: Final = timedelta(hours=1)
-RECHECK_ENTRIES_MAX: Final = 50_000
+RECHECK_ENTRIES_MAX: Final = 20_000
 """A longer record is drilled by command alone (`mingzhang audit --log`), by whoever chooses the hour."""
 
 NAMED_MAX: Final = 20  # rows that a told result names
@@ -122,7 +122,7 @@ async def keep_terms(job: Job) -> Told:
     """Retention: note the orders whose term is over, forget what is nobody's order (docs/privacy.md)."""
     async with job.ctx.pool.acquire() as conn:
         before = (await chores.read(conn))[job.name].told
-    marks = await erasure_watch.walk_terms(job.ctx, dict(before.get("marks", {})))
+    marks = await erasure_watch.walk_terms(job.ctx, dict(before.get("marks", {})), job.go_on)
     return {"marks": marks, **await erasure_watch.forget(job.ctx)}
 
 

@@ -26,7 +26,7 @@ SQL: Final = load("mingzhang.oversight", "erasure")
 AGAIN: Final = timedelta(days=1)
 MESSAGES_MAX: Final = 2_000
 BEFORE: Final = timedelta(minutes=30)  # an account may be asked about before its order is placed
-AFTER: Final = timedelta(days=2)
+AFTER: Final = timedelta(hours=6)
 NEEDLE_MIN: Final = 5  # a shorter text would be found in any number
 TIMEOUT_S: Final = 600.0
 _ORDER: Final = re.compile(rb"M[0-9A-Z]{18}")

@@ -318,6 +318,14 @@ async def test_f14_a_transfer_whose_answer_is_lost_is_asked_for_and_comes_back_o
     assert await world.given_back(order_id) == {}
     assert await world.left(order_id) == PRICE
     await world.verify(at_rest=False)
+    with pytest.raises(
+        asyncpg.InsufficientPrivilegeError
+    ):  # a word of the buyer's stays, until its term is over
+        await pool.execute("UPDATE refund_payee SET account_mask = ''")
+    assert await pool.fetchval("SELECT erase_payees(0, $1)", order_id) == 2
+    kept = "SELECT count(*) FROM {} WHERE length(payee_enc) > 0"
+    for table in ("instruction", "refund_payee"):
+        assert await pool.fetchval(kept.format(table)) == 0
 
 
 async def test_a_shop_with_its_own_account_hands_the_instruction_in_as_a_file(pool: asyncpg.Pool) -> None:

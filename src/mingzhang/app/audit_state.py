@@ -270,7 +270,7 @@ def _order(file: Dossier, order: OrderRow) -> Iterator[Finding]:
     refunds = {row.state for row in file.refunds}
     if order.state == "refunded" and "arrived" not in refunds and not _charged_back(file):
         yield _wrong(file, "refunded_without_refund", f"refunds={','.join(sorted(refunds)) or 'none'}")
-    if order.state == "refunding" and not refunds - {"refused", "dropped"}:
+    if order.state == "refunding" and not refunds - {"refused", "dropped", "returned"}:
         yield _wrong(file, "refunding_without_refund", f"refunds={','.join(sorted(refunds)) or 'none'}")
     if order.state == "supplying" and not file.attempts:
         yield _wrong(file, "supplying_without_attempt", "attempts=0")

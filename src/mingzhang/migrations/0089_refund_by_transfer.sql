@@ -22,7 +22,9 @@ CREATE TABLE refund_payee (
   CONSTRAINT refund_payee_pk PRIMARY KEY (bucket, order_id, n)
 );
 CREATE TRIGGER refund_payee_append_only BEFORE UPDATE OR DELETE OR TRUNCATE ON refund_payee
-  EXECUTE FUNCTION refuse_change();
+  EXECUTE FUNCTION refuse_change_but_emptying();
+CREATE TRIGGER refund_payee_only_emptied BEFORE UPDATE ON refund_payee FOR EACH ROW
+  EXECUTE FUNCTION only_emptied('payee_enc', 'name_mask', 'account_mask');
 
 -- The instruction of a transfer names its refund (`party`) and its order; the payee stands in it sealed, its masks in clear.
 ALTER TABLE instruction ADD COLUMN bucket int NOT NULL DEFAULT 0;
@@ -32,6 +34,7 @@ ALTER TABLE instruction DROP CONSTRAINT instruction_purpose;
 ALTER TABLE instruction ADD CONSTRAINT instruction_purpose CHECK (
   purpose IN ('prefund', 'reserve', 'sweep') AND subject = '' OR purpose = 'refund' AND subject <> '' AND payee_enc IS NOT NULL);
 CREATE UNIQUE INDEX instruction_refund ON instruction (party) WHERE purpose = 'refund';
+CREATE INDEX instruction_subject ON instruction (bucket, subject) WHERE purpose = 'refund';
 
 -- What may leave: float and margin as before; for a refund what the order itself has gathered there (refunding), less what
 -- other transfers of the order have asked for. Nobody else's money pays a refund by mistake.
@@ -65,9 +68,16 @@ BEGIN
   RETURN NEW;
 END $$;
 
--- What was decided stays as it was decided. A refund that the bank had paid out may come back, once.
+-- What was decided stays as it was decided. A refund that the bank had paid out may come back, once; its payee may be
+-- emptied by an erasure (0086), and nothing else of it then.
 CREATE OR REPLACE FUNCTION guard_instruction_change() RETURNS trigger LANGUAGE plpgsql AS $$
 BEGIN
+  IF TG_OP = 'UPDATE' AND OLD.purpose = 'refund' AND current_setting('mingzhang.erasing', true) = 'on'
+     AND (NEW.payee_enc, NEW.payee_name, NEW.payee_account) = ('\x'::bytea, '', '')
+     AND to_jsonb(NEW) - ARRAY['payee_enc', 'payee_name', 'payee_account']
+       = to_jsonb(OLD) - ARRAY['payee_enc', 'payee_name', 'payee_account'] THEN
+    RETURN NEW;
+  END IF;
   IF TG_OP = 'DELETE'
      OR (OLD.instruction_id, OLD.purpose, OLD.bank, OLD.account, OLD.party, OLD.payee_name, OLD.payee_account,
          OLD.amount_fen, OLD.approval_id, OLD.bucket, OLD.subject, OLD.payee_enc)
@@ -81,4 +91,20 @@ BEGIN
     RAISE EXCEPTION 'instruction_fixed: %', OLD.instruction_id USING ERRCODE = 'insufficient_privilege';
   END IF;
   RETURN NEW;
+END $$;
+
+-- Whom an order's refunds were paid to, forgotten when the law has had it kept long enough; returns how many words of the
+-- buyer's were emptied.
+CREATE FUNCTION erase_payees(p_bucket int, p_order text) RETURNS int LANGUAGE plpgsql AS $$
+DECLARE
+  v_done int;
+BEGIN
+  PERFORM set_config('mingzhang.erasing', 'on', true);
+  UPDATE instruction SET payee_enc = '', payee_name = '', payee_account = ''
+  WHERE bucket = p_bucket AND subject = p_order AND purpose = 'refund';
+  UPDATE refund_payee SET payee_enc = '', name_mask = '', account_mask = ''
+  WHERE bucket = p_bucket AND order_id = p_order;
+  GET DIAGNOSTICS v_done = ROW_COUNT;
+  PERFORM set_config('mingzhang.erasing', 'off', true);
+  RETURN v_done;
 END $$;

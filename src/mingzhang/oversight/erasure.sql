@@ -40,7 +40,7 @@ SELECT kind FROM (
   SELECT 'order' AS kind FROM orders WHERE bucket = $1 AND order_id = $2 AND state NOT IN ('delivered', 'refunded', 'closed')
   UNION ALL SELECT 'supply' FROM supply_attempt WHERE bucket = $1 AND order_id = $2 AND finished_at IS NULL
   UNION ALL SELECT 'refund' FROM refund
-    WHERE bucket = $1 AND order_id = $2 AND state NOT IN ('arrived', 'refused', 'dropped')
+    WHERE bucket = $1 AND order_id = $2 AND state NOT IN ('arrived', 'refused', 'dropped', 'returned')
   UNION ALL SELECT 'claim' FROM claim WHERE bucket = $1 AND order_id = $2 AND finished_at IS NULL
   UNION ALL SELECT 'request' FROM remedy_request WHERE bucket = $1 AND order_id = $2 AND state = 'open'
   UNION ALL SELECT 'dispute' FROM dispute WHERE bucket = $1 AND order_id = $2 AND closed_at IS NULL
@@ -71,7 +71,7 @@ SELECT erase_messages($1, $2, $3::text[], $4::bytea[], $5)
 
 -- name: erase_order
 -- Empty every column that holds personal data of an order: all, or but what the law has kept.
-SELECT erase_personal($1, $2, $3)
+SELECT erase_personal($1, $2, $3), CASE WHEN $3 THEN erase_payees($1, $2) END
 
 -- name: set_step
 -- What was done, and when something is due again; only by whoever holds the lease.

@@ -19,7 +19,7 @@ ORDER BY bucket, order_id
 -- name: list_open_refunds
 -- Refunds under way.
 SELECT refund_no, order_id, channel, amount_fen, cause, state, next_actor, deadline_at, planned_at FROM refund
-WHERE state NOT IN ('arrived', 'refused', 'dropped') ORDER BY bucket, refund_no
+WHERE state NOT IN ('arrived', 'refused', 'dropped', 'returned') ORDER BY bucket, refund_no
 
 -- name: list_open_attempts
 -- Requests to suppliers whose result is open.

@@ -142,6 +142,13 @@ async def _wechat(house: House, order_id: str) -> None:
     assert [act.state for act in await watch.acts(number)].count("sent") >= 2
     assert len([act for act in await watch.acts(number) if act.key == "m3.0"]) == 1
     assert [each["complaint_no"] for each in await _packed(watch)] == [number]
+    await house.world.tell("POST", f"/complaints/{number}", {"do": "again", "words": "还是没有"})
+    assert (await until(lambda: _in(watch, "open"), "whoever goes on there opens it again here")).round == 2
+
+
+async def _in(watch: Watch, state: str) -> Dispute | None:
+    case = await watch.case()
+    return case if case.state == state else None
 
 
 async def _answered(watch: Watch, number: str) -> Row | None:
@@ -160,6 +167,7 @@ async def _packed(watch: Watch) -> list[dict[str, Any]]:
             vault=ctx.vault,
             now=ctx.now(),
             clear=False,
+            own_words=False,
             word=lambda _, code: code,
         )
         return [told for section in await complaints(asked) for told in section.data]
@@ -212,6 +220,9 @@ async def _nobodys(house: House) -> None:
     assert (case.complaint_no, case.kind) == (number, "not_arrived")
     with pytest.raises(Problem, match="complaint_bound"):
         await bind_by_hand(ctx, "wechat", number, order_id, "lin")
+    await house.world.tell("POST", f"/complaints/{number}", {"do": "withdraw"})
+    ended = await until(lambda: _in(Watch(house, order_id), "closed"), "taken back there, it ends here")
+    assert ended.outcome == "withdrawn"
 
 
 async def _two(watch: Watch) -> list[str]:

@@ -21,9 +21,11 @@ HIDDEN: Final = frozenset(
         "cookie",
         "key",
         "password",
+        "phone",
         "secret",
         "sign",
         "token",
+        "words",
     }
 )
 # Local variables hold keys and accounts: frames are named, never opened.

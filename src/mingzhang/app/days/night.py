@@ -73,9 +73,10 @@ class Night:
             payee_account="FULU-PREFUND",
             amount_fen=PREFUND_FEN,
         )
-        names = {"approval_id": "days", "proposed_by": "days-1", "decided_by": "days-2"}
+        now = self._ctx.now()
+        names = {"approval_id": f"days-{now:%Y%m%d}", "proposed_by": "days-1", "decided_by": "days-2"}
         async with transaction(self._ctx.pool) as conn:
-            number = await plan(conn, self._rng, self._ctx.now(), wish, **names)
+            number = await plan(conn, self._rng, now, wish, **names)
         if (
             comes_back
         ):  # the bank looks at it when it carries the order out, a minute of its time after it took it

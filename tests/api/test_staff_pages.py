@@ -21,6 +21,7 @@ from mingzhang.orders.claims import make_claim
 from mingzhang.payments.claim_store import list_claims
 from mingzhang.staff import accounts
 from mingzhang.staff.rights import Role
+from mingzhang.transparency import verify_offline
 from notice_sinks import mail_sink
 
 NUMBER = "2026112322001400000000000001"
@@ -53,6 +54,23 @@ async def done(house: House) -> list[tuple[str, str]]:
         "SELECT action, kind FROM staff_action WHERE kind IN ('done', 'seen', 'refused') ORDER BY at, action_id"
     )
     return [(row["action"], row["kind"]) for row in rows]
+
+
+async def packs_by_right(house: House, me: Person, order_id: str) -> None:
+    """An edition needs its right; unmasked it needs a reason, too; whatever was given out is on record."""
+    url, form = f"{house.url}/staff/orders/{order_id}/pack", {"csrf": me.csrf}
+    for fields, status in (
+        ({"edition": "auditor"}, 403),
+        ({"edition": "all"}, 404),
+        ({"edition": "staff"}, 200),
+        ({"edition": "staff", "clear": "1"}, 422),
+        ({"edition": "staff", "clear": "1", "reason": "法院调取"}, 200),
+    ):
+        async with me.session.post(url, data=form | fields) as answer:
+            assert answer.status == status, await answer.text()
+            if status == 200:
+                manifest, _, _ = verify_offline.check_pack(await answer.read())
+                assert manifest["edition"] == "staff"
 
 
 async def test_staff_see_what_was_told_and_send_what_failed_again(database_url: str, tmp_path: Path) -> None:
@@ -91,7 +109,13 @@ async def test_staff_see_what_was_told_and_send_what_failed_again(database_url: 
                     await asyncio.sleep(0.1)
                     _, html = await me.look(f"/staff/orders/{order_id}")
                 assert (await me.send(again))[0] == 409
-            assert await done(house) == [("send_notice_again", "done")]
+                await packs_by_right(house, me, order_id)
+            assert await done(house) == [
+                ("send_notice_again", "done"),
+                ("view_costs", "refused"),
+                ("make_pack", "seen"),
+                ("view_personal_data", "seen"),
+            ]
 
 
 async def test_a_claim_is_looked_at_and_answered_on_record(database_url: str, tmp_path: Path) -> None:

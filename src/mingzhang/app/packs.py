@@ -221,10 +221,12 @@ async def _put_on_record(ctx: Context, order_id: str, edition: Edition, made_by:
 async def _await_record(
     ctx: Context, settings: Settings, subject: str, bucket: int, wait_s: float
 ) -> bytes | None:
-    """The receipt of the manifest, once the sequencer has come to it; None when it takes longer."""
+    """The receipt of the manifest, once the sequencer has come to it; None when it takes longer, or never began."""
     until = asyncio.get_running_loop().time() + wait_s
     while True:
         async with ctx.pool.acquire() as conn:
+            if await conn.fetchrow(LOG.read_head) is None:
+                return None
             logged = await list_logged(conn, subject, bucket)
             receipt = logged and await make_receipt(
                 conn, logged[0], signer_of(settings), [one.key for one in witnesses_of(settings)]

@@ -24,8 +24,8 @@ from mingzhang.staff.rights import Role
 
 EXAMPLES = int(os.environ.get("API_EXAMPLES", "40"))
 
-# There is nothing to generate: no parameter, no body.
-WITHOUT_INPUT = {"getVocabulary", "getTrustCoverage"}
+# There is nothing to generate: no parameter and no body, or one text of which none is wrong.
+WITHOUT_INPUT = {"getVocabulary", "getTrustCoverage", "getTrust", "getTrustDay", "getStatus"}
 # A schema can say that the account is a text, not that it is a telephone number: 422 is a right answer.
 BEYOND_THE_SCHEMA = [positive_data_acceptance]
 
@@ -70,7 +70,7 @@ def send_all(
                 case.path_parameters["order_id"] = order_id
                 headers["Authorization"] = f"Bearer {token}"
             answer = case.call_and_validate(headers=headers, timeout=30, excluded_checks=excluded)
-            assert not [each for each in canaries if each in answer.text]
+            assert not [each for each in canaries if each.encode() in answer.content]
             if answer.status_code >= 400:
                 described = operation.definition.raw["responses"][str(answer.status_code)]["description"]
                 assert answer.json()["code"] in described.removeprefix("`code`: ").split(", ")

@@ -123,6 +123,8 @@ async def test_a_picture_is_kept_sealed_and_opened_for_its_owner_alone(pool: asy
         assert sorted(item.attachment_id for item in listed) == sorted(ids)
         assert await attachments.read(conn, vault, bucket=0, owner="M1D1", attachment_id=ids[1]) == drawn[1]
         assert drawn[1] not in await conn.fetchval("SELECT sealed FROM attachment LIMIT 1")
+        with pytest.raises(Problem, match="erased"):
+            vault.open_bytes(b"")
         for owner, wanted in (("M1D2", ids[0]), ("M1D1", "' OR 1=1 --")):
             with pytest.raises(Problem, match="unknown_attachment"):
                 await attachments.read(conn, vault, bucket=0, owner=owner, attachment_id=wanted)

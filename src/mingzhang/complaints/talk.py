@@ -73,7 +73,7 @@ async def settle_acts(ctx: Context, row: Row, lines: Sequence[LineRow]) -> datet
 
 def _shown(ctx: Context, act: Act, free: Sequence[LineRow]) -> LineRow | None:
     """The line that is this act: by its deed where the channel marks it, else by its words, whatever became of blanks."""
-    if act.line_id or act.state in ("refused", "dropped") or act.asked_at is None:
+    if act.line_id or act.state in ("refused", "dropped") or act.asked_at is None or not act.text_enc:
         return None
     text, since = _bare(ctx.vault.open(act.text_enc)), act.planned_at - timedelta(minutes=1)
     for line in free:

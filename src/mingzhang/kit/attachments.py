@@ -113,7 +113,7 @@ async def read(
 ) -> bytes:
     """The JPEG. Whether the reader may see that owner's conversation is the caller's to know, first.
 
-    Raises `unknown_attachment`, also for one of another owner.
+    Raises `unknown_attachment`, also for one of another owner; `erased` when it was emptied.
     """
     sealed = None
     if is_id(attachment_id):

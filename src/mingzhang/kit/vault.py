@@ -40,7 +40,9 @@ class Vault:
         return _seal_bytes(self._aead, data)
 
     def open_bytes(self, sealed: bytes) -> bytes:
-        """Decrypt what `seal_bytes` made; raises `cryptography.exceptions.InvalidTag` when it was changed."""
+        """Decrypt what `seal_bytes` made; raises as `open` does."""
+        if not sealed:
+            raise Problem("erased", Kind.GONE)
         return self._aead.decrypt(sealed[:12], sealed[12:], None)
 
     def seal_card(self, text: str) -> bytes:

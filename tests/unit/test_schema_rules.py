@@ -187,7 +187,7 @@ OWNERS = {
         "recon_break",
         "recon_event",
         "closing_report",
-        "odd",  # DuckDB's, for the time of one matching
+        *("odd", "twice", "sums"),  # DuckDB's, for the time of one matching
     },
     "oversight": {"licence", "licence_picture", "oversight_chore", "erasure"},
     "notices": {"notice", "notice_route", "untold", "webhook_endpoint"},

@@ -26,7 +26,7 @@ _NO: Final = frozenset({"", "0", "false", "no", "off"})
 
 
 SAMPLE_NAME: Final = "明账演示店"
-SAMPLE_NAME_EN: Final = "Mingzhang Demo Shop"
+SAMPLE_NAME_EN: Final = "Demo Shop"
 
 
 class Settings(msgspec.Struct, frozen=True, kw_only=True):

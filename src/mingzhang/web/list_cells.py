@@ -15,6 +15,7 @@ from markupsafe import Markup, escape
 from mingzhang.web import words
 from mingzhang.web.model_console import Column, ListShown, Titles
 from mingzhang.web.views import View, yuan
+from mingzhang.web.words_deeds import DEEDS
 
 Row = Mapping[str, Any]
 _NOTHING: Final = Markup('<span class="mz-soft">—</span>')
@@ -128,6 +129,10 @@ def _drawer(column: Column, view: View) -> Callable[[Any], Markup]:
             return yuan
         case "time":
             return view.at
+        case "deed":
+            return lambda value: (
+                escape(view.t(DEEDS[value])) if value in DEEDS else Markup(f"<code>{escape(value)}</code>")
+            )  # noqa: S704 - escaped
         case "code":
             return lambda value: Markup(f"<code>{escape(value)}</code>")  # noqa: S704 - escaped
         case "channel" | "supplier" as kind:

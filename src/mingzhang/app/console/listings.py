@@ -318,7 +318,7 @@ LISTINGS: Final[tuple[Listing, ...]] = (
             _col("at", N_("时间"), "time"),
             _col("name", N_("谁")),
             _col("kind", N_("种类"), "word", "record_kind"),
-            _col("action", N_("做了什么"), "code"),
+            _col("action", N_("做了什么"), "deed"),
             _col("subject", N_("对象"), "code"),
             _col("reason", N_("原因")),
             _col("data", N_("内容"), "code"),

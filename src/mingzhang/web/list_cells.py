@@ -130,11 +130,9 @@ def _drawer(column: Column, view: View) -> Callable[[Any], Markup]:
         case "time":
             return view.at
         case "deed":
-            return lambda value: (
-                escape(view.t(DEEDS[value])) if value in DEEDS else Markup(f"<code>{escape(value)}</code>")
-            )  # noqa: S704 - escaped
+            return lambda value: escape(view.t(DEEDS[value])) if value in DEEDS else _code(value)
         case "code":
-            return lambda value: Markup(f"<code>{escape(value)}</code>")  # noqa: S704 - escaped
+            return _code
         case "channel" | "supplier" as kind:
             named = view.channel if kind == "channel" else view.supplier
             return lambda value: escape(named(value) if value in words.PARTIES else value)
@@ -145,6 +143,10 @@ def _drawer(column: Column, view: View) -> Callable[[Any], Markup]:
     if column.kind == "word":
         return lambda value: _marked(view.w(table, value), value)
     return escape
+
+
+def _code(value: str) -> Markup:
+    return Markup(f"<code>{escape(value)}</code>")  # noqa: S704 - escaped
 
 
 def _marked(text: str, code: str) -> Markup:

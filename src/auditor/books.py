@@ -15,6 +15,7 @@ from typing import Any, NamedTuple
 CHANNEL = "channel"
 CUSTODY = "custody"
 CHANNEL_PLACES = (CHANNEL, "refunding", "hold")
+CUSTODY_PLACES = (CUSTODY, "refunding", "hold")
 FREE, RESERVED, SETTLED = "supplier.free", "supplier.reserved", "supplier.settled"
 
 Attempt = tuple[str, int]
@@ -110,9 +111,11 @@ def _channel(name: str, book: Mapping[str, Any], rows: tuple[Row, ...]) -> Diffe
 
 
 def _bank(name: str, book: Mapping[str, Any], rows: tuple[Row, ...]) -> Difference:
-    """The account's balance against all that the ledger has in custody there, whoever owns it. A bank whose money was
-    never booked is not used by this ledger: there, only what moved since counts."""
-    booked = [row.amount for row in rows if row.place == CUSTODY and row.party == name]
+    """The account's balance against all that the ledger has there, whoever owns it: in custody, held, about to leave.
+
+    A bank whose money was never booked is not used by this ledger: there, only what moved since counts.
+    """
+    booked = [row.amount for row in rows if row.place in CUSTODY_PLACES and row.party == name]
     start = 0 if booked else int(book.get("opening_balance_fen", 0))
     return Difference(CUSTODY, name, "", int(book["bank_balance_fen"]) - start, sum(booked))
 

@@ -219,7 +219,8 @@ SELECT * FROM (
     'statement=' || s.closing_fen || ' ledger=' || coalesce(l.fen, 0) AS detail
   FROM (SELECT DISTINCT ON (b.account) a.bank, b.closing_fen FROM bank_statement b
     JOIN bank_account a ON a.account = b.account ORDER BY b.account, b.n DESC) s
-  LEFT JOIN (SELECT party, sum(amount_fen)::bigint AS fen FROM leg WHERE place = 'custody' GROUP BY party) l
+  LEFT JOIN (SELECT party, sum(amount_fen)::bigint AS fen FROM leg
+    WHERE place IN ('custody', 'refunding', 'hold') GROUP BY party) l
     ON l.party = s.bank
   WHERE s.closing_fen <> coalesce(l.fen, 0)
     AND NOT EXISTS (SELECT FROM bank_task t WHERE t.bank = s.bank AND t.state <> 'booked')

@@ -42,7 +42,8 @@ SELECT refund_no, state, code, next_actor, deadline_at FROM refund ORDER BY plan
 -- Each bank: what its newest statement closed with, what of its lines waits to be booked, and what the ledger has there.
 SELECT a.bank, s.statement_id, coalesce(s.closing_fen, 0) AS closing_fen,
   (SELECT coalesce(sum(t.amount_fen), 0)::bigint FROM bank_task t WHERE t.bank = a.bank AND t.state <> 'booked') AS waiting_fen,
-  (SELECT coalesce(sum(l.amount_fen), 0)::bigint FROM leg l WHERE l.place = 'custody' AND l.party = a.bank) AS ledger_fen
+  (SELECT coalesce(sum(l.amount_fen), 0)::bigint FROM leg l
+     WHERE l.place IN ('custody', 'refunding', 'hold') AND l.party = a.bank) AS ledger_fen
 FROM bank_account a LEFT JOIN LATERAL (SELECT statement_id, closing_fen FROM bank_statement
   WHERE account = a.account ORDER BY n DESC LIMIT 1) s ON true ORDER BY a.bank
 

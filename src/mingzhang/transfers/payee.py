@@ -19,6 +19,7 @@ from mingzhang.kit.errors import Kind, Problem
 from mingzhang.kit.ids import bucket_of
 from mingzhang.kit.sql import load
 from mingzhang.orders.context import Context
+from mingzhang.orders.correct import DOUBTED
 from mingzhang.orders.store import Order, open_turn
 from mingzhang.payments.channels.base import REFUND_NEEDS_PERSON
 from mingzhang.refunds.flow import FINAL
@@ -68,8 +69,11 @@ def mask_account(account: str) -> str:
 
 
 def may_name(order: Order, refunds: Sequence[Refund]) -> bool:
-    """Whether the buyer may name an account: the channel could not give all of it back, and a person has the order."""
-    if order.paid_at is None:
+    """Whether the buyer may name an account: the channel could not give all of it back, and a person has the order.
+
+    Not while the payment itself is denied or held (rows 21, 24): then there is nothing to send yet.
+    """
+    if order.paid_at is None or order.reason in DOUBTED:
         return False
     stuck = any(it.state == "accepted" and it.code in REFUND_NEEDS_PERSON for it in refunds)
     under_way = any(it.state not in FINAL for it in refunds)

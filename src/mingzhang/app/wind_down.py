@@ -23,31 +23,31 @@ from mingzhang.shop.wind_down import WindDown
 log = structlog.get_logger()
 LOOK_S: Final = 60.0
 REAL_S_MIN: Final = 1.0
-LETTERS_MAX: Final = 200  # in one look and bucket
+REFUNDS_MAX: Final = 64  # in one look and bucket
+LETTERS_MAX: Final = 200
 
 
-async def look_at_wind_down(ctx: Context) -> int:
-    """One look when it is due; returns how many orders, items and letters it brought on their way."""
+async def look_at_wind_down(ctx: Context, _: str = "") -> None:
+    """One look when it is due: a part of what is to be given back, and some letters; soon again while there is more."""
     now = ctx.now()
     async with ctx.pool.acquire() as conn:
         found = await wind_down.claim(conn, now, ctx.lease_end())
         if found is None:
-            return 0
+            return
         buckets = [row["bucket"] for row in await conn.fetch(orders.SQL.list_buckets)]
-    done, told = 0, dict(found.told)
+    more, told = False, dict(found.told)
     for bucket in buckets:
-        done += await _give_back(ctx, bucket, found)
-        written, told[str(bucket)] = await _write(ctx, bucket, found)
-        done += written
+        more |= await _give_back(ctx, bucket, found)
+        told[str(bucket)] = await _write(ctx, bucket, found)
     pause = timedelta(seconds=max(LOOK_S, REAL_S_MIN * ctx.clock.speed))
-    if any(told.values()):  # buyers are still to be written to
+    if more or any(told.values()):
         pause = timedelta(seconds=REAL_S_MIN * ctx.clock.speed)
     async with transaction(ctx.pool) as conn:
         await wind_down.set_looked(conn, found.wind_down_id, told, ctx.now(), ctx.now() + pause)
-    return done
 
 
-async def _give_back(ctx: Context, bucket: int, found: WindDown) -> int:
+async def _give_back(ctx: Context, bucket: int, found: WindDown) -> bool:
+    """At most `REFUNDS_MAX` refunds of one bucket; whether there may be more."""
     word = Word(
         wind_down_id=found.wind_down_id,
         approval_id=found.approval_id,
@@ -58,12 +58,14 @@ async def _give_back(ctx: Context, bucket: int, found: WindDown) -> int:
     async with ctx.pool.acquire() as conn:
         waiting = [order_id async for order_id in returning.list_waiting(conn, bucket)]
         items = await returning.list_items(conn, bucket)
+    for item_id in items:
+        await _tried(returning.give_item_back(ctx, item_id, word), item_id)
     done = 0
     for order_id in waiting:
         done += await _tried(returning.give_order_back(ctx, order_id, word), order_id)
-    for item_id in items:
-        done += await _tried(returning.give_item_back(ctx, item_id, word), item_id)
-    return done
+        if done >= REFUNDS_MAX:
+            return True
+    return False
 
 
 async def _tried(work: Awaitable[bool], subject: str) -> bool:
@@ -75,20 +77,19 @@ async def _tried(work: Awaitable[bool], subject: str) -> bool:
         return False
 
 
-async def _write(ctx: Context, bucket: int, found: WindDown) -> tuple[int, str]:
-    """Letters to the buyers of some more orders, one to each contact; how many, and where to go on ("": at the end)."""
+async def _write(ctx: Context, bucket: int, found: WindDown) -> str:
+    """Letters to the buyers of some more orders, one to each contact; where to go on, or "" at the end."""
     after = found.told.get(str(bucket))
     if after == "":
-        return 0, ""
+        return ""
     async with transaction(ctx.pool) as conn:
         rows = await conn.fetch(returning.SQL.list_paid, bucket, after or "", LETTERS_MAX)
-        written = 0
         for row in rows:
-            written += await _letter(ctx, conn, row, found)
-    return written, rows[-1]["order_id"] if len(rows) == LETTERS_MAX else ""
+            await _letter(ctx, conn, row, found)
+    return rows[-1]["order_id"] if len(rows) == LETTERS_MAX else ""
 
 
-async def _letter(ctx: Context, conn: asyncpg.Connection, row: asyncpg.Record, found: WindDown) -> int:
+async def _letter(ctx: Context, conn: asyncpg.Connection, row: asyncpg.Record, found: WindDown) -> None:
     facts = Facts(
         order_id=f"contact:{row['contact_hash'].hex()[:32]}", page=row["order_id"], until=found.closes_at
     )
@@ -99,4 +100,4 @@ async def _letter(ctx: Context, conn: asyncpg.Connection, row: asyncpg.Record, f
         language=row["language"],
     )
     key = f"wind_down:{found.wind_down_id}"
-    return await notices.enqueue(conn, ctx.rng, ctx.now(), Template.WIND_DOWN, key, facts, buyer)
+    await notices.enqueue(conn, ctx.rng, ctx.now(), Template.WIND_DOWN, key, facts, buyer)

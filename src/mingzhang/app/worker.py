@@ -145,7 +145,8 @@ class Worker:
         self._chores_looked = time.monotonic()
         ctx = self._ctx
         looked = await watch_terms(ctx) + await watch_stock(ctx) + await fill(ctx)
-        return looked + await look_at_wind_down(ctx)
+        await self._start(look_at_wind_down, "wind_down")  # many refunds hold up no other round
+        return looked
 
     async def _look_at_treasury(self) -> int:
         """Visit what is due of statements, bank lines, batches and instructions."""

@@ -17,7 +17,7 @@ WHOSE: Final[Mapping[str, str]] = {
     "supplier": N_("供应商（由本店负责）"),
     "channel": N_("支付渠道"),
     "bank": N_("您的银行"),
-    "nobody": N_("没有人在等"),
+    "nobody": N_("没有谁，本单已办完"),
 }
 SITUATIONS: Final[Mapping[str, str]] = {
     "unpaid": N_("还没有收到您的付款。扣过款请交付款凭证，本店马上去问渠道。"),

@@ -6,6 +6,7 @@ from collections.abc import Awaitable, Callable
 from typing import Any, Final
 
 import structlog
+from cryptography.exceptions import InvalidTag
 
 from mingzhang.kit.database import transaction
 from mingzhang.kit.errors import Problem
@@ -54,6 +55,8 @@ async def _erase(ctx: Context, order_id: str, lease: int) -> None:
                 )
     except Problem as problem:
         log.warning("erasure_waits", order=order_id, code=problem.code)
+    except InvalidTag:
+        log.error("erasure_waits", order=order_id, code="sealed_with_another_key")
 
 
 async def walk_terms(ctx: Context, marks: dict[str, Any], go_on: GoOn) -> dict[str, Any]:

@@ -166,6 +166,8 @@ async def run_oversight(ctx: Context, settings: Settings, stop: asyncio.Event) -
                 await do_chore(ctx, settings, name)
         except (*DATABASE_AWAY, asyncpg.PostgresError, Problem) as error:
             log.warning("oversight_waits", error=type(error).__name__)
+        except Exception:
+            log.exception("oversight_failed")  # orders go on; the chore's lease ends, and it is tried again
         try:
             await asyncio.wait_for(stop.wait(), LOOK_REAL_S)
         except TimeoutError:

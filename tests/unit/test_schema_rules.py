@@ -188,9 +188,6 @@ OWNERS = {
         "recon_event",
         "closing_report",
         *("odd", "twice", "sums"),  # DuckDB's, for the time of one matching
-        "odd",  # DuckDB's, for the time of one matching, as the next two
-        "sums",
-        "twice",
     },
     "oversight": {"licence", "licence_picture", "oversight_chore", "erasure"},
     "notices": {"notice", "notice_route", "untold", "webhook_endpoint"},

@@ -18,7 +18,11 @@ from house import House, open_house
 from mingzhang.staff.rights import Role
 from mingzhang.web.words_setup import STEPS
 
-pytestmark = [pytest.mark.browser, pytest.mark.long, pytest.mark.timeout(600)]  # four readers of sixteen pages
+pytestmark = [
+    pytest.mark.browser,
+    pytest.mark.long,
+    pytest.mark.timeout(600),
+]  # four readers of sixteen pages
 
 PAGES = (
     ("papers", "/staff/papers"),

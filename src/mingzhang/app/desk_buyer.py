@@ -114,7 +114,7 @@ def contact_of(desk: Desk, session: str) -> str:
     try:
         sealed = base64.urlsafe_b64decode(session + "=" * (-len(session) % 4))
         purpose, until, contact = desk.ctx.vault.open(sealed).split("\n", 2)
-    except (binascii.Error, InvalidTag, ValueError):
+    except (binascii.Error, InvalidTag, ValueError, Problem):  # Problem: nothing was sealed in it
         return ""
     return contact if purpose == _PURPOSE and int(until) > desk.clock.now().timestamp() else ""
 

@@ -59,7 +59,7 @@ async def guest_of(house: House, order_id: str) -> Guest:
 
 async def read(house: House, order_id: str) -> Dispute:
     async with house.desk.pool.acquire() as conn:
-        return (await store.list_disputes(conn, order_id))[0]
+        return (await store.list_disputes(conn, order_id))[-1]
 
 
 async def at(house: House, order_id: str, moment: datetime) -> Dispute:
@@ -70,7 +70,7 @@ async def at(house: House, order_id: str, moment: datetime) -> Dispute:
 
 
 async def until_closed(house: House, order_id: str) -> Dispute:
-    await house.until(order_id, lambda page: page.disputes[0].state == "closed")
+    await house.until(order_id, lambda page: page.disputes[-1].state == "closed")
     return await read(house, order_id)
 
 
@@ -112,6 +112,14 @@ async def test_a_dispute_from_the_order_page_to_a_part_that_both_agree_to(
                 assert (answer.status, answer.content_type) == (200, "image/jpeg")
             page = f"/staff/disputes/{order_id}D1"
             assert order_id in (await lin.look("/staff/disputes"))[1]
+            told = {"order": order_id, "source": "regulator", "kind": "wrong_amount", "text": "12315 来函"}
+            assert (await ann.send("/staff/disputes", **told))[0] == 403
+            await lin.look("/staff/disputes")
+            assert (await lin.send("/staff/disputes", **{**told, "order": "M1"}))[0] == 422
+            assert (await lin.send("/staff/disputes", **{**told, "source": "buyer"}))[0] == 422
+            assert (await lin.send("/staff/disputes", **told))[0] == 303
+            assert await house.desk.pool.fetchval("SELECT outside_by IS NOT NULL FROM dispute WHERE n = 2")
+            assert (await guest.send("/2/withdraw"))[0] == 303
             assert "余额没有变" in (await lin.look(page))[1]
             assert "余额没有变" not in (await ann.look(page))[1]
             assert (await ann.send(f"{page}/say", text="好的"))[0] == 403

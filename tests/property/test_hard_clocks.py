@@ -80,6 +80,8 @@ async def insert(pool: asyncpg.Pool, clock: Clock, over_s: int) -> None:
             row["finished_at"] = NOW
         if clock.kind == "claim":
             row |= {"answer": "", "answered_by": ""}
+        if clock.kind == "refund":
+            row |= {"way": "channel", "payee_n": 0}
         if clock.kind == "dispute":
             row |= {"source": "buyer", "outcome": "", "final_by": NOW + timedelta(hours=72)}
             row |= {"paused_at": NOW} if clock.actor == "buyer" else {}

@@ -25,6 +25,7 @@ from mingzhang.app.http_kit import (
 from mingzhang.app.http_staff import frame_of, office_of, signed_in, staff_csrf
 from mingzhang.disputes import flow
 from mingzhang.disputes.case import Said
+from mingzhang.disputes.flow import Opening
 from mingzhang.disputes.states import TEXT_MAX, read_number
 from mingzhang.kit import attachments
 from mingzhang.kit.database import transaction
@@ -46,6 +47,7 @@ STATUS: Final = {
     Kind.GONE: 410,
 }
 OPENED: Final = "dispute_words"
+FOR_OTHERS: Final = ("staff", "regulator")
 
 
 def _order_of(dispute_id: str) -> str:
@@ -76,6 +78,24 @@ async def _page(
     return page(request, html, status)
 
 
+async def _board(
+    request: AnyRequest, member: Member, notice: str = "", status: int = 200, order: str = ""
+) -> HtmlResponse:
+    desk = desk_of(request)
+    alive, ended = await reading_disputes_staff.read_board(desk.ctx)
+    html = pages_disputes.staff_disputes_page(
+        alive,
+        ended,
+        shop_of(desk),
+        language(request),
+        await frame_of(request, member),
+        desk.clock.now(),
+        notice,
+        order,
+    )
+    return page(request, html, status)
+
+
 @get(HOME, include_in_schema=False, guards=[staff(Right.VIEW_ORDERS)])
 async def listed(request: AnyRequest) -> Response[Any]:
     """What is open, and what ended last."""
@@ -83,12 +103,38 @@ async def listed(request: AnyRequest) -> Response[Any]:
     if member is None:
         return see_other(SIGN_IN)
     await record.require(office_of(request), member, Right.VIEW_ORDERS)
-    desk = desk_of(request)
-    alive, ended = await reading_disputes_staff.read_board(desk.ctx)
-    html = pages_disputes.staff_disputes_page(
-        alive, ended, shop_of(desk), language(request), await frame_of(request, member), desk.clock.now()
-    )
-    return page(request, html)
+    return await _board(request, member)
+
+
+@post(HOME, include_in_schema=False, guards=[staff(Right.ANSWER_BUYERS)])
+async def open_one(request: AnyRequest) -> Response[Any]:
+    """For a buyer who called, or for an authority that wrote: the same clocks as any other."""
+    form = await form_of(request)
+    member = await signed_in(request)
+    if member is None:
+        return see_other(SIGN_IN)
+    check_csrf(staff_csrf(request), form)
+    office, order_id = office_of(request), form.get("order", "").strip().upper()[:40]
+    await record.require(office, member, Right.ANSWER_BUYERS, order_id)
+    try:
+        if form.get("source") not in FOR_OTHERS or not is_order_id(order_id):
+            raise Problem("dispute_invalid", Kind.INVALID)
+        opening = Opening(
+            order_id=order_id,
+            kind=form.get("kind", "")[:40],
+            source=form["source"],
+            by=member.name,
+            words=form.get("text", ""),
+        )
+        opened = await flow.open_dispute(desk_of(request).ctx, opening)
+    except Problem as problem:
+        status = 404 if problem.kind is Kind.NOT_FOUND else STATUS.get(problem.kind)
+        if status is None:
+            raise
+        return await _board(request, member, problem.code, status, order_id)
+    async with transaction(office.pool) as conn:
+        await record.write(conn, office.rng, office.clock.now(), member, "open_dispute", opened.dispute_id)
+    return see_other(f"{HOME}/{opened.dispute_id}?done=1")
 
 
 @get(f"{HOME}/{{dispute_id:str}}", include_in_schema=False, guards=[staff(Right.VIEW_ORDERS)])
@@ -227,4 +273,4 @@ async def _refused(request: AnyRequest, member: Member, dispute_id: str, problem
     return await _page(request, member, dispute_id, problem.code, STATUS[problem.kind])
 
 
-HANDLERS: Final = (listed, show, say, solve, decide, picture)
+HANDLERS: Final = (listed, open_one, show, say, solve, decide, picture)

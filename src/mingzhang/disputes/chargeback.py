@@ -1,7 +1,7 @@
 """Money that the channel took back, or gave back, by itself (row 22): a fact first, then booked under the order's lock.
 
 A refund that was only planned shrinks to what is left, or is not sent: a dispute never both refunds and accepts a
-chargeback. One that went out before is the channel's to compare with; what both took is on record, with a person.
+chargeback. One that went out before is not called back; what both took is on record.
 """
 
 from __future__ import annotations

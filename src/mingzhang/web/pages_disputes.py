@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from datetime import datetime
 
-from mingzhang.disputes.states import REMEDIES, TEXT_MAX
+from mingzhang.disputes.states import KINDS, REMEDIES, TEXT_MAX
 from mingzhang.web.console import Frame, render_console
 from mingzhang.web.i18n import translations
 from mingzhang.web.model import ShopInfo
@@ -60,9 +60,23 @@ def staff_disputes_page(
     lang: str,
     frame: Frame,
     now: datetime,
+    notice: str = "",
+    order: str = "",
 ) -> str:
-    """What is open, the soonest term first, and what ended last."""
-    return render_console("staff_disputes.html", lang, shop, frame, now, alive=alive, ended=ended)
+    """What is open, the soonest term first, and what ended last; ``order``: what was typed into the form."""
+    return render_console(
+        "staff_disputes.html",
+        lang,
+        shop,
+        frame,
+        now,
+        alive=alive,
+        ended=ended,
+        notice=notice,
+        order=order,
+        kinds=KINDS,
+        text_max=TEXT_MAX,
+    )
 
 
 def staff_dispute_page(

@@ -10,7 +10,7 @@ import asyncio
 from collections import deque
 from typing import Final, Generic, TypeVar
 
-BESIDE_MIN: Final = 32  # what must wait for a call beside another one that is under way
+BESIDE_MIN: Final = 16  # what must wait for a call beside another one that is under way
 PATIENCE_REAL_S: Final = 0.1  # a call that lasts longer (it waits for a lock, say) holds nobody up
 
 Entry = TypeVar("Entry")

@@ -17,6 +17,8 @@ from mingzhang.staff import doors
 from mingzhang.staff.model import Office
 
 SECRET = "ab" * 32
+# To the last blank: it is written when the terminal echoes no more.
+PROMPTS = ("Password: ", "confirmation: ")
 
 
 async def test_migrate_says_what_it_ran_and_then_that_nothing_is_left(
@@ -52,7 +54,7 @@ async def test_staff_add_asks_twice_shows_nothing_and_lets_that_person_in(
 
     def add(*answers: str) -> tuple[int, str]:
         terminal = Terminal("staff", "add", "小林", folder=tmp_path, **there)
-        for prompt, text in zip(("Password:", "Repeat", "Password:", "Repeat"), answers, strict=False):
+        for prompt, text in zip((*PROMPTS, *PROMPTS), answers, strict=False):
             terminal.answer(prompt, text)
         return terminal.end()
 
@@ -79,8 +81,8 @@ async def test_staff_add_asks_twice_shows_nothing_and_lets_that_person_in(
 async def test_staff_add_before_migrate_says_what_to_do(empty_database_url: str, tmp_path: Path) -> None:
     there = {"DATABASE_URL": empty_database_url, "MINGZHANG_SECRET_KEY": SECRET}
     terminal = Terminal("staff", "add", "lin", folder=tmp_path, **there)
-    await asyncio.to_thread(terminal.answer, "Password:", "long enough")
-    await asyncio.to_thread(terminal.answer, "Repeat", "long enough")
+    await asyncio.to_thread(terminal.answer, PROMPTS[0], "long enough")
+    await asyncio.to_thread(terminal.answer, PROMPTS[1], "long enough")
     code, text = await asyncio.to_thread(terminal.end)
     assert (code, "mingzhang migrate" in text, "Traceback" in text) == (2, True, False)
 

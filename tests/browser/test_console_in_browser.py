@@ -60,7 +60,8 @@ async def test_staff_run_the_day_in_the_console(
         await lin.shoot("staff-today")
         for board in ("flow", "money", "care"):
             await page.goto(f"{house.url}/staff/figures?board={board}&lang={lang}")
-            await expect(page.locator(".mz-c-chart canvas").first).to_be_visible(timeout=WAIT_MS)
+            if board != "care":  # where all is well there are sentences only
+                await expect(page.locator(".mz-c-chart canvas").first).to_be_visible(timeout=WAIT_MS)
             await lin.fits()
             await lin.shoot(f"staff-figures-{board}")
         await lin.visit("/staff/orders")

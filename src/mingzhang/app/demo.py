@@ -132,17 +132,35 @@ class Child:
         return self._log.read_text(encoding="utf-8", errors="replace")[-2000:] if self._log.exists() else ""
 
 
+_RESERVED: Final[list[socket.socket]] = []
+
+
 def free_port() -> int:
     """A port nobody listens on now, below those that the system hands to whoever asks for any.
 
-    The one who gets it binds it a moment later: from the system's own range another may have it by then.
+    The one who gets it binds it a moment later: from the system's own range another may have it by then. As long as this
+    process lives no other one is given it here.
     """
     for _ in range(PORTS_TRIED_MAX):
         port = secrets.choice(PORTS)
         with socket.socket() as probe, suppress(OSError):
             probe.bind(("127.0.0.1", port))
+            _reserve(port)
             return port
     raise Problem("no_free_port", Kind.UNAVAILABLE, f"none of {PORTS_TRIED_MAX} ports tried is free")
+
+
+def _reserve(port: int) -> None:
+    """A name that one process can have at a time and that ends with it. Raises OSError where another has it."""
+    if sys.platform != "linux":
+        return
+    name = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)
+    try:
+        name.bind(f"\0mingzhang-port-{port}")
+    except OSError:
+        name.close()
+        raise
+    _RESERVED.append(name)
 
 
 def keep_private(path: Path, data: bytes) -> None:

@@ -17,6 +17,7 @@ from mingzhang.staff import doors
 from mingzhang.staff.model import Office
 
 SECRET = "ab" * 32
+LONG = pytest.mark.long
 # To the last blank: it is written when the terminal echoes no more.
 PROMPTS = ("Password: ", "confirmation: ")
 
@@ -38,7 +39,10 @@ async def test_migrate_says_what_it_ran_and_then_that_nothing_is_left(
         ({"DATABASE_URL": "postgresql://127.0.0.1:1/none"}, "MINGZHANG_SECRET_KEY must be at least 32 bytes"),
     ],
 )
-@pytest.mark.parametrize("command", [("migrate",), ("staff", "add", "lin"), ("audit",)])
+@pytest.mark.parametrize(
+    "command",
+    [("staff", "add", "lin"), pytest.param(("migrate",), marks=LONG), pytest.param(("audit",), marks=LONG)],
+)
 async def test_what_is_missing_is_named_in_one_line(
     tmp_path: Path, command: tuple[str, ...], values: dict[str, str], says: str
 ) -> None:

@@ -38,7 +38,7 @@ REFUSED_POINTS = (
     "call_to_outcome:3",
     pytest.param("commit_to_reply:1", marks=LONG),
     pytest.param("fact_to_apply:2", marks=LONG),
-    "fact_to_apply:3",
+    pytest.param("fact_to_apply:3", marks=LONG),
 )
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import dataclasses
 from datetime import timedelta
+from itertools import product
 from pathlib import Path
 from typing import Any
 
@@ -15,8 +16,10 @@ from mingzhang.fulfilment.store import Attempt, list_attempts
 from mingzhang.kit.clock import ManualClock
 from mingzhang.orders.supply import work_attempt
 from mingzhang.web.model import OrderPage
+from variants import short
 
 PHONE = "phone-30"  # 卡速售, then 福禄, then DT One
+MENDABLE = ("stock_out", "maintenance", "price_above_safe", "velocity_refused")
 BY_SUPPLIER = {"fulu": "steam-100", "kasushou": "phone-30", "dtone": "phone-10"}
 ACCOUNTS = {"steam-100": "76561198000000001", "phone-30": "13800138000", "phone-10": "13800138000"}
 
@@ -45,7 +48,7 @@ async def buy(house: House, product: str, *faults: tuple[str, str], **more: Any)
     return await house.buy(*faults, product=product, account=ACCOUNTS.get(product, ""), **more)
 
 
-@pytest.mark.parametrize("fault", ["stock_out", "maintenance", "price_above_safe", "velocity_refused"])
+@pytest.mark.parametrize("fault", short(MENDABLE, ("price_above_safe", "velocity_refused")))
 async def test_a_mendable_refusal_goes_to_the_next_supplier(
     database_url: str, tmp_path: Path, fault: str
 ) -> None:
@@ -105,10 +108,25 @@ async def test_what_was_not_sent_goes_to_the_same_supplier(database_url: str, tm
         await sound(house)
 
 
-@pytest.mark.parametrize("supplier", BY_SUPPLIER)
 @pytest.mark.parametrize(
-    "fault",
-    ["timeout_after_acceptance", "unknown_http500", "unknown_html404_after_acceptance", "duplicate_number"],
+    ("supplier", "fault"),
+    short(
+        product(
+            BY_SUPPLIER,
+            (
+                "timeout_after_acceptance",
+                "unknown_http500",
+                "unknown_html404_after_acceptance",
+                "duplicate_number",
+            ),
+        ),
+        (
+            ("fulu", "timeout_after_acceptance"),
+            ("kasushou", "unknown_http500"),
+            ("fulu", "unknown_html404_after_acceptance"),
+            ("dtone", "duplicate_number"),
+        ),
+    ),
 )
 async def test_f09_charged_but_did_not_say_so_at_every_supplier(
     database_url: str, tmp_path: Path, supplier: str, fault: str
@@ -151,8 +169,10 @@ async def test_f10_prefund_that_never_comes_ends_in_a_refund(database_url: str, 
         await sound(house)
 
 
-@pytest.mark.parametrize("supplier", BY_SUPPLIER)
-@pytest.mark.parametrize("hint", ["told", "found"])
+@pytest.mark.parametrize(
+    ("supplier", "hint"),
+    short(product(BY_SUPPLIER, ("told", "found")), (("dtone", "told"), ("fulu", "found"))),
+)
 async def test_f19_a_success_taken_back_is_refunded(
     database_url: str, tmp_path: Path, supplier: str, hint: str
 ) -> None:
@@ -169,7 +189,7 @@ async def test_f19_a_success_taken_back_is_refunded(
         await sound(house)
 
 
-@pytest.mark.parametrize("supplier", BY_SUPPLIER)
+@pytest.mark.parametrize("supplier", short(BY_SUPPLIER, ("kasushou",)))
 async def test_a_success_after_the_refusal_is_the_shops_loss(
     database_url: str, tmp_path: Path, supplier: str
 ) -> None:
@@ -194,7 +214,7 @@ async def test_a_success_after_the_refusal_is_the_shops_loss(
         assert [each.due_at for each in await attempts(house, order_id)] == [None]
 
 
-@pytest.mark.parametrize("product", ["card-50", "steam-100"])
+@pytest.mark.parametrize("product", short(("card-50", "steam-100"), ("card-50",)))
 async def test_a_part_is_delivered_and_the_rest_refunded(
     database_url: str, tmp_path: Path, product: str
 ) -> None:
@@ -212,7 +232,7 @@ async def test_a_part_is_delivered_and_the_rest_refunded(
         await sound(house)
 
 
-@pytest.mark.parametrize("supplier", BY_SUPPLIER)
+@pytest.mark.parametrize("supplier", short(BY_SUPPLIER, ("dtone",)))
 async def test_f11_a_paid_order_whose_purchase_was_never_made_resumes(
     database_url: str, tmp_path: Path, supplier: str
 ) -> None:

@@ -174,6 +174,10 @@ class House:
                 )
             await self.desk.wait_change(order_id, page.seq, 0.5)
 
+    async def step(self, seconds: float) -> None:
+        """Set the time forward here and outside (a house that was opened with `steps`)."""
+        await self.world.tell("POST", "/time/step", {"s": seconds})
+
     async def audit(self) -> AuditReport:
         """Every invariant over all rows."""
         return await run_audit(self.desk.ctx, full=True)
@@ -237,15 +241,19 @@ async def open_house(
     adapters: Mapping[str, str] = MappingProxyType({}),
     bank_fen: int = 0,
     begins: float | None = None,
+    steps: Path | None = None,
     **more: Any,
 ) -> AsyncIterator[House]:
     """Start world, server and worker; stop them in the right order. `adapters`: further settings of theirs.
 
     `bank_fen`: what lies at the simulated bank at the start. `begins`: the shop's time at the start, seconds since
-    1970; now, where none is given.
+    1970; now, where none is given. `steps`: a file to be made, by which `House.step` sets the time forward.
     """
     now = time.time()
     clock = f"scaled:{now}:{begins or now}:{speed}"
+    if steps is not None:
+        steps.write_bytes(bytes(8))
+        clock = f"stepped:{now}:{begins or now}:{speed}:{steps}"
     private, public = make_keys(folder)
     port = free_port()
     arguments = ("--clock", clock, "--merchant-public-key", str(public), "--seed", "7")

@@ -12,6 +12,8 @@ from mingzhang.app.audit import run_audit
 from mingzhang.app.erasure_watch import erase_due
 from mingzhang.app.oversight_watch import do_chore
 from mingzhang.app.transparency import signer_of
+from mingzhang.evidence import store as evidence
+from mingzhang.evidence.messages import Direction, Message, Standing
 from mingzhang.kit.database import transaction
 from mingzhang.kit.errors import Problem
 from mingzhang.oversight import chores, erasure
@@ -72,6 +74,15 @@ async def test_after_an_erasure_no_datum_is_left_and_the_record_holds(
         open_one = await house.buy(("fulu", "silent"), account="13900139000")
         await house.until(open_one, lambda page: page.pay_badge == "paid")
         await house.stop_worker()
+        line = Message(
+            party="bank",
+            kind="bank.line",
+            direction=Direction.IN,
+            standing=Standing.OWN,
+            body=f'{{"reference":"{order_id}R1"}}'.encode(),
+        )
+        async with transaction(pool) as conn:
+            line_id = await evidence.keep(conn, ctx.rng, ctx.now(), line)
         await recorded(house)
         headers = {"Authorization": f"Bearer {ctx.vault.token(order_id)}"}
         receipts = f"{house.url}/api/v1/orders/{order_id}/receipts"
@@ -123,6 +134,8 @@ async def test_after_an_erasure_no_datum_is_left_and_the_record_holds(
         )
         with pytest.raises(Problem, match="erased"):
             ctx.vault.open(whole["account_enc"])
+        body = await pool.fetchval("SELECT body FROM evidence WHERE evidence_id = $1", line_id)
+        assert body == line.body, "the bank's vouchers stay"
         await sound(house)
         for change in ("body = ''", "note = ''"):
             with pytest.raises(asyncpg.InsufficientPrivilegeError, match="append_only"):

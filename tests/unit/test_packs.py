@@ -19,7 +19,7 @@ from mingzhang.packs.model import PARTS_MAX, Edition, Head, Part
 from mingzhang.transparency import verify_offline
 from mingzhang.transparency.entry import Change, canonical
 from mingzhang.transparency.merkle import inclusion_parts, leaf_hash, prove, root
-from mingzhang.transparency.notes import Checkpoint, Signer, sign_checkpoint
+from mingzhang.transparency.notes import COSIGNED, Checkpoint, Signer, sign_checkpoint
 from mingzhang.transparency.receipt import Logged, render
 from mingzhang.transparency.tiles import WIDTH, reader
 from mingzhang.transparency.tree import Edge
@@ -46,10 +46,10 @@ def receipt_of(subject: str, events: list[str], evidence: str = "", entries: int
     return render(Logged(entries - 1, 0, data[-1], change), proof, note, SIGNER, [])
 
 
-def pack_of(*more: Part, receipt: bool = True, order: str = ORDER) -> bytes:
+def pack_of(*more: Part, receipt: bool = True, order: str = ORDER, bare: bool = False) -> bytes:
     """A small pack."""
     parts = [Part("order.json", b"{}", "订单"), Part("messages/001.txt", b"paid", "报文")]
-    parts += [Part("receipts/00001.json", receipt_of(ORDER, ["paid"]), "凭据"), *more]
+    parts += [*([] if bare else [Part("receipts/00001.json", receipt_of(ORDER, ["paid"]), "凭据")]), *more]
     head = Head(
         edition=Edition.BUYER,
         order_id=order,
@@ -200,3 +200,11 @@ def test_a_qr_code_holds_a_receipt_whole() -> None:
 def test_columns_are_as_wide_as_what_they_hold() -> None:
     assert paper.widths(("时间", "事"), (("2026-11-24 01:02:03", "a" * 99),)) == [19, paper.WIDTH_MAX]
     assert paper.widths(("a",), ()) == [paper.WIDTH_MIN]
+
+
+def test_a_pack_without_a_cosigned_receipt_does_not_pass_for_a_witnessed_one() -> None:
+    witness = Signer("eye.example", b"\x06" * 32, COSIGNED).verifier.text()
+    assert "not cosigned" in refused(pack_of(), witnesses=[witness])
+    bare = pack_of(bare=True)
+    assert verify_offline.check_pack(bare)[1] == []
+    assert "cosigned by a witness" in refused(bare, witnesses=[witness])

@@ -50,7 +50,9 @@ LIMIT 1
 
 -- name: list_messages
 -- Messages of an order: those that its rows cite, and those that name it, its account or its contact in the time it lived.
-SELECT e.evidence_id, e.body FROM evidence e WHERE length(e.body) > 0 AND e.evidence_id IN (
+-- Vouchers of banks and settlement stay (class `bank`): a payout's line is cited by every order in it, and names none.
+SELECT e.evidence_id, e.body FROM evidence e WHERE length(e.body) > 0 AND e.kind !~ '^bank\.|settlement|statement|bill'
+  AND e.evidence_id IN (
   SELECT evidence_id FROM leg WHERE bucket = $1 AND subject = $2
   UNION SELECT evidence_id FROM event WHERE bucket = $1 AND order_id = $2
   UNION SELECT evidence_id FROM claim WHERE bucket = $1 AND order_id = $2
@@ -58,7 +60,7 @@ SELECT e.evidence_id, e.body FROM evidence e WHERE length(e.body) > 0 AND e.evid
   UNION SELECT evidence_id FROM notice WHERE bucket = $1 AND subject = $2)
 UNION
 SELECT e.evidence_id, e.body FROM evidence e WHERE e.known_at >= $3 AND e.known_at < $4 AND length(e.body) > 0
-  AND EXISTS (SELECT FROM unnest($5::bytea[]) AS needle WHERE position(needle IN e.body) > 0)
+  AND e.kind !~ '^bank\.|settlement|statement|bill' AND EXISTS (SELECT FROM unnest($5::bytea[]) AS needle WHERE position(needle IN e.body) > 0)
 LIMIT $6
 
 -- name: read_last_event

@@ -181,6 +181,8 @@ def check_note(note: str, log_key: Key, witness_keys: list[Key]) -> tuple[int, b
     text += "\n"
     wanted = {key[:2]: ("log", key) for key in [log_key]}
     wanted.update({key[:2]: ("witness", key) for key in witness_keys})
+    if len(wanted) != 1 + len(witness_keys):  # 32 bits of hash can be searched for: one could stand in for another
+        raise Refused("two keys of the receipt have one name and hash")
     seen = []
     for line in below[:-1].split("\n"):
         head, _, encoded = line.rpartition(" ")
@@ -495,6 +497,8 @@ def check_pack(
             if statement["subject"] != manifest["order"]:
                 raise Refused("a receipt is another order's: " + name)
             receipts.append(body)
+    if witnesses and not receipts:
+        raise Refused("no receipt in it is cosigned by a witness that you asked for")
     own = None
     if "manifest-receipt.json" in files:
         listed.add("manifest-receipt.json")

@@ -74,6 +74,9 @@ async def test_after_an_erasure_no_datum_is_left_and_the_record_holds(
         open_one = await house.buy(("fulu", "silent"), account="13900139000")
         await house.until(open_one, lambda page: page.pay_badge == "paid")
         await house.stop_worker()
+        async with pool.acquire() as conn:  # more than 我的订单 lists at once
+            mine = await erasure.list_mine(conn, ctx.vault, CONTACT)
+        assert set(mine) == {order_id, unpaid, open_one}
         line = Message(
             party="bank",
             kind="bank.line",

@@ -21,9 +21,7 @@ def test_a_witness_under_the_logs_short_hash_does_not_sign_for_the_log() -> None
     log, forger = Signer("shop.example/log", b"\x01" * 32), Signer("shop.example/log", b"\x02" * 32)
     note = TEXT + "\n" + _line(log.name, forger.cosign(TEXT, 1_700_000_000).value)
     with pytest.raises(Refused):
-        check_note(
-            note, (log.name, SHORT, log.verifier.key), [(forger.name, SHORT, forger.verifier.key)]
-        )
+        check_note(note, (log.name, SHORT, log.verifier.key), [(forger.name, SHORT, forger.verifier.key)])
 
 
 def test_a_witness_under_anothers_short_hash_does_not_sign_for_it() -> None:

@@ -82,6 +82,13 @@ async def _ask(desk: Desk, order_ids: list[str]) -> None:
         await erasure.ask(conn, order_ids, desk.clock.now())
 
 
+async def _mine(desk: Desk, request: AnyRequest) -> list[str]:
+    """Every order of whoever is signed in as a buyer."""
+    contact = desk_buyer.contact_of(desk, buyer_session(request))
+    async with desk.pool.acquire() as conn:
+        return await erasure.list_mine(conn, desk.ctx.vault, contact)
+
+
 @get(
     "/orders/{order_id:str}/erasure",
     summary="How the erasure of an order's personal data stands",
@@ -137,7 +144,7 @@ async def erase_order(request: AnyRequest, order_id: FromPath[str]) -> Response[
 async def my_privacy(request: AnyRequest) -> HtmlResponse:
     """The same for every order of the proved contact."""
     desk = desk_of(request)
-    found = await desk_buyer.list_orders(desk, desk_buyer.contact_of(desk, buyer_session(request)))
+    found = await _mine(desk, request)
     html = pages_privacy.my_privacy_page(
         len(found),
         language(request),
@@ -152,8 +159,7 @@ async def my_privacy(request: AnyRequest) -> HtmlResponse:
 async def erase_mine(request: AnyRequest) -> Response[Any]:
     """The wish for all of them."""
     desk = desk_of(request)
-    found = await desk_buyer.list_orders(desk, desk_buyer.contact_of(desk, buyer_session(request)))
-    await _ask(desk, [each.order_id for each in found])
+    await _ask(desk, await _mine(desk, request))
     return see_other(f"{MY}/privacy?done=1")
 
 

@@ -25,6 +25,7 @@ from mingzhang.oversight.privacy import TRADE
 SQL: Final = load("mingzhang.oversight", "erasure")
 AGAIN: Final = timedelta(days=1)
 MESSAGES_MAX: Final = 2_000
+MINE_MAX: Final = 5_000
 BEFORE: Final = timedelta(minutes=30)  # an account may be asked about before its order is placed
 AFTER: Final = timedelta(hours=6)
 NEEDLE_MIN: Final = 5  # a shorter text would be found in any number
@@ -51,6 +52,12 @@ async def ask(conn: asyncpg.Connection, order_ids: Sequence[str], now: datetime)
         where = bucket_of(order_id)
         await conn.execute(SQL.ask_erasure, where, [order_id], "buyer", now)
         await conn.execute(SQL.hasten_erasure, where, order_id, now)
+
+
+async def list_mine(conn: asyncpg.Connection, vault: Vault, contact: str) -> list[str]:
+    """Every order of a proved contact, the newest `MINE_MAX`: more than its list shows."""
+    rows = await conn.fetch(SQL.list_mine, vault.fingerprint(contact), MINE_MAX)
+    return [row["order_id"] for row in rows]
 
 
 async def read(conn: asyncpg.Connection, order_id: str) -> Erasure | None:

@@ -4,6 +4,10 @@ INSERT INTO erasure (bucket, order_id, asked_by, asked_at, step, due_at)
 SELECT $1, o.order_id, $3, $4, 'waiting', $4 FROM orders o WHERE o.bucket = $1 AND o.order_id = ANY ($2::text[])
 ON CONFLICT (bucket, order_id) DO NOTHING
 
+-- name: list_mine
+-- Every order of one contact.
+SELECT order_id FROM orders WHERE contact_hash = $1 ORDER BY placed_at DESC LIMIT $2
+
 -- name: hasten_erasure
 -- The buyer asks for what a term had asked for: looked at now.
 UPDATE erasure SET asked_by = 'buyer', due_at = $3 WHERE bucket = $1 AND order_id = $2 AND step = 'waiting'

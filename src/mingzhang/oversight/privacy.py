@@ -98,7 +98,8 @@ LIMITS: Final = Class(
 BOOKS: Final = Class(
     name="books",
     zh="账簿、事件、公开记录",
-    what="postings, events, facts, the public record: order numbers, amounts, times, no personal data",
+    what="postings, events, facts, the public record: order numbers, amounts, times; of a person no more "
+    "than the payer as the channel masks it (in the fact that money came)",
     keep=None,
     on_request="untouched",
     how="never removed",

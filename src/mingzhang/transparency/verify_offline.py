@@ -181,7 +181,9 @@ def check_note(note: str, log_key: Key, witness_keys: list[Key]) -> tuple[int, b
     text += "\n"
     wanted = {key[:2]: ("log", key) for key in [log_key]}
     wanted.update({key[:2]: ("witness", key) for key in witness_keys})
-    if len(wanted) != 1 + len(witness_keys):  # 32 bits of hash can be searched for: one could stand in for another
+    if len(wanted) != 1 + len(
+        witness_keys
+    ):  # 32 bits of hash can be searched for: one could stand in for another
         raise Refused("two keys of the receipt have one name and hash")
     seen = []
     for line in below[:-1].split("\n"):

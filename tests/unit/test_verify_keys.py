@@ -6,7 +6,8 @@ import base64
 
 import pytest
 
-from mingzhang.transparency.notes import Checkpoint, Signer
+from mingzhang.transparency.notes import COSIGNED, Checkpoint, Signer
+from mingzhang.transparency.receipt import signed_by
 from mingzhang.transparency.verify_offline import Refused, check_note
 
 TEXT = Checkpoint("shop.example/log", 1, b"\x07" * 32).text()
@@ -32,3 +33,10 @@ def test_a_witness_under_anothers_short_hash_does_not_sign_for_it() -> None:
     keys = [("eye.example", SHORT, one.verifier.key) for one in (eye, forger)]
     with pytest.raises(Refused):
         check_note(note, (log.name, log.verifier.hash, log.verifier.key), keys)
+
+
+def test_a_receipt_leaves_out_what_a_witness_signed_under_a_key_it_has_changed() -> None:
+    old, new = Signer("eye.example", b"\x03" * 32, COSIGNED), Signer("eye.example", b"\x04" * 32, COSIGNED)
+    known = {"eye.example": new.verifier}
+    assert signed_by(new.cosign(TEXT, 1_700_000_000).line(), known)
+    assert not signed_by(old.cosign(TEXT, 1_700_000_000).line(), known)

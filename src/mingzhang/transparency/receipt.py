@@ -73,7 +73,7 @@ async def make_receipt(
         return None
     proof = await prove(conn, inclusion_parts(logged.index, head["size"]))
     lines = [row["line"] for row in await conn.fetch(SQL.list_cosignatures, head["size"])]
-    kept = [line for line in lines if _signed_by(line, known)]
+    kept = [line for line in lines if signed_by(line, known)]
     note = head["note"] + "".join(f"{line}\n" for line in kept)
     stamps = [one for one in await read_anchored(conn, head["size"]) if one.form == RFC3161]
     return render(logged, proof, note, signer, [known[_name(line)].text() for line in kept], stamps)
@@ -97,7 +97,7 @@ def _name(line: str) -> str:
     return line.split(" ")[1]
 
 
-def _signed_by(line: str, known: Mapping[str, Verifier]) -> bool:
+def signed_by(line: str, known: Mapping[str, Verifier]) -> bool:
     """Whether a line is by the key that its name stands for today: a witness may have changed it since."""
     key = known.get(_name(line))
     return key is not None and base64.b64decode(line.split(" ")[2])[:4] == key.hash

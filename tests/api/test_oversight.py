@@ -137,6 +137,7 @@ async def _reads_licences(house: House, eye: Person) -> None:
         assert "M0" not in (await keeper.look("/staff/licences"))[1]
         assert (await keeper.send("/staff/licences", **form, valid_until="soon"))[0] == 422
         assert (await keeper.send("/staff/licences", **form, valid_until=str(soon)))[0] == 303
+        assert (await keeper.send("/staff/licences", **form, licence_id="no-such"))[0] == 404
         assert (await eye.send("/staff/licences", **form))[0] == 403
         _, html = await eye.look(f"{url}/licences")
         assert "914201" in html

@@ -11,8 +11,11 @@ import aiohttp
 from test_staff_pages import sign_in_strong
 
 from house import House, open_house
+from mingzhang.app.desk_staff import send_notice_again
 from mingzhang.kit.beijing import BEIJING
+from mingzhang.kit.errors import Problem
 from mingzhang.notices.model import Template
+from mingzhang.staff.model import Member
 from mingzhang.staff.rights import Role
 from notice_sinks import mail_sink
 
@@ -88,6 +91,14 @@ async def test_r29_a_shop_winds_down_by_two_people_and_gives_the_money_back(
                     await house.desk.pool.fetchval("SELECT count(*) FROM notice WHERE template = $1", told)
                     == 1
                 )
+                _, html = await bob.look("/staff/notices")
+                assert "/staff/orders/contact:" not in html  # a letter to a contact is about no order
+                letter = await house.desk.pool.fetchrow("SELECT * FROM notice WHERE template = $1", told)
+                member = Member(name="bob", roles=(), rights=frozenset(), session_id="s", strong=True)
+                try:
+                    await send_notice_again(house.desk.ctx, member, letter["subject"], letter["notice_id"])
+                except Problem as problem:
+                    assert problem.code == "notice_not_failed"
                 found = await status_of(house)
                 assert found["state"] == "closing"
                 async with aiohttp.ClientSession() as visitor, visitor.get(f"{house.url}/status") as answer:

@@ -90,3 +90,10 @@ def test_every_kind_of_cell_is_drawn_and_nothing_gets_through_unescaped() -> Non
     assert str(calm.cells[-1][1]).endswith('title="2026-11-24 20:00:00 UTC+8">11月24日 20:00</time>')
     assert "支付宝" in str(calm.cells[5][1])
     assert "−¥0.05" in str(done.cells[1][1])
+
+
+def test_a_row_without_the_number_that_a_link_needs_is_drawn_without_the_link() -> None:
+    """A letter to a contact stands in the list of notices, and is about no order."""
+    view = View("zh", ShopInfo(), translations("zh"), NOW)
+    (row,) = draw_rows(_shown(_row(order_id="")), view)
+    assert row.head == "<code>R1</code>"

@@ -306,7 +306,7 @@ async def send_notice_again(ctx: Context, member: Member, order_id: str, notice_
     """A failed notice once more, on record. Raises `notice_not_failed`."""
     async with transaction(ctx.pool) as conn:
         now = ctx.now()
-        await notices.send_again(conn, bucket_of(order_id), notice_id, now)
+        await notices.send_again(conn, notices.bucket_for(order_id), notice_id, now)
         await record.write(
             conn, ctx.rng, now, member, "send_notice_again", order_id, data={"notice": notice_id}
         )

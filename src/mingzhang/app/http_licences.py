@@ -93,8 +93,10 @@ def _licence(form: dict[str, str]) -> Licence:
         ends = date.fromisoformat(until) if until else None
     except ValueError:
         raise Problem("licence_invalid", Kind.INVALID, "valid_until") from None
+    if known and not is_id(known):
+        raise Problem("unknown_licence", Kind.NOT_FOUND)
     return Licence(
-        licence_id=known if is_id(known) else "",
+        licence_id=known,
         kind=form.get("kind", ""),
         valid_until=ends,
         ended=form.get("ended") == "1",

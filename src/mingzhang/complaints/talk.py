@@ -35,11 +35,11 @@ from mingzhang.payments.channels.complaints import (
     TellsRefunds,
     Wish,
 )
+from mingzhang.refunds.flow import NOTHING_GOES
 from mingzhang.refunds.store import list_refunds
 
 SPOKEN = frozenset({"text", "asked", "declined"})
 DEEDS = frozenset({REFUND, COMPLETE})
-OVER_REFUND = frozenset({"refused", "dropped"})
 END = {Outcome.OK: "sent", Outcome.REFUSED: "refused", Outcome.UNKNOWN: "unknown", Outcome.NOT_SENT: "intent"}
 
 
@@ -207,7 +207,7 @@ async def _plan_refund(
     refunds = [
         each
         for each in await list_refunds(conn, row.order_id)
-        if each.state not in OVER_REFUND
+        if each.state not in NOTHING_GOES
         and (each.arrived_at is None or row.made_at is None or each.arrived_at >= row.made_at)
     ]
     key = f"refund{case.round}"
@@ -234,6 +234,8 @@ async def _plan_end(
 async def plan_reply(ctx: Context, desk: Complaints, row: Row, text: str) -> None:
     """A member of staff answers a complaint that no case belongs to yet."""
     async with transaction(ctx.pool) as conn:
+        # Two at once would give both texts one key, and one of them would be lost.
+        await conn.fetchval(SQL.read_complaint_lease, row.channel, row.complaint_no)
         n = len(await store.list_acts(conn, row))
         for part_no, part in enumerate(words.parts(text, desk.terms.reply_max)):
             await _insert(ctx, conn, row, f"s{n}.{part_no}", "reply", part)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from datetime import timedelta
 from typing import Final
 
+from mingzhang.disputes import store
 from mingzhang.disputes.case import Case
 from mingzhang.disputes.states import HOLDS
 from mingzhang.kit.errors import Problem
@@ -15,7 +16,6 @@ from mingzhang.orders.states import PERSON_MAX_S
 from mingzhang.orders.store import Turn
 from mingzhang.refunds import flow as refunds
 
-UNSENT: Final = "dispute_open"
 REFUNDABLE: Final = frozenset(
     {"paid", "supplying", "needs_buyer", "needs_person", "delivered", "refunding", "refunded"}
 )
@@ -34,7 +34,7 @@ async def hold(case: Case) -> None:
         return
     cited = await case.cited()
     try:
-        waits = await freeze.withdraw_unsent(turn, UNSENT)
+        waits = await freeze.withdraw_unsent(turn, freeze.DISPUTED)
         fen = await freeze.hold(turn, cited)
     except Problem as problem:
         if problem.code != "fact_waits":
@@ -44,15 +44,17 @@ async def hold(case: Case) -> None:
         case.event("dispute_held", cited, amount_fen=fen)
     if waits:
         until = turn.now + timedelta(seconds=PERSON_MAX_S)
-        turn.move("needs_person", holder=HOLD, next_actor="person", deadline_at=until, reason=UNSENT)
+        turn.move("needs_person", holder=HOLD, next_actor="person", deadline_at=until, reason=freeze.DISPUTED)
 
 
 async def let_go(case: Case) -> None:
-    """The money goes back to where it was; the dispute holds it no more."""
+    """The dispute holds the money no more: it goes back to where it was, unless another dispute holds it, too."""
     row, turn = case.row, case.turn
     if not row.held:
         return
     row.held = False
+    if await _is_held_beside(case):
+        return
     cited = await case.cited()
     fen = await freeze.lift(turn, cited)
     if fen:
@@ -60,11 +62,20 @@ async def let_go(case: Case) -> None:
 
 
 async def resume(case: Case) -> None:
-    """The dispute ended without a remedy: an order that waited for it is supplied after all."""
+    """The dispute ended without a remedy: an order that waited for it alone is supplied after all."""
     turn, order = case.turn, case.turn.order
-    if order.state == "needs_person" and order.reason == UNSENT:
+    if order.state != "needs_person" or order.reason != freeze.DISPUTED or await _is_held_beside(case):
+        return
+    if await freeze.is_frozen(turn):
+        order.reason = freeze.REASON
+    else:
         paid = await refunds.booked(turn)
         await route.start_over(case.ctx, turn, paid.channel, await case.cited(), price_stands=False)
+
+
+async def _is_held_beside(case: Case) -> bool:
+    every = await store.list_disputes(case.turn.conn, case.row.order_id)
+    return any(it.held and it.closed_at is None and it.dispute_id != case.row.dispute_id for it in every)
 
 
 async def refundable_fen(ctx: Context, turn: Turn) -> int:

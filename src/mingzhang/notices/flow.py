@@ -69,7 +69,7 @@ async def _enqueue(
     channel = ("email" if "@" in reached.contact_mask else "sms") if reached else ""
     rows = await conn.fetch(
         SQL.enqueue_notice,
-        _bucket_for(facts.order_id),
+        bucket_for(facts.order_id),
         new_id(now, rng),
         facts.order_id,
         key,
@@ -88,7 +88,7 @@ async def _enqueue(
     return len(rows)
 
 
-def _bucket_for(subject: str) -> int:
+def bucket_for(subject: str) -> int:
     """The subject's own bucket; what is told of no order is in bucket 0."""
     return bucket_of(subject) if is_order_id(subject) or is_suspense_id(subject) else 0
 

@@ -2,7 +2,7 @@
 
 Money at the channel goes to `hold`, the float's claim on it with it. What was not sent is not sent: nothing may be
 spent that the channel keeps, and a person is next. The channel is asked on; when it lets go, the money goes back to
-its place and an order that waited for it is supplied.
+its place and an order that waited for it is supplied. A dispute's hold is no freeze: neither ends by the other's end.
 """
 
 from datetime import timedelta
@@ -20,6 +20,7 @@ from mingzhang.payments.schedule import next_denied
 from mingzhang.payments.store import list_payments
 
 REASON = "payment_frozen"
+DISPUTED = "dispute_open"
 
 
 async def holds(turn: Turn, place: str, channel: str) -> bool:
@@ -32,6 +33,8 @@ async def freeze(turn: Turn, channel: str, evidence_id: str) -> None:
     """The channel froze it; nothing happens when nothing of it lies there any more."""
     order = turn.order
     if not await holds(turn, CHANNEL, channel):
+        if await holds(turn, HOLD, channel) and not await is_frozen(turn):  # a dispute's: now it is both
+            turn.event("payment_frozen", evidence_id, channel=channel)
         return
     turn.event("payment_frozen", evidence_id, channel=channel)
     waits = await withdraw_unsent(turn, REASON)
@@ -59,11 +62,18 @@ async def withdraw_unsent(turn: Turn, reason: str) -> bool:
 async def unfreeze(
     ctx: Context, turn: Turn, channel: str, evidence_id: str, *, price_stands: bool = True
 ) -> None:
-    """The channel let go: the money is where it was, and the order goes on if it waited for nothing else."""
+    """The channel let go: the money is where it was, and the order goes on if it waited for nothing else.
+
+    What a dispute holds beside it stays held until that dispute's end, which then has the order supplied.
+    """
     order = turn.order
-    if not await holds(turn, HOLD, channel):
+    if not await holds(turn, HOLD, channel) or not await is_frozen(turn):
         return
     turn.event("payment_unfrozen", evidence_id, channel=channel)
+    if await turn.conn.fetchval(SQL.is_held, order.bucket, order.order_id):
+        if order.state == "needs_person" and order.reason == REASON:
+            order.reason = DISPUTED
+        return
     held = await turn.balances()
     await turn.post(postings.unfrozen(order.order_id, held, at=(CHANNEL, channel)), evidence_id)
     if order.state == "needs_person" and order.reason == REASON:

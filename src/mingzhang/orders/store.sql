@@ -128,6 +128,10 @@ SELECT kind FROM event WHERE bucket = $1 AND order_id = $2 AND kind IN ('paid', 
 SELECT kind FROM event WHERE bucket = $1 AND order_id = $2 AND kind IN ('payment_frozen', 'payment_unfrozen')
 ORDER BY seq DESC LIMIT 1
 
+-- name: is_held
+-- Whether a dispute that is at no end holds the order's money back.
+SELECT EXISTS (SELECT FROM dispute WHERE bucket = $1 AND order_id = $2 AND closed_at IS NULL AND held)
+
 -- name: list_states
 -- What every order says of itself, for the audit.
 SELECT order_id, state, paid_at, cost_fen FROM orders

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
 from datetime import datetime
+from string import Formatter
 from typing import Any, Final
 
 import msgspec
@@ -40,6 +41,7 @@ _CLASSES: Final[Mapping[str, str]] = {
     "person": ' class="mz-whom"',
     "title": ' class="mz-title-cell"',
 }
+_ADDRESSES: Final = Formatter()
 _CODE_SHORT: Final = 24  # a code below this is not broken
 
 
@@ -86,6 +88,10 @@ def _is_late(row: Row, now: datetime | None) -> bool:
 
 
 def _linked(column: Column, row: Row, content: Markup) -> Markup:
+    """With its link, unless the row lacks what the address is made of."""
+    named = (name for _, name, _, _ in _ADDRESSES.parse(column.link) if name)
+    if not all(row[name] for name in named):
+        return content
     return Markup(f'<a href="{escape(column.link.format(**row))}">{content}</a>')  # noqa: S704 - escaped
 
 

@@ -219,8 +219,8 @@ LISTINGS: Final[tuple[Listing, ...]] = (
         reach=SQL.reach_notices,
         letters=("",),
         columns=(
-            _col("template", N_("内容"), "word", "notice_template", link="/staff/orders/{subject}#notices"),
-            _col("subject", N_("单号"), "code"),
+            _col("template", N_("内容"), "word", "notice_template", link="/staff/orders/{order_id}#notices"),
+            _col("order_id", N_("单号"), "code"),
             _col("audience", N_("对象"), "word", "notice_audience"),
             _col("channel", N_("方式"), "word", "notice_channel"),
             _col("address_mask", N_("地址"), "person"),

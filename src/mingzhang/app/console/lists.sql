@@ -142,9 +142,10 @@ CROSS JOIN LATERAL (SELECT n.notice_id AS key FROM notice n
   WHERE n.bucket = b.bucket AND n.notice_id >= b.low AND n.notice_id < b.high ORDER BY n.notice_id DESC OFFSET $4 LIMIT 1) AS h
 
 -- name: walk_notices
--- Notices, the newest first: by state, channel and template if given.
+-- Notices, the newest first: by state, channel and template if given. A letter to a contact is about no order.
 SELECT x.* FROM unnest($1::int[], $2::text[], $3::text[]) AS b (bucket, low, high)
-CROSS JOIN LATERAL (SELECT n.notice_id AS key, n.notice_id, n.subject, n.template, n.audience, n.channel, n.address_mask, n.state,
+CROSS JOIN LATERAL (SELECT n.notice_id AS key, n.notice_id,
+    CASE WHEN n.subject LIKE 'contact:%' THEN '' ELSE n.subject END AS order_id, n.template, n.audience, n.channel, n.address_mask, n.state,
     n.attempts, n.unsure, n.last_error, n.due_at, n.deadline_at, n.queued_at, n.sent_at
   FROM notice n
   WHERE n.bucket = b.bucket AND n.notice_id >= b.low AND n.notice_id < b.high AND ($5 = '' OR n.state = $5)

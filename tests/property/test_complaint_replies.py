@@ -1,0 +1,26 @@
+"""What staff answer to a complaint that belongs to no case: every text is told, also of two who answer at once (R36)."""
+
+from __future__ import annotations
+
+import asyncio
+from pathlib import Path
+
+from lifecycle_house import open_lifecycle_house
+
+from mingzhang.complaints import store, talk
+from mingzhang.complaints.read import desk_of
+from mingzhang.complaints.store import SQL
+
+
+async def test_of_two_who_answer_at_once_neither_is_lost(database_url: str, tmp_path: Path) -> None:
+    async with open_lifecycle_house(database_url, tmp_path) as house:
+        ctx = house.ctx
+        desk = desk_of(ctx, "alipay")
+        assert desk is not None
+        await ctx.pool.execute(SQL.hear_complaint, "alipay", "C1", ctx.now())
+        async with ctx.pool.acquire() as conn:
+            row = await store.read(conn, "alipay", "C1")
+        await asyncio.gather(*(talk.plan_reply(ctx, desk, row, f"答复{n}") for n in range(4)))
+        async with ctx.pool.acquire() as conn:
+            acts = await store.list_acts(conn, row)
+        assert {ctx.vault.open(act.text_enc) for act in acts} == {f"答复{n}" for n in range(4)}

@@ -8,6 +8,7 @@ from datetime import timedelta
 from pathlib import Path
 
 import aiohttp
+import pytest
 from test_staff_pages import sign_in_strong
 
 from house import House, open_house
@@ -95,10 +96,9 @@ async def test_r29_a_shop_winds_down_by_two_people_and_gives_the_money_back(
                 assert "/staff/orders/contact:" not in html  # a letter to a contact is about no order
                 letter = await house.desk.pool.fetchrow("SELECT * FROM notice WHERE template = $1", told)
                 member = Member(name="bob", roles=(), rights=frozenset(), session_id="s", strong=True)
-                try:
+                with pytest.raises(Problem) as refused:
                     await send_notice_again(house.desk.ctx, member, letter["subject"], letter["notice_id"])
-                except Problem as problem:
-                    assert problem.code == "notice_not_failed"
+                assert refused.value.code == "notice_not_failed"
                 found = await status_of(house)
                 assert found["state"] == "closing"
                 async with aiohttp.ClientSession() as visitor, visitor.get(f"{house.url}/status") as answer:

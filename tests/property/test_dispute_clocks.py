@@ -21,7 +21,7 @@ from mingzhang.disputes.visit import work_dispute
 from mingzhang.evidence.messages import Direction, Message, Standing
 from mingzhang.kit.database import transaction
 from mingzhang.kit.errors import Problem
-from mingzhang.orders import freeze, pay
+from mingzhang.orders import pay
 from mingzhang.orders.store import open_turn
 
 HOUR: Final = 3600
@@ -323,60 +323,3 @@ async def solve(house: LifecycleHouse, dispute_id: str) -> None:
         decided = {"approval": "A", "proposed_by": "lin", "decided_by": "wang", "reason": "属实"}
         await flow.solve_in(ctx, turn, dispute_id, "refund", None, cited, decided)
         await turn.finish()
-
-
-HELD: Final = "SELECT coalesce(sum(amount_fen), 0)::int FROM leg WHERE place = 'hold' AND owner = 'o' AND subject = $1"
-READY: Final = "SELECT count(*) FROM supply_attempt WHERE order_id = $1 AND state = 'ready'"
-
-
-async def test_money_that_two_disputes_hold_is_let_go_with_the_last_of_them(house: LifecycleHouse) -> None:
-    """The end of one neither lets the other's money go nor has the order supplied (row 21)."""
-    order_id = await paid(house)
-    buyers = await flow.open_dispute(house.ctx, Opening(order_id=order_id, kind="unauthorised_payment"))
-    called = Opening(order_id=order_id, kind="wrong_amount", source="staff", by="ann")
-    staffs = await flow.open_dispute(house.ctx, called)
-    held = await house.ctx.pool.fetchval(HELD, order_id)
-    assert held > 0
-    await flow.decline(house.ctx, staffs.dispute_id, "ann", "金额与订单一致")
-    assert await house.ctx.pool.fetchval(HELD, order_id) == held
-    assert await house.ctx.pool.fetchval(READY, order_id) == 0
-    await flow.withdraw(house.ctx, buyers.dispute_id)
-    assert await house.ctx.pool.fetchval(HELD, order_id) == 0
-    assert await house.ctx.pool.fetchval(READY, order_id) == 1
-
-
-async def test_a_channel_that_confirms_a_payment_lets_no_disputed_money_go(house: LifecycleHouse) -> None:
-    """A dispute's hold is not the channel's freeze, and a freeze that ends supplies no order that is disputed (row 21)."""
-    order_id = await paid(house)
-
-    async def turned(change: str) -> None:
-        async with transaction(house.ctx.pool) as conn:
-            turn = await open_turn(conn, order_id, house.ctx.now(), house.ctx.rng)
-            cited = await conn.fetchval("SELECT min(evidence_id) FROM leg WHERE evidence_id <> ''")
-            if change == "freeze":
-                await freeze.freeze(turn, "alipay", cited)
-            else:
-                await freeze.unfreeze(house.ctx, turn, "alipay", cited)
-            await turn.finish()
-
-    opened = await flow.open_dispute(house.ctx, Opening(order_id=order_id, kind="unauthorised_payment"))
-    held = await house.ctx.pool.fetchval(HELD, order_id)
-    await turned("unfreeze")
-    assert await house.ctx.pool.fetchval(HELD, order_id) == held > 0
-    await flow.withdraw(house.ctx, opened.dispute_id)
-    assert await house.ctx.pool.fetchval(READY, order_id) == 1
-    await turned("freeze")
-    opened = await flow.open_dispute(house.ctx, Opening(order_id=order_id, kind="wrong_amount", source="staff"))
-    await turned("unfreeze")
-    assert await house.ctx.pool.fetchval(READY, order_id) == 0
-    await flow.withdraw(house.ctx, opened.dispute_id)
-    assert await house.ctx.pool.fetchval(HELD, order_id) == 0
-    assert await house.ctx.pool.fetchval(READY, order_id) == 1
-
-
-async def test_another_dispute_that_ends_supplies_no_order_whose_money_is_held(house: LifecycleHouse) -> None:
-    order_id = await paid(house)
-    await flow.open_dispute(house.ctx, Opening(order_id=order_id, kind="unauthorised_payment"))
-    beside = await flow.open_dispute(house.ctx, Opening(order_id=order_id, kind="not_arrived"))
-    await flow.withdraw(house.ctx, beside.dispute_id)
-    assert await house.ctx.pool.fetchval(READY, order_id) == 0

@@ -10,7 +10,7 @@ from mingzhang.disputes.case import Case
 from mingzhang.disputes.states import HOLDS
 from mingzhang.kit.errors import Problem
 from mingzhang.ledger.places import HOLD, MISSING, O
-from mingzhang.orders import freeze, route
+from mingzhang.orders import freeze, route, unbooked
 from mingzhang.orders.context import Context
 from mingzhang.orders.states import PERSON_MAX_S
 from mingzhang.orders.store import Turn
@@ -79,18 +79,23 @@ async def _is_held_beside(case: Case) -> bool:
 
 
 async def refundable_fen(ctx: Context, turn: Turn) -> int:
-    """What could be given back now; 0 for an unpaid order, and for money that its channel froze or denies."""
+    """What could be given back now; 0 for an unpaid order, for money that its channel froze or denies, and for held money
+    that cannot be let go before a fact is booked.
+    """
     if turn.order.paid_at is None or turn.order.state not in REFUNDABLE:
         return 0
     balances = await turn.balances()
     if any(account.place == MISSING and account.owner == O for account in balances):
         return 0
-    if any(account.place == HOLD for account in balances) and await freeze.is_frozen(turn):
+    held = any(account.place == HOLD for account in balances)
+    if held and await freeze.is_frozen(turn):
         return 0
     left = await refunds.left_fen(turn)
     if left <= 0:
         return 0
     try:
+        if held:
+            await unbooked.check(turn.conn, turn.order.order_id)
         await refunds.check_parts(ctx, turn, left)
     except Problem:
         return 0

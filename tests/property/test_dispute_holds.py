@@ -1,4 +1,4 @@
-"""Money that disputes hold: let go with the last of them, told from a channel's freeze, and no term hidden by it (row 21)."""
+"""Money that disputes hold: let go with the last of them, told from a channel's freeze; no term is hidden by it (row 21)."""
 
 from __future__ import annotations
 

@@ -6,6 +6,7 @@ import hashlib
 import json
 import random
 from datetime import UTC, datetime
+from pathlib import Path
 from typing import Any
 
 import msgspec
@@ -208,3 +209,16 @@ def test_a_pack_without_a_cosigned_receipt_does_not_pass_for_a_witnessed_one() -
     bare = pack_of(bare=True)
     assert verify_offline.check_pack(bare)[1] == []
     assert "cosigned by a witness" in refused(bare, witnesses=[witness])
+
+
+def test_a_signed_statement_of_another_form_is_refused_and_none_moves_the_cursor(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    file = tmp_path / "receipt.json"
+    file.write_bytes(receipt_of("M\x1b[2J", ["paid"]))
+    assert verify_offline.main([str(file)]) == 0
+    assert "\x1b" not in capsys.readouterr().out
+    bad: Any = [1]
+    file.write_bytes(receipt_of(ORDER, bad))
+    assert verify_offline.main([str(file)]) == 1
+    assert "REFUSED" in capsys.readouterr().out

@@ -314,8 +314,23 @@ def check(
         raise Refused("the proof is malformed")
     if root_of(leaf, index, size, proof) != root:
         raise Refused("the entry does not stand in the log that was signed")
+    if not _statement_well(body["statement"]):
+        raise Refused("the statement is of a form that this program does not know")
     _check_seal(body)
     return body["statement"], size, body
+
+
+def _statement_well(statement: dict[str, Any]) -> bool:
+    """Whether a statement has the fields that are told of it."""
+    events, money = statement.get("events"), statement.get("money")
+    return (
+        all(type(statement.get(name)) is str for name in ("subject", "at", "evidence"))
+        and type(statement.get("seq")) is int
+        and isinstance(events, list)
+        and all(type(event) is str for event in events)
+        and isinstance(money, list)
+        and all(isinstance(part, list) and [type(each) for each in part] == [str, str, int] for part in money)
+    )
 
 
 def note_text(body: dict[str, Any]) -> bytes:
@@ -703,7 +718,8 @@ def main(arguments: list[str] | None = None) -> int:
     except Refused as refusal:
         print(f"REFUSED: {refusal}")
         return 1
-    print("\n".join(lines))
+    for line in lines:  # whoever signed it must not move the cursor over what is said about it
+        print("".join(char if char.isprintable() else "?" for char in line))
     return 0
 
 

@@ -99,3 +99,23 @@ async def test_a_fact_that_waits_to_be_booked_hides_no_missed_term(house: Lifecy
         await unbooked.clear(conn, order_id, "alipay/charged_back/CB9")
     await at(house, row.final_by + timedelta(hours=24))
     assert await house.read("SELECT FROM refund")
+
+
+async def test_an_agreed_part_that_does_not_arrive_never_becomes_all_of_it(house: LifecycleHouse) -> None:
+    """What both agreed to is under way: a late person is on record, and nothing more is given back by itself (R35)."""
+    order_id = await paid(house)
+    opened = await flow.open_dispute(house.ctx, Opening(order_id=order_id, kind="not_arrived", wish="refund"))
+    async with transaction(house.ctx.pool) as conn:
+        turn = await open_turn(conn, order_id, house.ctx.now(), house.ctx.rng)
+        cited = await conn.fetchval("SELECT min(evidence_id) FROM leg WHERE evidence_id <> ''")
+        await flow.solve_in(house.ctx, turn, opened.dispute_id, "refund", 100, cited, {"proposed_by": "ann"})
+        await turn.finish()
+    for _ in range(3):
+        row = await read(house, opened.dispute_id)
+        assert (row.state, row.deadline_at is not None) == ("remedy", True)
+        house.clock.advance((row.deadline_at - house.ctx.now()).total_seconds() + 1)
+        for subject in await house.claim("dispute_id"):
+            await house.visit("dispute_id", subject)
+    row = await read(house, opened.dispute_id)
+    assert row.next_actor == "person"
+    assert [found["amount_fen"] for found in await house.read("SELECT amount_fen FROM refund")] == [100]

@@ -85,12 +85,16 @@ async def _buyer_silent(case: Case) -> None:
 
 
 async def _person_late(case: Case) -> None:
-    """No term is left and a person let a day pass: once more on record, and whatever can be given back now is."""
+    """No term is left and a person let a day pass: once more on record, and whatever can be given back now is.
+
+    While a remedy is under way nothing is added to it: what both agreed to would become all of it, or more than it.
+    """
     row, turn = case.row, case.turn
     assert row.deadline_at is not None
     await _on_record(case, clock.Term("person", row.deadline_at))
     row.since = turn.now
-    await remedy.automatic(case, "person")
+    if row.state != "remedy":
+        await remedy.automatic(case, "person")
 
 
 async def _outside_late(case: Case) -> None:

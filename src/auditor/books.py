@@ -17,6 +17,7 @@ CUSTODY = "custody"
 CHANNEL_PLACES = (CHANNEL, "refunding", "hold")
 CUSTODY_PLACES = (CUSTODY, "refunding", "hold")
 FREE, RESERVED, SETTLED = "supplier.free", "supplier.reserved", "supplier.settled"
+TOPUP = "transit.topup"
 
 Attempt = tuple[str, int]
 """Order id and the number of the attempt."""
@@ -134,8 +135,9 @@ def _supplier(name: str, book: Mapping[str, Any], rows: tuple[Row, ...]) -> list
 
     Money reserved for an attempt that the supplier did not charge (never heard of it, or gave it back) still
     lies in the supplier's balance: it is in its place, only not free for other orders. So the free balance
-    must be the supplier's balance less those reservations. A supplier whose opening balance was never booked
-    is not used by this ledger: there, only what moved since counts.
+    must be the supplier's balance less those reservations. Top-ups that the ledger has on their way may stand
+    there already, each whole or not at all. A supplier whose opening balance was never booked is not used by
+    this ledger: there, only what moved since counts.
     """
     charged: dict[Attempt, int] = defaultdict(int)
     for order in book["orders"]:
@@ -152,8 +154,27 @@ def _supplier(name: str, book: Mapping[str, Any], rows: tuple[Row, ...]) -> list
     booked = [row.amount for row in rows if row.place == FREE and row.party == name]
     start = 0 if booked else int(book.get("opening_balance_fen", 0))
     theirs_free = int(book["balance_fen"]) - start - uncharged
-    found.append(Difference(FREE, name, "", theirs_free, sum(booked)))
+    ours_free = sum(booked)
+    if theirs_free - ours_free not in _sums(_on_their_way(name, rows)):
+        found.append(Difference(FREE, name, "", theirs_free, ours_free))
     return found
+
+
+def _on_their_way(supplier: str, rows: tuple[Row, ...]) -> list[int]:
+    """What each top-up still has in transit to a supplier."""
+    left: dict[str, int] = defaultdict(int)
+    for row in rows:
+        if row.place == TOPUP and row.party == supplier:
+            left[row.subject] += row.amount
+    return [fen for fen in left.values() if fen]
+
+
+def _sums(amounts: Iterable[int]) -> set[int]:
+    """Every sum that some of the amounts can make, nothing included."""
+    sums = {0}
+    for amount in amounts:
+        sums |= {each + amount for each in sums}
+    return sums
 
 
 def _net(order: Mapping[str, Any]) -> int:

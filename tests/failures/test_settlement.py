@@ -107,6 +107,8 @@ async def test_a_day_is_settled_into_custody_and_a_prefund_goes_out(
         assert ("channel", "o") not in held
         await sound(house)
         ctx = house.desk.ctx
+        await house.buy(("fulu", "silent"))  # charged, and never ended: the balance shows it no more
+        await until(house, "SELECT count(*) FROM supply_attempt WHERE state = 'processing'", 1)
         wish = Wish(
             purpose="prefund",
             bank="bank",
@@ -127,6 +129,14 @@ async def test_a_day_is_settled_into_custody_and_a_prefund_goes_out(
         books = await house.world.books()
         assert books["bank"]["instructions"][number] == {"fen": 1_000_000, "status": "ACSC", "seen": 1}
         assert (await places(house))["custody", "F"] == held["custody", "F"] - 1_000_000
+        await sound(house)
+        # The supplier sends it back, under the number it came with: the bank's line books it home (row 2).
+        left = (await house.world.books())["fulu"]["balance_fen"]
+        await house.world.tell("PUT", "/fulu/balance", {"fen": left - 1_000_000})
+        await house.world.tell("POST", "/bank/receive", {"fen": 1_000_000, "reference": number})
+        await house.world.tell("POST", "/bank/statement", {})
+        await until(house, "SELECT code FROM instruction", "returned")
+        assert (await places(house))["custody", "F"] == held["custody", "F"]
         await sound(house)
 
 

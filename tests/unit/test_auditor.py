@@ -76,6 +76,15 @@ def test_double_topups_are_counted_unless_reversed() -> None:
     assert audit(told, ledger()).double_topups == 0
 
 
+def test_a_topup_on_its_way_may_stand_there_whole_or_not_at_all() -> None:
+    sent = [Row(number, "transit.topup", "fulu", "F", fen) for number, fen in (("MZ1", 700), ("MZ2", 900))]
+    rows = [*ledger(), *sent]
+    for there in (0, 700, 900, 1600):
+        assert lost(books(balance=PREFUND - COST + there), rows) == 0
+    assert lost(books(balance=PREFUND - COST + 899), rows) == 899
+    assert lost(books(balance=PREFUND - COST + 700), ledger()) == 700
+
+
 # -- several channels and suppliers ----------------------------------------------------------------
 
 

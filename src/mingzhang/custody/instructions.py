@@ -12,6 +12,8 @@ from typing import Any, Final
 import asyncpg
 import msgspec
 
+from mingzhang.custody import arrivals
+from mingzhang.custody.arrivals import LOOK_AGAIN, Arrival
 from mingzhang.custody.banks.base import Bank, OrderAnswer, OrderState, PaymentOrder
 from mingzhang.custody.store import SQL as ACCOUNTS
 from mingzhang.evidence import store as evidence
@@ -23,6 +25,7 @@ from mingzhang.kit.sql import load
 from mingzhang.kit.vault import Vault
 from mingzhang.ledger import postings
 from mingzhang.ledger import store as ledger
+from mingzhang.ledger.moves import Spot
 from mingzhang.ledger.places import CHANNEL, CUSTODY, FREE, TOPUP
 from mingzhang.orders.breaches import SHARED, Late, note_breach
 from mingzhang.orders.context import Context
@@ -35,6 +38,8 @@ PERSON_MAX: Final = timedelta(hours=24)
 ASK_S: Final = (5, 30, 60, 300, 600, 1800)
 NEVER_LEFT: Final = "not_sent"
 RETURNED: Final = "returned"
+SEEN_ONCE: Final = "seen_once"
+"""The supplier's balance showed it once, while orders in process leave a doubt."""
 _WORDS: Final = {PREFUND: "预存款", RESERVE: "退款备付金", SWEEP: "已实现毛利", REFUND: "订单退款"}
 
 
@@ -334,31 +339,36 @@ async def book_line(
     if order.purpose == REFUND:
         return await _book_refund(conn, now, order, amount_fen, line_evidence)
     leaves = amount_fen == -order.amount_fen and order.state not in ("booked", "done", "rejected")
-    returns = amount_fen == order.amount_fen and order.state == "booked"
+    arrived = order.state == "done" and order.purpose in (PREFUND, RESERVE) and order.code != RETURNED
+    returns = amount_fen == order.amount_fen and (order.state == "booked" or arrived)
     if not leaves and not returns:
         return False
     custody, topup = (CUSTODY, order.bank), (TOPUP, order.party)
-    if returns:
-        posting = postings.float_moved(number, frm=topup, to=custody, amount_fen=order.amount_fen)
-    elif order.purpose == SWEEP:
-        posting = postings.margin_swept(
-            number, bank=order.bank, operator=order.party, amount_fen=order.amount_fen
-        )
-    else:
-        posting = postings.float_moved(number, frm=custody, to=topup, amount_fen=order.amount_fen)
-    seq = await ledger.next_shared_seq(conn, number)
-    await ledger.write_shared(conn, posting, evidence_id=line_evidence, now=now, seq=seq)
-    done = returns or order.purpose == SWEEP
+    steps = [(custody, topup)]
+    if returns:  # sent back after it arrived, or never arrived although the balance looked so
+        steps = [*([(_stands(order), topup)] if arrived else []), (topup, custody)]
+    booked = [postings.float_moved(number, frm=frm, to=to, amount_fen=order.amount_fen) for frm, to in steps]
+    if order.purpose == SWEEP:
+        spots = {"bank": order.bank, "operator": order.party}
+        booked = [postings.margin_swept(number, **spots, amount_fen=order.amount_fen)]
+    for posting in booked:
+        seq = await ledger.next_shared_seq(conn, number)
+        await ledger.write_shared(conn, posting, evidence_id=line_evidence, now=now, seq=seq)
     await _set(
         conn,
         order,
         now,
-        state="done" if done else "booked",
-        code="returned" if returns else order.code,
+        state="done" if returns or order.purpose == SWEEP else "booked",
+        code=RETURNED if returns else order.code,
         due=now,
         line_evidence=line_evidence,
     )
     return True
+
+
+def _stands(order: Instruction) -> Spot:
+    """Where a top-up stands once it arrived."""
+    return (FREE if order.purpose == PREFUND else CHANNEL, order.party)
 
 
 async def _book_refund(
@@ -381,8 +391,8 @@ async def arrive(conn: asyncpg.Connection, now: datetime, number: str, evidence_
     if row is None or row["state"] != "booked":
         return False
     order = Instruction(**dict(row))
-    to = (FREE if order.purpose == PREFUND else CHANNEL, order.party)
-    posting = postings.float_moved(number, frm=(TOPUP, order.party), to=to, amount_fen=order.amount_fen)
+    frm, to = (TOPUP, order.party), _stands(order)
+    posting = postings.float_moved(number, frm=frm, to=to, amount_fen=order.amount_fen)
     seq = await ledger.next_shared_seq(conn, number)
     await ledger.write_shared(conn, posting, evidence_id=evidence_id, now=now, seq=seq)
     await _set(conn, order, now, state="done", code="", due=None)
@@ -390,21 +400,24 @@ async def arrive(conn: asyncpg.Connection, now: datetime, number: str, evidence_
 
 
 async def _look_for_arrival(ctx: Context, order: Instruction) -> None:
-    """A supplier's balance that holds the top-up beside all that the ledger says may be there proves it.
+    """A prefund arrived when the supplier's balance shows it, if need be twice (`arrivals`).
 
-    What is reserved counts as there: a balance that still lacks it may be in the middle of charging an order, and the
-    next look will tell. A channel has no such answer: its own bill, or two people, say that a reserve arrived.
+    A channel has no such answer: its own bill, or a person, says that a reserve arrived.
     """
-    supplier = ctx.suppliers.get(order.party) if order.purpose == PREFUND else None
-    answer = await supplier.balance() if supplier is not None else None
-    if answer is None or not answer.known:
+    if order.purpose != PREFUND:
         await _later(ctx, order)
         return
-    async with transaction(ctx.pool) as conn:
-        now = ctx.now()
-        held = await conn.fetchrow(SQL.read_supplier_money, order.party)
-        if answer.free_fen >= held["free_fen"] + held["reserved_fen"] + order.amount_fen:
-            cited = await evidence.keep_all(conn, ctx.rng, now, answer.messages)
+    found = await arrivals.look(ctx, order.party)
+    likely = found.arrival is Arrival.LIKELY
+    if found.arrival is Arrival.SURE or (likely and order.code == SEEN_ONCE):
+        async with transaction(ctx.pool) as conn:
+            now = ctx.now()
+            cited = await evidence.keep_all(conn, ctx.rng, now, found.messages)
             if cited and await arrive(conn, now, order.instruction_id, cited):
                 return
-    await _later(ctx, order)
+    async with transaction(ctx.pool) as conn:
+        fresh = await _lock(conn, order.instruction_id)
+        if fresh.state == order.state:
+            now = ctx.now()
+            code, due = (SEEN_ONCE, now + LOOK_AGAIN) if likely else ("", _due(fresh, now))
+            await _set(conn, fresh, now, state=fresh.state, code=code, due=due)

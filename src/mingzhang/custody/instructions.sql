@@ -53,13 +53,6 @@ SELECT coalesce(sum(amount_fen) FILTER (WHERE owner = 'F'), 0)::bigint AS float_
   coalesce(sum(amount_fen) FILTER (WHERE owner = 'M'), 0)::bigint AS margin_fen
 FROM leg WHERE place = 'custody' AND party = $1 AND owner IN ('F', 'M')
 
--- name: read_supplier_money
--- What of ours is at a supplier by the ledger: free, and reserved for orders it may not have charged yet.
-SELECT coalesce(sum(amount_fen) FILTER (WHERE place = 'supplier.free' AND party = $1), 0)::bigint AS free_fen,
-  coalesce(sum(amount_fen) FILTER (WHERE place = 'supplier.reserved'), 0)::bigint AS reserved_fen
-FROM leg WHERE (place = 'supplier.free' AND party = $1 AND owner = 'F')
-  OR (place = 'supplier.reserved' AND party LIKE $1 || '#%' AND owner = 'o')
-
 -- name: claim_accounts
 -- Take accounts whose bank is due to be asked for statements.
 WITH due AS MATERIALIZED (

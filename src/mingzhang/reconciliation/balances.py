@@ -1,8 +1,9 @@
 """A supplier's balance at the end of each day, asked for by its own call, against what the ledger has there (R14).
 
 Suppliers' calls tell no list of a day's orders, but each tells the balance. What an order has reserved may be charged
-already or not, so the balance must lie between what is free and what is free or reserved; both are read around the
-question. A supplier with which the ledger never had money is not judged.
+already or not, and a top-up that the bank paid out may stand there already; so the balance must lie between what is free
+and what is free, reserved or on its way. Both are read around the question. A supplier with which the ledger never had
+money is not judged.
 """
 
 from __future__ import annotations
@@ -31,10 +32,11 @@ class Asked(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Held(msgspec.Struct, frozen=True, kw_only=True):
-    """What of ours is at a supplier by the ledger, fen; ``legs``: how many entries say so."""
+    """What of ours is at a supplier by the ledger, or on its way there, fen; ``legs``: how many entries say so."""
 
     free_fen: int
     reserved_fen: int
+    topup_fen: int
     legs: int
 
 
@@ -48,7 +50,7 @@ async def ask(ctx: Context, source: Source, day: date) -> Asked:
         return Asked(known=False)
     after = await _held(ctx, source.party)
     least = min(before.free_fen, after.free_fen)
-    most = max(it.free_fen + it.reserved_fen for it in (before, after))
+    most = max(it.free_fen + it.reserved_fen + it.topup_fen for it in (before, after))
     differs = max(0, least - answer.free_fen, answer.free_fen - most) if after.legs else 0
     async with transaction(ctx.pool) as conn:
         await conn.fetchrow(SQL.lock_day, source.name, day)

@@ -281,11 +281,12 @@ HAVING (bool_and(d.state <> 'waiting' OR d.next_actor = 'person') OR d.day < $1)
 ORDER BY d.day LIMIT 1
 
 -- name: read_supplier_money
--- What of ours is at a supplier by the ledger: free, and reserved for orders it may not have charged yet.
+-- What of ours is at a supplier by the ledger: free, reserved for orders it may not have charged yet, and on its way there.
 SELECT coalesce(sum(amount_fen) FILTER (WHERE place = 'supplier.free'), 0)::bigint AS free_fen,
   coalesce(sum(amount_fen) FILTER (WHERE place = 'supplier.reserved'), 0)::bigint AS reserved_fen,
+  coalesce(sum(amount_fen) FILTER (WHERE place = 'transit.topup'), 0)::bigint AS topup_fen,
   count(*) AS legs
-FROM leg WHERE (place = 'supplier.free' AND party = $1 AND owner = 'F')
+FROM leg WHERE (place IN ('supplier.free', 'transit.topup') AND party = $1 AND owner = 'F')
   OR (place = 'supplier.reserved' AND party LIKE $1 || '#%')
 
 -- name: list_banks

@@ -18,6 +18,7 @@ from test_staff_pages import sign_in_strong
 from house import House, open_house
 from mingzhang.app.cli_reconcile import reconcile_one, table_of
 from mingzhang.app.closing import make_report
+from mingzhang.app.desk_reconcile import AGES
 from mingzhang.kit.beijing import BEIJING
 from mingzhang.kit.clock import ManualClock
 from mingzhang.orders.context import Context
@@ -30,7 +31,7 @@ from mingzhang.web.model import ShopInfo
 NOON = datetime(2026, 11, 20, 4, 0, tzinfo=UTC)
 DAY = date(2026, 11, 20)
 HOME = "/staff/reconcile"
-ALL = ("", "", "", None, True, 10, 0)
+ALL = ("", "", "", None, True, 10, 0, None, None)
 
 
 def after_day(ctx: Context, hours: float) -> Context:
@@ -69,6 +70,7 @@ async def test_what_the_bill_lacks_is_asked_about_after_two_more_files_and_ended
         status, html = await lin.look(HOME)
         assert status == 200
         assert row.break_id in html
+        await dashboard_links_to_it(lin, row)
         status, html = await lin.look(f"{HOME}/{row.break_id}")
         assert status == 200
         assert "这一边没有" in html
@@ -90,6 +92,17 @@ async def test_what_the_bill_lacks_is_asked_about_after_two_more_files_and_ended
         await lin.session.close()
         await wang.session.close()
         assert (await house.audit()).ok
+
+
+async def dashboard_links_to_it(lin: Person, row: Break) -> None:
+    """Differences by age: the figure of each class and age leads to its rows."""
+    board = (await lin.look("/staff/figures?board=care"))[1]
+    address = f"{HOME}?class={row.class_}&age="
+    (age,) = [age for age in AGES if f'href="{address}{age}"'.replace("&", "&amp;") in board]
+    assert row.break_id in (await lin.look(f"{address}{age}"))[1]
+    others = [each for each in AGES if each != age]
+    for each in others:
+        assert row.break_id not in (await lin.look(f"{address}{each}"))[1]
 
 
 async def command_says(house: House) -> None:

@@ -4,15 +4,18 @@ from __future__ import annotations
 
 import asyncio
 import hashlib
+from datetime import timedelta
 from pathlib import Path
 from random import Random
 from typing import Any
 
+import msgspec
 import pytest
 from test_supply_routes import attempts, sound
 
 from house import House, open_house
-from mingzhang.kit.errors import Problem
+from mingzhang.kit.clock import ManualClock
+from mingzhang.kit.errors import Kind, Problem
 from mingzhang.orders.limit_rules import RULES, Action, read_rules
 from mingzhang.orders.limits import Asked, Limits, Origin, network_of
 from mingzhang.web.problems import PROBLEMS
@@ -100,6 +103,24 @@ async def test_what_is_beyond_a_limit_is_not_placed(database_url: str, tmp_path:
         with pytest.raises(Problem, match="limit_account"):
             await other.check(asked, "limits", "limits-eight")
         await other.close()
+        await _bursts(house, msgspec.structs.replace(asked, account_hash=b"", has_account=False))
+
+
+async def _bursts(house: House, asked: Asked) -> None:
+    """By the API or by the pages: so many orders a minute and address, and told when to come again."""
+    ctx, clock = house.desk.ctx, ManualClock(house.desk.clock.now())
+    limits = Limits(ctx.pool, ctx.vault, clock, Random(1), read_rules("ip_minute=2,repeat=0"))
+    asked = msgspec.structs.replace(asked, origin=Origin(address="203.0.113.9"))
+    for key in ("one", "two"):
+        limits.count(await limits.check(asked, "burst", key), asked.fen)
+    with pytest.raises(Problem, match="limit_burst") as refused:
+        await limits.check(asked, "burst", "three")
+    assert (refused.value.kind, refused.value.params["wait_s"]) == (Kind.TOO_MANY, 60)
+    elsewhere = msgspec.structs.replace(asked, origin=Origin(address="203.0.113.10"))
+    assert await limits.check(elsewhere, "burst", "three")
+    clock.advance(timedelta(minutes=2))
+    assert await limits.check(asked, "burst", "three")
+    await limits.close()
 
 
 async def test_a_payer_beyond_the_limit_gets_all_of_it_back(database_url: str, tmp_path: Path) -> None:

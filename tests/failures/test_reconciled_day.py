@@ -23,7 +23,7 @@ NOON = datetime(2026, 11, 20, 4, 0, tzinfo=UTC)
 DAY = date(2026, 11, 20)
 REGISTER = """INSERT INTO channel_register (channel, rate_ppm, set_by, set_at) VALUES ('alipay', 6000, 'test', $1)
   ON CONFLICT (channel) DO UPDATE SET rate_ppm = 6000, fixed_fen = 0"""
-ALL = ("", "", None, True, 1000, 0)  # every class, state and day, also what has ended
+ALL = ("", "", None, True, 1000, 0, None, None)  # every class, state and day, also what has ended
 BENT = {
     "bill_row_missing": "missing_theirs",
     "bill_row_extra": "unknown_counterparty",

@@ -7,7 +7,8 @@ from mingzhang.web.i18n import translations
 from mingzhang.web.list_cells import draw_rows
 from mingzhang.web.model import ShopInfo
 from mingzhang.web.model_console import Column, ListShown
-from mingzhang.web.views import View
+from mingzhang.web.record_cells import draw_data
+from mingzhang.web.views import View, breakable
 
 NOW = datetime(2026, 11, 23, 12, tzinfo=UTC)
 COLUMNS = (
@@ -97,3 +98,24 @@ def test_a_row_without_the_number_that_a_link_needs_is_drawn_without_the_link() 
     view = View("zh", ShopInfo(), translations("zh"), NOW)
     (row,) = draw_rows(_shown(_row(order_id="")), view)
     assert row.head == "<code>R1</code>"
+
+
+def test_what_is_noted_beside_a_deed_is_words_not_json() -> None:
+    zh, en = (View(lang, ShopInfo(), translations(lang), NOW) for lang in ("zh", "en"))
+    noted = '{"money": "solve_dispute", "amount_fen": 123456, "clear": true, "note": "<b>", "by": ""}'
+    drawn = draw_data(noted, zh)
+    assert "{" not in drawn
+    assert "¥1,234.56" in drawn
+    assert "纠纷处理方案" in drawn
+    assert "&lt;b&gt;" in drawn
+    assert "谁" not in drawn  # nothing was noted there
+    assert "<i>roles</i>" in draw_data('{"roles": ["a", "b"]}', en)
+    assert "<time" in draw_data('{"until": "2026-11-23T12:00:00+00:00"}', en)
+    assert "<i>x.y</i>" in draw_data('{"x": {"y": "z"}}', en)
+    assert "[1]" in draw_data("[1]", en)
+
+
+def test_long_numbers_break_between_groups() -> None:
+    assert breakable("99D6F7950318F4F5E17DC6BB") == "99D6F795 0318F4F5 E17DC6BB"
+    assert breakable("2021026024775825") == "2021026024775825"
+    assert breakable("/keys/<a>.pem") == "/<wbr>keys/<wbr>&lt;a&gt;.pem"

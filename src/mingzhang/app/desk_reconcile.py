@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from datetime import date
+from datetime import date, datetime, timedelta
 from typing import Any, Final
 
 import asyncpg
@@ -29,10 +29,18 @@ SHOWN_MAX: Final = 100
 EXPORT_MAX: Final = 20_000
 DAYS_SHOWN: Final = 40
 REPORTS_SHOWN: Final = 14
+# How long a difference waits: from, to; the ages of a break in the dashboards and the list.
+AGES: Final[Mapping[str, tuple[timedelta, timedelta | None]]] = {
+    "1d": (timedelta(0), timedelta(days=1)),
+    "2d": (timedelta(days=1), timedelta(days=2)),
+    "3d": (timedelta(days=2), timedelta(days=3)),
+    "7d": (timedelta(days=3), timedelta(days=7)),
+    "old": (timedelta(days=7), None),
+}
 
 
 class Filter(msgspec.Struct, frozen=True, kw_only=True):
-    """What of the differences is looked at; empty: any. ``ended``: also those that are over."""
+    """What of the differences is looked at; empty: any. ``ended``: also those that are over; ``age``: of `AGES`."""
 
     source: str = ""
     cls: str = ""
@@ -40,6 +48,7 @@ class Filter(msgspec.Struct, frozen=True, kw_only=True):
     day: date | None = None
     ended: bool = False
     page: int = 0
+    age: str = ""
 
 
 def read_filter(query: Mapping[str, str]) -> Filter:
@@ -56,20 +65,37 @@ def read_filter(query: Mapping[str, str]) -> Filter:
         day=day,
         ended=query.get("ended") == "1",
         page=min(int(number), 10_000) if number.isascii() and number.isdigit() else 0,
+        age=query.get("age", "") if query.get("age", "") in AGES else "",
     )
 
 
-async def read_breaks(conn: asyncpg.Connection, chosen: Filter, limit: int, offset: int) -> list[Break]:
+def span_of(age: str, now: datetime) -> tuple[datetime | None, datetime | None]:
+    """Found after, and found at the latest, for differences of an age; (None, None) for any."""
+    if age not in AGES:
+        return None, None
+    low, high = AGES[age]
+    return (now - high if high else None), (now - low if low else None)
+
+
+def age_of(found_at: datetime, now: datetime) -> str:
+    """How long a difference waits, as `AGES` calls it."""
+    return next(age for age, (_, high) in AGES.items() if high is None or now - found_at < high)
+
+
+async def read_breaks(
+    conn: asyncpg.Connection, chosen: Filter, now: datetime, limit: int, offset: int = 0
+) -> list[Break]:
     """Differences by filter, the longest waiting first."""
     ended = chosen.ended or chosen.state in ("resolved", "withdrawn")
-    values = (chosen.source, chosen.cls, chosen.state, chosen.day, ended, limit, offset)
+    spans = span_of(chosen.age, now)
+    values = (chosen.source, chosen.cls, chosen.state, chosen.day, ended, limit, offset, *spans)
     return [read_row(row) for row in await conn.fetch(SQL.list_breaks, *values)]
 
 
 async def list_page(ctx: Context, chosen: Filter) -> BreaksPage:
     """The list, and how the last days of every source stand."""
     async with ctx.pool.acquire() as conn:
-        rows = await read_breaks(conn, chosen, SHOWN_MAX + 1, chosen.page * SHOWN_MAX)
+        rows = await read_breaks(conn, chosen, ctx.now(), SHOWN_MAX + 1, chosen.page * SHOWN_MAX)
         days = await conn.fetch(SQL.list_recent_days, DAYS_SHOWN)
         counts = await conn.fetch(SQL.count_breaks, chosen.day)
         reports = await conn.fetch(SQL.list_reports, REPORTS_SHOWN)
@@ -85,6 +111,7 @@ async def list_page(ctx: Context, chosen: Filter) -> BreaksPage:
         state=chosen.state,
         day=chosen.day.isoformat() if chosen.day else "",
         ended=chosen.ended,
+        age=chosen.age,
         page=chosen.page,
         reports=tuple(row["day"].isoformat() for row in reports),
     )

@@ -148,7 +148,7 @@ async def stand(desk: Desk, order_id: str) -> OrderStatus:
             400: ("invalid_request",),
             404: ("unknown_product",),
             409: ("key_reused", "sale_paused", "sold_out", "repeat_purchase"),
-            429: ("limit_account", "limit_contact", "limit_device", "limit_address"),
+            429: ("limit_account", "limit_contact", "limit_device", "limit_burst", "limit_address"),
             413: ("too_large",),
             422: (
                 "invalid_request",

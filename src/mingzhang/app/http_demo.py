@@ -39,10 +39,17 @@ from mingzhang.web import pages
 from mingzhang.web.model import BookRow, DemoSummary
 
 Fault = dict[str, Any]
+UNANSWERED: Final = (
+    9  # questions; the tenth comes four minutes after the order, by the schedules of sweep and claim
+)
 
 SCENARIOS: Final[dict[str, tuple[Fault, ...]]] = {
     "normal": (),
-    "callback_lost": ({"party": "alipay", "name": "notify_lost"},),
+    # The channel tells nothing and at first answers no question either: long enough for a person to see 支付确认中.
+    "callback_lost": (
+        {"party": "alipay", "name": "notify_lost"},
+        {"party": "alipay", "name": "query_unknown", "params": {"times": UNANSWERED}},
+    ),
     "refused": ({"party": "fulu", "name": "account_banned"},),
     "silent": ({"party": "fulu", "name": "silent"},),
     "six_callbacks": ({"party": "alipay", "name": "notify_concurrent", "params": {"n": 6}},),
@@ -113,6 +120,8 @@ async def run(request: AnyRequest, scenario: FromPath[str]) -> Response[Any]:
     back = f"{desk.settings.base_url}/orders/{order_id}"
     panel = await desk.open_payment(order_id, return_url=back)
     await control(desk, "POST", "/buyers/pay", {"out_trade_no": panel.payment_no})
+    if scenario == "callback_lost":  # the simulated buyer says so: 已付款，订单未更新
+        await desk.make_claim(order_id, panel.payment_no)
     if scenario == "kill_worker":
         await asyncio.to_thread(_kill_worker, desk)
     made = {"order_id": order_id, "url": f"/orders/{order_id}"}

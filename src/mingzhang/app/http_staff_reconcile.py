@@ -66,6 +66,7 @@ async def breaks(request: AnyRequest) -> Response[Any]:
         sources=(*SOURCES, *sorted({it.source for it in shown.days} - set(SOURCES))),
         classes=tuple(it.value for it in BreakClass),
         states=tuple(TRANSITIONS),
+        ages=tuple(desk_reconcile.AGES),
     )
     return page(request, html)
 
@@ -78,8 +79,9 @@ async def export(request: AnyRequest, form: FromPath[str]) -> Response[Any]:
     if form not in ("csv", "xlsx"):
         raise Problem("not_found", Kind.NOT_FOUND)
     chosen = desk_reconcile.read_filter(request.query_params)
-    async with desk_of(request).pool.acquire() as conn:
-        rows = await desk_reconcile.read_breaks(conn, chosen, desk_reconcile.EXPORT_MAX, 0)
+    desk = desk_of(request)
+    async with desk.pool.acquire() as conn:
+        rows = await desk_reconcile.read_breaks(conn, chosen, desk.clock.now(), desk_reconcile.EXPORT_MAX)
     lines = [desk_reconcile.line_of(row) for row in rows]
     body = _csv(lines) if form == "csv" else _xlsx(lines)
     media = "text/csv; charset=utf-8" if form == "csv" else XLSX

@@ -16,6 +16,7 @@ from mingzhang.kit.errors import Kind, Problem
 HOUR_S: Final = 3600
 DAY_S: Final = 24 * HOUR_S
 REPEAT_S: Final = 120
+MINUTE_S: Final = 60
 
 
 class Counted(StrEnum):
@@ -28,6 +29,7 @@ class Counted(StrEnum):
     ADDRESS = "address"
     PAYER = "payer"
     PURCHASE = "purchase"  # account and product together
+    BURST = "burst"  # the address once more, in slots of a minute
 
 
 class Unit(StrEnum):
@@ -72,6 +74,7 @@ RULES: Final[tuple[Rule, ...]] = (
     _rule("contact", Counted.CONTACT, Unit.ORDERS, 50, DAY_S, "limit_contact"),
     _rule("contact_fen", Counted.CONTACT, Unit.FEN, 2_000_000, DAY_S, "limit_contact"),
     _rule("device", Counted.DEVICE, Unit.ORDERS, 50, DAY_S, "limit_device"),
+    _rule("ip_minute", Counted.BURST, Unit.ORDERS, 30, MINUTE_S, "limit_burst"),
     _rule("ip", Counted.ADDRESS, Unit.ORDERS, 200, HOUR_S, "limit_address"),
     _rule("payer", Counted.PAYER, Unit.ORDERS, 50, DAY_S, "payer_limit"),
 )
@@ -105,4 +108,5 @@ def problem_of(rule: Rule) -> Problem:
         Kind.CONFLICT if rule.action is Action.ASK else Kind.INVALID if not rule.window_s else Kind.TOO_MANY
     )
     params: Mapping[str, str | int] = {"rule": rule.name, "most": rule.most, "unit": rule.unit.value}
-    return Problem(rule.code, kind, params={**params, "window_s": rule.window_s})
+    wait: Mapping[str, str | int] = {"wait_s": rule.window_s} if 0 < rule.window_s <= HOUR_S else {}
+    return Problem(rule.code, kind, params={**params, **wait, "window_s": rule.window_s})

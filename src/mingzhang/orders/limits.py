@@ -115,6 +115,7 @@ class Limits:
         self._pending: dict[tuple[bytes, datetime], _Seen] = {}
         self._pending_n = 0
         self._writing: asyncio.Task[None] | None = None
+        self._counts = frozenset(rule.counted for rule in self._rules)
         self._windows = _longest((*self._rules, *([self._payer] if self._payer else [])))
         self._forgot_at = clock.now()
         self._n = 0
@@ -201,9 +202,10 @@ class Limits:
             found[Counted.DEVICE] = self._subject(Counted.DEVICE, device)
         network = network_of(asked.origin.address)
         if network:
-            found[Counted.ADDRESS] = self._subject(
-                Counted.ADDRESS, self._vault.fingerprint(f"address:{network}")
-            )
+            address = self._vault.fingerprint(f"address:{network}")
+            found[Counted.ADDRESS] = self._subject(Counted.ADDRESS, address)
+            if Counted.BURST in self._counts:
+                found[Counted.BURST] = self._subject(Counted.BURST, address)
         return found
 
     def _subject(self, counted: Counted, fingerprint: bytes) -> bytes:
@@ -216,7 +218,9 @@ class Limits:
         self._n += 1
         windows = self._windows
         # The first slot that a rule for such a subject looks back to.
-        wanted = tuple((subject, _slot(now - windows[counted])) for counted, subject in subjects.items())
+        wanted = tuple(
+            (subject, _slot(subject, now - windows[counted])) for counted, subject in subjects.items()
+        )
         seen = await self._batcher.submit(_Item(str(self._n), wanted)) if wanted else {}
         return {subject: seen.get(subject) or _Seen() for subject, _ in wanted}
 
@@ -225,9 +229,9 @@ class Limits:
         if self._pending_n >= PENDING_MAX:
             return
         now = self._clock.now()
-        slot, pending = _slot(now), self._pending
+        pending = self._pending
         for subject in subjects:
-            pending.setdefault((subject, slot), _Seen()).add(1, fen, now)
+            pending.setdefault((subject, _slot(subject, now)), _Seen()).add(1, fen, now)
         self._pending_n += 1
         if pending and self._writing is None:
             self._writing = asyncio.get_running_loop().create_task(self._write())
@@ -308,8 +312,10 @@ def _longest(rules: Sequence[Rule]) -> dict[Counted, timedelta]:
     }
 
 
-def _slot(at: datetime) -> datetime:
-    return at.replace(minute=0, second=0, microsecond=0)
+def _slot(subject: bytes, at: datetime) -> datetime:
+    """When the slot begins in which this subject is counted: an hour, or for bursts a minute."""
+    minute = at.replace(second=0, microsecond=0)
+    return minute if subject[:1] == _MARKS[Counted.BURST] else minute.replace(minute=0)
 
 
 def _counted(rule: Rule, asked: Asked, seen: _Seen, now: datetime) -> int:

@@ -144,7 +144,12 @@ SELECT break_id, source, party, day, class, kind, key, n, stake_fen, theirs, fil
   resolution, seq, asked, holder, next_actor, since, due_at, deadline_at, found_at, resolved_at
 FROM recon_break WHERE ($1 = '' OR source = $1) AND ($2 = '' OR class = $2) AND ($3 = '' OR state = $3)
   AND ($4::date IS NULL OR day = $4) AND ($5 OR resolved_at IS NULL)
+  AND ($8::timestamptz IS NULL OR found_at > $8) AND ($9::timestamptz IS NULL OR found_at <= $9)
 ORDER BY resolved_at IS NOT NULL, found_at, break_id LIMIT $6 OFFSET $7
+
+-- name: list_open_ages
+-- What every open difference is and how long it waits; a bounded part, the soonest deadline first.
+SELECT class, stake_fen, found_at, deadline_at FROM recon_break WHERE resolved_at IS NULL ORDER BY deadline_at LIMIT $1
 
 -- name: count_breaks
 -- Differences of a day by source, class and state, with what is at stake.

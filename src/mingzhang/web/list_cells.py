@@ -15,6 +15,7 @@ from markupsafe import Markup, escape
 
 from mingzhang.web import words
 from mingzhang.web.model_console import Column, ListShown, Titles
+from mingzhang.web.record_cells import draw_data
 from mingzhang.web.views import View, yuan
 from mingzhang.web.words_deeds import DEEDS
 
@@ -111,7 +112,7 @@ def _content(column: Column, view: View) -> Callable[[Row], Markup]:
 
     def content(row: Row) -> Markup:
         value = row[name]
-        if value is None or value == "":
+        if value is None or value in ("", "{}"):
             return _NOTHING
         found = known.get(value)
         if found is None:
@@ -137,6 +138,8 @@ def _drawer(column: Column, view: View) -> Callable[[Any], Markup]:
             return view.at
         case "deed":
             return lambda value: escape(view.t(DEEDS[value])) if value in DEEDS else _code(value)
+        case "data":
+            return lambda value: draw_data(value, view)
         case "code":
             return _code
         case "channel" | "supplier" as kind:

@@ -61,6 +61,7 @@ class BreaksPage(msgspec.Struct, frozen=True, kw_only=True):
     day: str
     ended: bool
     page: int
+    age: str = ""
     reports: tuple[str, ...] = ()
 
 

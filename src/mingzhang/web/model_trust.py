@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from datetime import datetime
 
 import msgspec
@@ -44,6 +45,19 @@ class BreachCount(msgspec.Struct, frozen=True, kw_only=True):
     late_actor: str
     n: int
     last_at: datetime
+
+
+class DisputesTold(msgspec.Struct, frozen=True, kw_only=True):
+    """Buyers' disputes of the same days: opened, at an end, still open (whenever opened); how long the first answer took
+    (seconds, None without one); how they ended; which terms this shop missed, by stage."""
+
+    opened: int
+    closed: int
+    still_open: int
+    answer_p50_s: float | None
+    answer_p90_s: float | None
+    outcomes: Mapping[str, int]
+    missed: Mapping[str, int]
 
 
 class CoverageDay(msgspec.Struct, frozen=True, kw_only=True):
@@ -167,6 +181,7 @@ class TrustPage(msgspec.Struct, frozen=True, kw_only=True):
     service: Service
     breach_days: int
     breaches: tuple[BreachCount, ...]
+    disputes: DisputesTold
     papers: tuple[PaperVersion, ...]
     licences: tuple[LicenceShown, ...] = ()
     owed: tuple[OwedDay, ...] = ()

@@ -24,7 +24,7 @@ from mingzhang.web.markup import text_html
 from mingzhang.web.model import BookRow, DemoSummary, OrderPage, ProductCard, ShopInfo
 from mingzhang.web.model_shop import Front
 from mingzhang.web.problems import advice
-from mingzhang.web.views import View, group_digits, icon, order_names, qr_svg, yuan
+from mingzhang.web.views import View, breakable, group_digits, icon, order_names, qr_svg, yuan
 
 # Sent with every page by the HTTP layer. `self` frames are the phone of /demo.
 CONTENT_SECURITY_POLICY: Final = (
@@ -93,7 +93,14 @@ def environment(lang: str) -> Environment:
     catalogue = translations(lang)
     made.install_gettext_callables(catalogue.ugettext, catalogue.ungettext, newstyle=True)  # type: ignore[attr-defined]
     made.filters.update(yuan=yuan, bare_yuan=format_yuan, group=group_digits, texts=text_html)
-    made.globals.update(icon=icon, qr_svg=qr_svg, words=words, tone_icons=TONE_ICONS, badge_tones=BADGE_TONES)
+    made.globals.update(
+        breakable=breakable,
+        icon=icon,
+        qr_svg=qr_svg,
+        words=words,
+        tone_icons=TONE_ICONS,
+        badge_tones=BADGE_TONES,
+    )
     return made
 
 

@@ -119,6 +119,7 @@ TABLES: Final[Mapping[str, tuple[Mapping[str, str], str]]] = {
     "recon_source": (words_reconcile.SOURCES, words.GENERAL),
     "recon_day": (words_reconcile.DAY_STATES, words.GENERAL),
     "break_class": (words_reconcile.CLASSES, words.GENERAL),
+    "break_age": (words_reconcile.AGES, words.GENERAL),
     "break_note": (words_reconcile.NOTES, words.GENERAL),
     "break_state": (words_reconcile.STATES, words.GENERAL),
     "break_resolution": (words_reconcile.RESOLUTIONS, words.GENERAL),
@@ -197,6 +198,15 @@ def group_digits(text: str) -> str:
     if len(text) == 11 and text.startswith("1"):
         return f"{text[:3]} {text[3:7]} {text[7:]}"
     return " ".join(text[at : at + 4] for at in range(0, len(text), 4))
+
+
+def breakable(text: str) -> Markup:
+    """A long number in groups of eight, a path with a place to break after each slash: never broken elsewhere first."""
+    if "/" in text:
+        return Markup("<wbr>").join(piece + "/" for piece in text.split("/"))[:-1]
+    if len(text) <= 20 or not text.isalnum():
+        return escape(text)
+    return escape(" ".join(text[at : at + 8] for at in range(0, len(text), 8)))
 
 
 def qr_svg(content: str) -> Markup:

@@ -24,6 +24,7 @@ LIMIT_RULES: Final[Mapping[str, str]] = {
     "contact": N_("同一联系方式的单数"),
     "contact_fen": N_("同一联系方式的金额"),
     "device": N_("同一设备的单数"),
+    "ip_minute": N_("同一网络一分钟的单数"),
     "ip": N_("同一网络的单数"),
     "payer": N_("同一付款人的单数"),
 }

@@ -52,6 +52,13 @@ STATES: Final[Mapping[str, str]] = {
     "resolved": N_("已了结"),
     "withdrawn": N_("已撤销"),
 }
+AGES: Final[Mapping[str, str]] = {
+    "1d": N_("一天内"),
+    "2d": N_("一到两天"),
+    "3d": N_("两到三天"),
+    "7d": N_("三到七天"),
+    "old": N_("七天以上"),
+}
 DAY_STATES: Final[Mapping[str, str]] = {
     "waiting": N_("等账单"),
     "judged": N_("已核对"),

@@ -10,7 +10,7 @@ from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from typing import Final
 
-from mingzhang.app.console import board_open, disputes
+from mingzhang.app.console import board_open, breaks, disputes
 from mingzhang.app.console.arithmetic import percentile, wilson
 from mingzhang.app.console.board_read import RANGES, Maker, Read, to
 from mingzhang.app.console.fill import ARRIVED
@@ -195,6 +195,7 @@ PANELS: Final[Mapping[str, tuple[tuple[Right, Maker], ...]]] = {
     ),
     "care": (
         (Right.VIEW_ORDERS, disputes.burn_down),
+        (Right.VIEW_COSTS, breaks.by_age),
         (Right.VIEW_ORDERS, board_open.gaps),
         (Right.VIEW_ORDERS, board_open.unknown),
         (Right.VIEW_ORDERS, board_open.refunds),

@@ -321,7 +321,7 @@ LISTINGS: Final[tuple[Listing, ...]] = (
             _col("action", N_("做了什么"), "deed"),
             _col("subject", N_("对象"), "code"),
             _col("reason", N_("原因")),
-            _col("data", N_("内容"), "code"),
+            _col("data", N_("内容"), "data"),
             _col("session_id", N_("会话"), "code"),
         ),
         filters=(

@@ -21,6 +21,7 @@ from mingzhang.app.trust.licences import read_licences
 from mingzhang.catalogue.papers import list_papers, read_paper
 from mingzhang.catalogue.terms import KINDS, Paper, Piece, compare, in_force
 from mingzhang.custody.store import list_accounts
+from mingzhang.disputes.store import public_counts
 from mingzhang.kit.beijing import BEIJING
 from mingzhang.kit.errors import Kind, Problem
 from mingzhang.kit.sql import load
@@ -35,6 +36,7 @@ from mingzhang.web.model_trust import (
     BreachCount,
     CoverageDay,
     DayProof,
+    DisputesTold,
     OwedDay,
     PaperPage,
     PaperVersion,
@@ -74,6 +76,7 @@ async def read_trust(desk: Desk) -> TrustPage:
             service=await _service(conn, now),
             breach_days=BREACH_DAYS,
             breaches=await _breaches(conn, now),
+            disputes=await _disputes(conn, now),
             papers=versions_of(await list_papers(conn), now),
             licences=await read_licences(conn, now),
             owed=tuple(_owed(row) for row in await conn.fetch(LIABILITIES.list_days, OWED_DAYS, None)),
@@ -202,6 +205,19 @@ def nearest_rank(values: Sequence[float], share: float) -> float | None:
     if not values:
         return None
     return values[min(len(values) - 1, max(0, -(-int(share * 100) * len(values) // 100) - 1))]
+
+
+async def _disputes(conn: asyncpg.Connection, now: datetime) -> DisputesTold:
+    told = await public_counts(conn, now - timedelta(days=BREACH_DAYS))
+    return DisputesTold(
+        opened=told.opened,
+        closed=told.closed,
+        still_open=told.still_open,
+        answer_p50_s=told.answer_p50_s,
+        answer_p90_s=told.answer_p90_s,
+        outcomes=told.outcomes,
+        missed=told.breaches,
+    )
 
 
 async def _breaches(conn: asyncpg.Connection, now: datetime) -> tuple[BreachCount, ...]:

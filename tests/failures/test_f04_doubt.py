@@ -12,6 +12,8 @@ from test_money_aside import employ, member
 
 from house import House, open_house
 from mingzhang.app import desk_money
+from mingzhang.app.console.listing import Wish, look
+from mingzhang.app.console.listings import BY_NAME
 from mingzhang.kit.database import transaction
 from mingzhang.kit.errors import Problem
 from mingzhang.ledger import postings
@@ -184,7 +186,7 @@ async def test_f04_proved_unpaid_closes_the_order_and_says_so(database_url: str,
 
 
 async def test_f04_made_good_by_the_shop_and_found_afterwards(database_url: str, tmp_path: Path) -> None:
-    """The shop stands in with its own money at the channel; found later, that claim comes back."""
+    """The shop stands in with its own money at the channel and gives its claim up; found later, all comes back."""
     async with open_house(database_url, tmp_path, bank_fen=20000) as house:
         order_id, forgetful = await doubted(house)
         await employ(house)
@@ -199,13 +201,27 @@ async def test_f04_made_good_by_the_shop_and_found_afterwards(database_url: str,
         assert "made_good" in await kinds(house, order_id)
         report = await house.audit()
         assert report.ok, report.lines
+        async with house.desk.pool.acquire() as conn:
+            listed = await look(
+                conn, BY_NAME["missing"], [0], Wish(values=("", "", "")), now=house.desk.ctx.now()
+            )
+        assert [(it["subject"], it["owner"], it["amount_fen"]) for it in listed.rows] == [
+            (order_id, "L", 10000)
+        ]
+        await decided(house, order_id, "write_off")
+        report = await house.audit()
+        assert (report.ok, report.missing_fen) == (True, 0), report.lines
+        assert (await house.desk.ctx.reader.order(order_id)).state == "delivered"
+        with pytest.raises(Problem, match="not_in_doubt"):
+            await desk_money.propose(house.desk.ctx, member("lin"), order_id, "write_off", "再来一次")
         forgetful.denies = False
         await house.desk.staff_action("finance", "order", order_id, "ask_channel")
         for _ in range(400):
-            if (await house.audit()).missing_fen == 0:
+            if (await row(house, order_id))["state"] == "paid":
                 break
             await asyncio.sleep(0.05)
-        assert (await row(house, order_id))["state"] == "paid"
+        lost = "SELECT coalesce(sum(amount_fen), 0) FROM leg WHERE place = 'spent.loss'"
+        assert await house.desk.pool.fetchval(lost) == 0
         await sound(house)
 
 

@@ -31,7 +31,7 @@ EVENT_KINDS = (
     "request_made request_answered claim_made claim_found claim_needs_person claim_answered resupply_started "
     "excess_refund_asked excess_refunded excess_needs_person deadline_missed refund_abnormal "
     "correction_asked account_corrected correction_expired "
-    "payment_found payment_unpaid made_good money_matched match_decided refund_decided "
+    "payment_found payment_unpaid made_good claim_given_up money_matched match_decided refund_decided "
     "remedy_offered buyer_chose_resupply choice_expired "
     "refund_cut refund_dropped refund_returned payee_named transfer_asked "
     "went_ahead excess_found excess_unpaid excess_unfrozen excess_matched "

@@ -75,6 +75,15 @@ async def _prove_unpaid(_ctx: Context, turn: Subject, decided: Decided, _: Terms
     await doubt.prove_unpaid(turn, evidence_id)
 
 
+async def _check_give_up(_ctx: Context, turn: Turn, _: Terms) -> tuple[int, Terms]:
+    channel, fen = await doubt.check_give_up(turn)
+    return fen, {"channel": channel}
+
+
+async def _give_up(_ctx: Context, turn: Turn, decided: Decided, _: Terms) -> None:
+    await doubt.give_up(turn, await decision.keep(turn, decided))
+
+
 def _check_refund(*, at_risk: bool) -> Callable[[Context, Turn, Terms], Awaitable[tuple[int, Terms]]]:
     async def check(_ctx: Context, turn: Turn, _: Terms) -> tuple[int, Terms]:
         await give_back.check(turn, at_risk=at_risk)
@@ -148,6 +157,7 @@ ORDER_ACTIONS: Final[Mapping[MoneyAction, Action]] = {
     MoneyAction.DELIVER_AT_SHOP_COST: Action(_check_resupply, _resupply),
     MoneyAction.MAKE_GOOD: Action(_check_make_good, _make_good),
     MoneyAction.PROVE_UNPAID: Action(_check_unpaid, _prove_unpaid),
+    MoneyAction.WRITE_OFF: Action(_check_give_up, _give_up),
     MoneyAction.REFUND_ORDER: Action(_check_refund(at_risk=False), _refund),
     MoneyAction.REFUND_AT_RISK: Action(_check_refund(at_risk=True), _refund),
     MoneyAction.REFUND_PART: Action(_check_part, _refund_part),

@@ -63,6 +63,7 @@ from mingzhang.ledger.postings_refund import (
 from mingzhang.ledger.postings_rest import (
     bill_lacks,
     claim_given_up,
+    claim_taken_up,
     earned,
     float_found,
     float_moved,
@@ -128,6 +129,7 @@ ROWS = (
     "proved_unpaid",
     "written_off",
     "claim_given_up",
+    "claim_taken_up",
     "own_charges",
 )
 """The closed names of `Posting.row`."""
@@ -237,6 +239,7 @@ __all__ = [
     "charged_back",
     "check",
     "claim_given_up",
+    "claim_taken_up",
     "dispatched",
     "dispatched_at_shop_cost",
     "earned",

@@ -187,6 +187,15 @@ def claim_given_up(subject: str, balances: Balances, *, party: str) -> Posting:
     return seal("claim_given_up", draft)
 
 
+def claim_taken_up(subject: str, balances: Balances, *, party: str, amount_fen: int) -> Posting:
+    """Row 26 undone for a claim whose money was found after all: spent.loss:F→missing:F→missing:L."""
+    draft = Draft(subject, balances)
+    fen = positive(amount_fen)
+    draft.add(LOSS, NOBODY, F, -fen)
+    draft.add(MISSING, party, L, fen)
+    return seal("claim_taken_up", draft)
+
+
 def own_charges(subject: str, *, at: Spot, amount_fen: int) -> Posting:
     """Row 27: the bank's or channel's own charges: custody:F or channel:F→fee:F."""
     if at[0] not in (CUSTODY, CHANNEL):

@@ -1,8 +1,8 @@
 """Money in doubt (待核实款项): paid by a verified word, denied by the channel since (F4, ledger row 24), and its ways out.
 
 The channel is asked on. A later confirmation takes row 24 back (`found`); otherwise two people decide: the shop stands
-in with its own money (`make_good`), or the payment never was (`prove_unpaid`). Nothing leaves the doubt by itself
-but on the channel's word.
+in with its own money (`make_good`), or the payment never was (`prove_unpaid`). What it stood in for stays its claim until
+the channel confirms, or two people give it up (`give_up`). Nothing leaves the doubt by itself but on the channel's word.
 """
 
 from __future__ import annotations
@@ -157,6 +157,7 @@ async def found(ctx: Context, turn: Turn, payment: Payment, evidence_id: str, *,
         if item_turn.item.state == "open" and item_turn.item.holder == MISSING:
             await found_item(item_turn, evidence_id)
             await item_turn.finish()
+    await _take_up(turn, payment.channel, evidence_id)
     if not await is_missing(turn, payment.channel):
         return
     turn.event("payment_found", evidence_id, channel=payment.channel)
@@ -287,6 +288,43 @@ async def prove_unpaid(turn: Turn, evidence_id: str) -> None:
     turn.order.paid_at = None
     turn.order.finished_at = None
     turn.move("closed", holder="payer", next_actor="", reason=UNPAID)
+
+
+async def check_give_up(turn: Turn) -> tuple[str, int]:
+    """What the shop would no longer claim of a channel, and how much, fen. Raises `not_in_doubt`, `supply_open`.
+
+    Only once nothing of it is the buyer's and the order has gone on: before that, it is made good or proved unpaid.
+    """
+    balances = await turn.balances()
+    claims = [(it.party, fen) for it, fen in balances.items() if it.place == MISSING and it.owner == L]
+    whole = not any(it.place == MISSING and it.owner == O for it in balances)
+    if len(claims) != 1 or not whole or turn.order.reason == REASON:
+        raise Problem("not_in_doubt", Kind.CONFLICT)
+    try:
+        postings.claim_given_up(turn.order.order_id, balances, party=claims[0][0])
+    except Refused:
+        raise Problem("supply_open", Kind.CONFLICT) from None
+    return claims[0]
+
+
+async def give_up(turn: Turn, evidence_id: str) -> None:
+    """Rows 24, 26: the shop's claim on what a channel never had is its loss, and nobody looks for it any more."""
+    channel, fen = await check_give_up(turn)
+    order_id = turn.order.order_id
+    turn.event("claim_given_up", evidence_id, channel=channel, amount_fen=fen)
+    await turn.post(postings.claim_given_up(order_id, await turn.balances(), party=channel), evidence_id)
+    await turn.post(postings.written_off(order_id, at=(MISSING, channel), amount_fen=fen), evidence_id)
+
+
+async def _take_up(turn: Turn, channel: str, evidence_id: str) -> None:
+    """Found after it was given up: the loss is taken back first."""
+    order = turn.order
+    fen = await turn.conn.fetchval(ORDERS.read_given_up, order.bucket, order.order_id, channel)
+    if fen:
+        posting = postings.claim_taken_up(
+            order.order_id, await turn.balances(), party=channel, amount_fen=fen
+        )
+        await turn.post(posting, evidence_id)
 
 
 async def _post_unpaid(turn: Turn | ItemTurn, channel: str, evidence_id: str) -> None:

@@ -119,6 +119,12 @@ SELECT evidence_id FROM event WHERE bucket = $1 AND order_id = $2 AND evidence_i
 SELECT data FROM event WHERE bucket = $1 AND order_id = $2 AND kind = 'payment_contradicted' AND data ? 'before'
 ORDER BY seq DESC LIMIT 1
 
+-- name: read_given_up
+-- How much of what a channel never had was given up, and not found since.
+SELECT coalesce((SELECT (data->>'amount_fen')::bigint FROM event
+  WHERE bucket = $1 AND order_id = $2 AND kind IN ('claim_given_up', 'payment_found') AND data->>'channel' = $3
+  ORDER BY seq DESC LIMIT 1), 0) AS fen
+
 -- name: read_paid_kind
 -- Whether its money came in time or late.
 SELECT kind FROM event WHERE bucket = $1 AND order_id = $2 AND kind IN ('paid', 'paid_late') ORDER BY seq DESC LIMIT 1

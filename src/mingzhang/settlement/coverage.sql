@@ -41,7 +41,7 @@ SELECT channel, sum(fen)::bigint AS amount_fen FROM (
     AND arrived_at >= $1 AND arrived_at < $2
   UNION ALL
   SELECT party, amount_fen FROM leg WHERE place = 'missing' AND at >= $1 AND at < $2
-    AND posting IN ('proved_unpaid', 'written_off', 'found_at_bank', 'float_found')
+    AND posting IN ('proved_unpaid', 'written_off', 'claim_taken_up', 'found_at_bank', 'float_found')
     AND party <> ALL (SELECT bank FROM bank_account)
 ) said GROUP BY channel
 

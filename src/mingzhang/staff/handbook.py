@@ -24,7 +24,7 @@ MONEY: Final[dict[MoneyAction, tuple[str, str, str]]] = {
     MoneyAction.REFUND_SUSPENSE: ("待核实款项原路退回", "give unmatched money back", "23, 13"),
     MoneyAction.MATCH_SUSPENSE: ("待核实款项归入订单", "give unmatched money to its order", "23"),
     MoneyAction.REFUND_BY_TRANSFER: ("银行转账退款", "refund by bank transfer", "17"),
-    MoneyAction.WRITE_OFF: ("补足或核销差额", "make good or write off", "24, 26"),
+    MoneyAction.WRITE_OFF: ("不再追讨，作为损失", "give up what a channel never had", "24, 26"),
     MoneyAction.MOVE_FLOAT: ("调拨备用金", "move the float", "2, 12"),
     MoneyAction.SETTLE_DIFFERENCE: ("了结对账差异", "end a difference of reconciliation", "27, –"),
     MoneyAction.SOLVE_DISPUTE: ("纠纷处理方案", "solve a dispute, or offer to", "13, 20, 4"),

@@ -145,6 +145,9 @@ PAGES: Final[tuple[ConsolePage, ...]] = (
         badge="suspense",
     ),
     ConsolePage(
+        path="/staff/missing", title=N_("渠道没有的钱"), group="orders", icon="search", right=Right.VIEW_COSTS
+    ),
+    ConsolePage(
         path="/staff/custody", title=N_("存管与结算"), group="orders", icon="vault", right=Right.VIEW_COSTS
     ),
     ConsolePage(

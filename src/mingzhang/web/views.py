@@ -79,6 +79,7 @@ TABLES: Final[Mapping[str, tuple[Mapping[str, str], str]]] = {
     "bulk_result": (words_console.BULK_RESULTS, words.GENERAL),
     "outcome_kind": (words_console.OUTCOMES, words_console.OUTCOME_GENERAL),
     "age": (words_console.AGES, words.GENERAL),
+    "missing_owner": (words_console.MISSING_OWNERS, words.GENERAL),
     "pay_method": (words_console.PAY_METHODS, words_console.PAY_METHOD_OTHER),
     "staff_actor": (words_console.STAFF_ACTORS, words.PARTY_GENERAL),
     "staff_order_state": (words_console.STAFF_ORDER_STATES, words.GENERAL),

@@ -757,7 +757,6 @@ MONEY_ACTIONS: Final[Mapping[str, str]] = {
     "match_suspense": N_("待核实款项归入订单"),
     "refund_by_transfer": N_("银行转账退款"),
     "settle_difference": N_("了结对账差异"),
-    "write_off": N_("补足或核销差额"),
     "move_float": N_("调拨备用金"),
     "confirm_by_hand": N_("确认人工充值已办好"),
     **words_doubt.MONEY_ACTIONS,

@@ -86,6 +86,13 @@ AGES: Final[Mapping[str, str]] = {
     "72h": N_("3 天内"),
     "more": N_("更久"),
 }
+# Whose what a channel or bank lacks is, by the ledger's owner.
+MISSING_OWNERS: Final[Mapping[str, str]] = {
+    "o": N_("订单的"),
+    "S": N_("挂账的"),
+    "L": N_("本店垫付过的"),
+    "F": N_("本店自己的"),
+}
 # Where an order's money may wait, in the order of its way.
 STUCK_PLACES: Final = (
     "channel",

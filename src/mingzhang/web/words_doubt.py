@@ -15,6 +15,7 @@ EVENTS: Final[Mapping[str, str]] = {
     "payment_found": N_("%(channel)s确认了先前否认的付款，款项找到了"),
     "payment_unpaid": N_("已和%(channel)s查明：这笔款从未付出，没有扣您的钱"),
     "made_good": N_("%(channel)s还没有找到这笔款，【%(shop)s】先用自己的钱垫上，订单继续"),
+    "claim_given_up": N_("%(channel)s一直没有找到这笔款，【%(shop)s】不再追，损失由本店承担，与您无关"),
     "money_matched": N_("%(channel)s的一笔 %(amount)s 已核实是为本单付的，归入本单"),
     "match_decided": N_("已决定归入订单，先再问一次渠道"),
     "refund_decided": N_("【%(shop)s】决定把款项原路退回给您"),
@@ -32,6 +33,7 @@ MONEY_ACTIONS: Final[Mapping[str, str]] = {
     "refund_order": N_("原路全额退款"),
     "make_good": N_("由本店垫付，订单继续"),
     "prove_unpaid": N_("查明从未付款"),
+    "write_off": N_("不再追讨，作为本店损失"),
 }
 MONEY_NOTES: Final[Mapping[str, str]] = {
     "deliver_at_shop_cost": N_("再给买家充一次（或发一次卡），费用由本店承担；买家付的钱不动。"),
@@ -46,6 +48,7 @@ MONEY_NOTES: Final[Mapping[str, str]] = {
     "prove_unpaid": N_(
         "与渠道核对后确定买家从未付出这笔款。账上的这笔款转销，订单按未付款关闭；已经花掉的成本由本店承担。"
     ),
+    "write_off": N_("本店垫付的款渠道一直不认：不再追讨，从待核实转为本店损失。渠道以后认了，损失自动冲回。"),
 }
 SUSPENSE_STATES: Final[Mapping[str, str]] = {"unpaid": N_("查明从未付款")}
 SUPPORTS: Final[Mapping[str, str]] = {

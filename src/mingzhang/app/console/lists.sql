@@ -170,6 +170,15 @@ CROSS JOIN LATERAL (SELECT s.action_id AS key, s.action_id, s.name, s.action, s.
   ORDER BY s.action_id DESC LIMIT $4) AS x
 ORDER BY x.key DESC LIMIT $4
 
+-- name: list_missing
+-- Money that the books have and its channel or bank does not, by whose it is; the oldest first.
+SELECT m.subject || ':' || m.party || ':' || m.owner AS key, m.subject, m.party, m.owner, m.amount_fen, m.since,
+  coalesce(o.state, '') AS state
+FROM (SELECT bucket, subject, party, owner, sum(amount_fen)::bigint AS amount_fen, min(at) AS since FROM leg
+  WHERE place = 'missing' GROUP BY bucket, subject, party, owner HAVING sum(amount_fen) <> 0) AS m
+LEFT JOIN orders o ON o.bucket = m.bucket AND o.order_id = m.subject
+WHERE ($2 = '' OR m.party = $2) AND ($3 = '' OR m.owner = $3) AND ($4 = '' OR m.subject = $4) ORDER BY m.since, key LIMIT $1
+
 -- name: list_newest_hits
 -- Whom a limit stopped, the newest first: by rule and order if given. The subject is a keyed hash, cut short.
 SELECT hit_id AS key, hit_id, rule, order_id, encode(substring(subject FROM 1 FOR 6), 'hex') AS subject, seen, most, at

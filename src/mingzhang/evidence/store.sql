@@ -87,18 +87,12 @@ SELECT evidence_id, party, kind, external_id, subject, known_at FROM conflict OR
 -- Note whose rows changed, for the public record.
 INSERT INTO unlogged (bucket, subjects, noted_at) VALUES ($1, $2, $3)
 
--- name: list_noted_buckets
--- In which buckets something waits to be logged.
-SELECT DISTINCT bucket FROM unlogged
-
--- name: lock_notes
--- Take the oldest notes of one bucket; two sequencers never take the same.
-SELECT note_id, subjects, noted_at FROM unlogged WHERE bucket = $1
-ORDER BY noted_at LIMIT $2 FOR UPDATE SKIP LOCKED
-
--- name: forget_notes
--- They are logged with this transaction.
-DELETE FROM unlogged WHERE bucket = $1 AND note_id = ANY ($2::uuid[])
+-- name: take_notes
+-- Take the oldest notes away; two sequencers never take the same.
+DELETE FROM unlogged u USING (
+  SELECT bucket, note_id FROM unlogged ORDER BY noted_at LIMIT $1 FOR UPDATE SKIP LOCKED) oldest
+WHERE u.bucket = oldest.bucket AND u.note_id = oldest.note_id
+RETURNING u.bucket, u.subjects, u.noted_at
 
 -- name: read_waiting
 -- What waits to be logged: how many notes (counted up to a bound), and since when.

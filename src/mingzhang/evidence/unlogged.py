@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from datetime import datetime
 
 import asyncpg
@@ -18,22 +18,23 @@ async def note(conn: asyncpg.Connection, bucket: int, subject: str, now: datetim
     await conn.execute(SQL.insert_unlogged, bucket, [subject], now)
 
 
-async def buckets(conn: asyncpg.Connection) -> Sequence[int]:
-    """In which buckets something waits."""
-    return [row["bucket"] for row in await conn.fetch(SQL.list_noted_buckets)]
-
-
-async def take(conn: asyncpg.Connection, bucket: int, notes_max: int) -> Mapping[str, datetime]:
-    """Take the oldest notes of one bucket away, for the caller's transaction: subjects, and since when each waits."""
-    noted: dict[str, datetime] = {}
-    notes = await conn.fetch(SQL.lock_notes, bucket, notes_max)
-    for row in notes:
-        for subject in row["subjects"]:
-            noted.setdefault(subject, row["noted_at"])
-    await conn.execute(SQL.forget_notes, bucket, [row["note_id"] for row in notes])
+async def take(conn: asyncpg.Connection, notes_max: int) -> Mapping[tuple[int, str], datetime]:
+    """Take the oldest notes away, for the caller's transaction: (bucket, subject), and since when each waits."""
+    noted: dict[tuple[int, str], datetime] = {}
+    for bucket, subjects, noted_at in await conn.fetch(SQL.take_notes, notes_max):
+        for subject in subjects:
+            since = noted.setdefault((bucket, subject), noted_at)
+            if noted_at < since:
+                noted[bucket, subject] = noted_at
     return noted
 
 
-async def give_back(conn: asyncpg.Connection, bucket: int, subjects: Sequence[str], since: datetime) -> None:
-    """What did not fit waits on, as old as it was."""
-    await conn.execute(SQL.insert_unlogged, bucket, subjects, since)
+async def give_back(conn: asyncpg.Connection, waits: Mapping[tuple[int, str], datetime]) -> None:
+    """What did not fit waits on: one note a bucket, as old as the oldest of its subjects."""
+    subjects: dict[int, list[str]] = {}
+    since: dict[int, datetime] = {}
+    for (bucket, subject), at in waits.items():
+        subjects.setdefault(bucket, []).append(subject)
+        since[bucket] = min(at, since.get(bucket, at))
+    for bucket, some in subjects.items():
+        await conn.execute(SQL.insert_unlogged, bucket, some, since[bucket])

@@ -6,6 +6,7 @@ subject's current balances (read under its order's lock) and return a checked `P
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from typing import NamedTuple
 
 from mingzhang.ledger.moves import Leg, Posting, Refused, check
@@ -155,7 +156,10 @@ def trail(balances: Balances) -> dict[tuple[str, str], int]:
 
 def _whose(balances: Balances) -> str:
     """The owner letter of these balances' subject: only a suspense item has S money."""
-    return S if any(owner == S for _, _, owner in balances) else O
+    for _, _, owner in balances:
+        if owner == S:
+            return S
+    return O
 
 
 def buyer_parts(balances: Balances, price_fen: int) -> list[Part]:
@@ -164,16 +168,18 @@ def buyer_parts(balances: Balances, price_fen: int) -> list[Part]:
     Each part stands at the furthest place it has reached. Cost, fee and margin never appear: the amounts
     are functions of what was paid and what was given back only. Empty before any money came.
     """
+    if not balances:
+        return []
     who = _whose(balances)
-    own = {spot: fen for spot, fen in trail(balances).items() if fen > 0}
+    own = {
+        (place, party): fen
+        for (place, party, owner), fen in balances.items()
+        if owner == who and fen > 0 and place not in SOURCES and place not in SPENT
+    }
     took = -balances.get(Account(origin_of(who), NOBODY, who), 0)
-    parts = [
-        Part(place, party, fen)
-        for wanted in (REFUND_ARRIVED, REFUND_TRANSIT, REFUNDING, CHARGEBACK)
-        for (place, party), fen in sorted(own.items())
-        if place == wanted
-    ]
-    left = took - sum(part.amount_fen for part in parts)
+    back = sorted([(_BACK.index(place), party) for place, party in own if place in _BACK])
+    parts = [Part(_BACK[rank], party, own[_BACK[rank], party]) for rank, party in back]
+    left = took - sum([part.amount_fen for part in parts])
     if left <= 0:
         return parts
     beyond = max(0, min(left, took - price_fen))
@@ -184,6 +190,7 @@ def buyer_parts(balances: Balances, price_fen: int) -> list[Part]:
     return parts
 
 
+_BACK = (REFUND_ARRIVED, REFUND_TRANSIT, REFUNDING, CHARGEBACK)
 _REACHED = (SETTLED, RESERVED, HOLD, MISSING, CUSTODY, SETTLEMENT, CHANNEL)
 _WAITING = (HOLD, MISSING, CUSTODY, SETTLEMENT, CHANNEL)
 
@@ -192,15 +199,24 @@ def _furthest(
     own: dict[tuple[str, str], int], balances: Balances, places: tuple[str, ...]
 ) -> tuple[str, str]:
     """The first of ``places`` where the subject's money stands, as its own or as the float's claim."""
-    claims = {(place, party) for (place, party, owner), fen in balances.items() if owner == L and fen > 0}
-    for stands in (own.keys(), claims):
-        for wanted in places:
-            for place, party in sorted(stands):
-                if place == wanted:
-                    return place, party.partition("#")[0]
+    found = _first_of(own, places)
+    if found is None:
+        claims = [(place, party) for (place, party, owner), fen in balances.items() if owner == L and fen > 0]
+        found = _first_of(claims, places)
+    if found is not None:
+        return found[0], found[1].partition("#")[0]
     if any(place == SPENT_MARGIN for place, _, _ in balances):
         return SETTLED, NOBODY
     return _last_known(balances)
+
+
+def _first_of(stands: Iterable[tuple[str, str]], places: tuple[str, ...]) -> tuple[str, str] | None:
+    """The party first by name at the first of ``places`` where there is one."""
+    found = [(places.index(place), party) for place, party in stands if place in places]
+    if not found:
+        return None
+    rank, party = min(found)
+    return places[rank], party
 
 
 def _last_known(balances: Balances) -> tuple[str, str]:

@@ -114,18 +114,18 @@ async def digest_next(conn: asyncpg.Connection, table: str, until: datetime, now
 
 async def read_spans(
     conn: asyncpg.Connection, subjects: Sequence[str], afters: Sequence[int], untils: Sequence[int]
-) -> list[tuple[str, EventRow]]:
-    """The spans of some subjects as the record tells them: each one a line of a timeline."""
-    tables = [subject.removeprefix(PREFIX) for subject in subjects]
+) -> list[tuple[int, EventRow]]:
+    """The spans of some subjects as the record tells them: which subject, from 1, and a line of its timeline."""
+    tables = [subject.removeprefix(PREFIX) if subject.startswith(PREFIX) else "" for subject in subjects]
     rows = await conn.fetch(SQL.read_spans_of, tables, list(afters), list(untils))
     return [
         (
-            PREFIX + row["table_name"],
+            row["which"],
             EventRow(
                 row["n"],
                 "rows_digested",
                 row["made_at"],
-                b"",
+                "",
                 {
                     "from": utc(row["from_at"]),
                     "until": utc(row["until_at"]),

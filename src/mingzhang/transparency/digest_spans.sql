@@ -13,11 +13,11 @@ SELECT n, from_at, until_at, row_count, marks, made_at FROM digest_span WHERE ta
 ORDER BY n LIMIT $3
 
 -- name: read_spans_of
--- The spans of some tables in a range of numbers each, as the record tells them.
-SELECT s.table_name, s.n, s.from_at, s.until_at, s.row_count, sha256(s.marks) AS marks, s.made_at
-FROM unnest($1::text[], $2::int[], $3::int[]) AS t (table_name, after, until)
+-- The spans of some tables in a range of numbers each, as the record tells them; which: the one of these tables.
+SELECT t.which, s.n, s.from_at, s.until_at, s.row_count, sha256(s.marks) AS marks, s.made_at
+FROM unnest($1::text[], $2::int[], $3::int[]) WITH ORDINALITY AS t (table_name, after, until, which)
 JOIN digest_span s ON s.table_name = t.table_name AND s.n > t.after AND s.n <= t.until
-ORDER BY s.table_name, s.n
+ORDER BY t.which, s.n
 
 -- name: sum_spans
 -- How far each table's digests go.

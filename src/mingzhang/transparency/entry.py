@@ -11,36 +11,40 @@ only the auditor's edition opens.
 
 from __future__ import annotations
 
-import hashlib
-import hmac
 from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
+from hashlib import sha256
 from itertools import groupby
+from operator import attrgetter
 from typing import Any, Final
 
 import msgspec
 
-from mingzhang.ledger.places import Account, Balances
+from mingzhang.ledger.places import Account
 from mingzhang.ledger.postings import buyer_parts
 
 VERSION: Final = 1
 SALT_BYTES: Final = 32
 CHANGES_MAX: Final = 256  # of one entry: a longer history is told in several
-_CANONICAL: Final = msgspec.json.Encoder(order="sorted")
+_encode: Final = msgspec.json.Encoder(order="sorted").encode
+_INNER: Final = bytes(byte ^ 0x36 for byte in range(256))  # RFC 2104's two key blocks
+_OUTER: Final = bytes(byte ^ 0x5C for byte in range(256))
+_BLOCK_BYTES: Final = 64
 
 
-class EventRow(msgspec.Struct, frozen=True):
-    """One line of an order's timeline. ``evidence``: SHA-256 of the message it cites, or nothing."""
+# Rows are made by the ten thousand, and point back at nothing: the collector need not look at them.
+class EventRow(msgspec.Struct, frozen=True, gc=False):
+    """One line of an order's timeline. ``evidence``: SHA-256 in hex of the message it cites, or nothing."""
 
     seq: int
     kind: str
     at: datetime
-    evidence: bytes
+    evidence: str
     data: dict[str, Any]
 
 
-class LegRow(msgspec.Struct, frozen=True):
-    """One leg of a posting, in fen."""
+class LegRow(msgspec.Struct, frozen=True, gc=False):
+    """One leg of a posting, in fen. ``evidence``: as an event's."""
 
     seq: int
     posting: str
@@ -48,7 +52,7 @@ class LegRow(msgspec.Struct, frozen=True):
     party: str
     owner: str
     amount_fen: int
-    evidence: bytes
+    evidence: str
     at: datetime
 
 
@@ -76,32 +80,48 @@ class Change(msgspec.Struct, frozen=True):
 
 def canonical(value: Mapping[str, Any] | Sequence[Any]) -> bytes:
     """RFC 8785, for the kinds of value that stand here: text, whole numbers below 2^53, lists, objects; no floats."""
-    return _CANONICAL.encode(value)
+    return _encode(value)
 
 
 def utc(at: datetime) -> str:
     """ISO 8601 with microseconds and Z, always of the same width."""
-    return at.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%S.%fZ")
+    return at.astimezone(UTC).replace(tzinfo=None).isoformat(timespec="microseconds") + "Z"
 
 
-def _salt(seed: bytes, what: str) -> str:
-    return hmac.digest(seed, what.encode(), "sha256")[:16].hex()
+class _Salts:
+    """HMAC-SHA256 (RFC 2104) under an entry's seed, whose two key blocks are hashed once for all of its changes."""
+
+    def __init__(self, seed: bytes) -> None:
+        key = seed.ljust(_BLOCK_BYTES, b"\0")
+        self._inner = sha256(key.translate(_INNER))
+        self._outer = sha256(key.translate(_OUTER))
+
+    def salt(self, what: str) -> str:
+        inner, outer = self._inner.copy(), self._outer.copy()
+        inner.update(what.encode())
+        outer.update(inner.digest())
+        return outer.digest()[:16].hex()
 
 
 def changes_of(history: History, seed: bytes) -> list[Change]:
     """The changes after ``history.after``, oldest first. ``seed``: the entry's own 32 random bytes."""
     balances: dict[Account, int] = {}
+    rows = _in_order(history, balances)
+    salts = _Salts(seed)
+    money: list[list[Any]] = []
     changes: list[Change] = []
-    for at, rows in groupby(_in_order(history, balances), key=lambda row: row.at):
+    for at, turn in groupby(rows, key=attrgetter("at")):
         events: list[EventRow] = []
         legs: list[LegRow] = []
-        for row in rows:
+        for row in turn:
             if isinstance(row, EventRow):
                 events.append(row)
             else:
                 legs.append(row)
                 _take(balances, row)
-        changes.append(_change(history, at, events, legs, balances, seed))
+        if legs or not changes:  # else the money stands where it stood after the change before
+            money = [list(part) for part in buyer_parts(balances, history.price_fen)]
+        changes.append(_change(history.subject, row.seq, utc(at), events, legs, money, salts))
     return changes
 
 
@@ -112,47 +132,54 @@ def _take(balances: dict[Account, int], leg: LegRow) -> None:
 
 def _in_order(history: History, balances: dict[Account, int]) -> list[EventRow | LegRow]:
     """The new rows by number; what the legs before them left is summed up."""
-    for leg in history.legs:
-        if leg.seq <= history.after:
-            _take(balances, leg)
     fresh: list[EventRow | LegRow] = [event for event in history.events if event.seq > history.after]
-    fresh += [leg for leg in history.legs if leg.seq > history.after]
-    return sorted(fresh, key=lambda row: row.seq)
+    for leg in history.legs:
+        if leg.seq > history.after:
+            fresh.append(leg)
+        else:
+            _take(balances, leg)
+    fresh.sort(key=attrgetter("seq"))
+    return fresh
 
 
 def _change(
-    history: History,
-    at: datetime,
-    events: Sequence[EventRow],
-    legs: Sequence[LegRow],
-    balances: Balances,
-    seed: bytes,
+    subject: str,
+    seq: int,
+    at: str,
+    events: list[EventRow],
+    legs: list[LegRow],
+    money: list[list[Any]],
+    salts: _Salts,
 ) -> Change:
-    rows: list[EventRow | LegRow] = [*events, *legs]
-    seq = max(row.seq for row in rows)
-    cited = next((row.evidence for row in rows if row.evidence), b"")
     sealed = {
-        "events": [[event.seq, event.kind, event.evidence.hex(), event.data] for event in events],
+        "events": [[event.seq, event.kind, event.evidence, event.data] for event in events],
         "legs": [
-            [leg.seq, leg.posting, leg.place, leg.party, leg.owner, leg.amount_fen, leg.evidence.hex()]
+            [leg.seq, leg.posting, leg.place, leg.party, leg.owner, leg.amount_fen, leg.evidence]
             for leg in legs
         ],
-        "salt": _salt(seed, f"{seq}/sealed"),
+        "salt": salts.salt(f"{seq}/sealed"),
     }
     shown = {
         "v": VERSION,
-        "subject": history.subject,
+        "subject": subject,
         "seq": seq,
         "events": [event.kind for event in events],
-        "at": utc(at),
-        "evidence": cited.hex(),
-        "money": [list(part) for part in buyer_parts(balances, history.price_fen)],
-        "salt": _salt(seed, str(seq)),
-        "sealed": hashlib.sha256(canonical(sealed)).hexdigest(),
+        "at": at,
+        "evidence": _cited(events) or _cited(legs),
+        "money": money,
+        "salt": salts.salt(str(seq)),
+        "sealed": sha256(_encode(sealed)).hexdigest(),
     }
     return Change(seq, shown, sealed)
 
 
+def _cited(rows: Sequence[EventRow | LegRow]) -> str:
+    for row in rows:
+        if row.evidence:
+            return row.evidence
+    return ""
+
+
 def entry_data(changes: Sequence[Change]) -> bytes:
     """The entry as it stands in the log: one SHA-256 after another."""
-    return b"".join(hashlib.sha256(change.canonical()).digest() for change in changes)
+    return b"".join([sha256(_encode(change.shown)).digest() for change in changes])

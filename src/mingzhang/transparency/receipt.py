@@ -44,7 +44,7 @@ async def list_logged(conn: asyncpg.Connection, subject: str, bucket: int | None
     rows = await conn.fetch(SQL.list_subject_entries, bucket, subject)
     if not rows:
         return []
-    (whole,) = await read_histories(conn, bucket, [Range(subject, 0, rows[-1]["to_seq"])])
+    (whole,) = await read_histories(conn, [Range(bucket, subject, 0, rows[-1]["to_seq"])])
     found: list[Logged] = []
     for row in rows:
         upto = row["to_seq"]

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import base64
 import hashlib
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from typing import Final, NamedTuple
 
 import asyncpg
@@ -47,18 +47,6 @@ async def recheck_on(conn: asyncpg.Connection, verifier: Verifier, tell: Tell) -
     return await _Recheck(conn, verifier, tell).run()
 
 
-def _one_each(rows: Sequence[asyncpg.Record]) -> Iterator[list[asyncpg.Record]]:
-    """The rows in their order, in lists that name no subject twice."""
-    some: dict[str, asyncpg.Record] = {}
-    for row in rows:
-        if row["subject"] in some:
-            yield list(some.values())
-            some = {}
-        some[row["subject"]] = row
-    if some:
-        yield list(some.values())
-
-
 class _Recheck:
     def __init__(self, conn: asyncpg.Connection, verifier: Verifier, tell: Tell) -> None:
         self._conn = conn
@@ -92,14 +80,9 @@ class _Recheck:
         return self._edge.size, self._troubles
 
     async def _entries(self, rows: Sequence[asyncpg.Record]) -> None:
-        for bucket in sorted({row["bucket"] for row in rows}):
-            for some in _one_each([row for row in rows if row["bucket"] == bucket]):
-                await self._some(bucket, some)
-
-    async def _some(self, bucket: int, rows: list[asyncpg.Record]) -> None:
-        ranges = [Range(row["subject"], row["from_seq"] - 1, row["to_seq"]) for row in rows]
-        for row, history in zip(rows, await read_histories(self._conn, bucket, ranges), strict=True):
-            where = (bucket, row["subject"])
+        ranges = [Range(row["bucket"], row["subject"], row["from_seq"] - 1, row["to_seq"]) for row in rows]
+        for row, history in zip(rows, await read_histories(self._conn, ranges), strict=True):
+            where = (row["bucket"], row["subject"])
             if row["from_seq"] != self._reached.get(where, 0) + 1:
                 self._add("log_entry", f"idx {row['idx']}", "does not follow the subject's entry before")
             self._reached[where] = row["to_seq"]

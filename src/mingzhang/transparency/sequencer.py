@@ -17,8 +17,9 @@ import asyncpg
 from mingzhang.evidence import unlogged
 from mingzhang.kit.database import transaction
 from mingzhang.kit.errors import Kind, Problem
-from mingzhang.transparency.entry import CHANGES_MAX, SALT_BYTES, Change, changes_of, entry_data
+from mingzhang.transparency.entry import CHANGES_MAX, SALT_BYTES, changes_of, entry_data
 from mingzhang.transparency.history import Range, read_histories
+from mingzhang.transparency.merkle import HASH_BYTES
 from mingzhang.transparency.notes import (
     Checkpoint,
     Signer,
@@ -29,8 +30,8 @@ from mingzhang.transparency.notes import (
 )
 from mingzhang.transparency.tree import SQL, Edge, read_edge
 
-NOTES_MAX: Final = 256  # notes of one bucket in one round
-SUBJECTS_MAX: Final = 2_048  # … and subjects
+NOTES_MAX: Final = 512  # taken in one round
+SUBJECTS_MAX: Final = 2_048  # … and told of
 NEWEST: Final = 2**31 - 1
 OVERTAKEN: Final = (asyncpg.UniqueViolationError, asyncpg.SerializationError)
 
@@ -45,16 +46,15 @@ class Appended(NamedTuple):
 
 
 class _Entry(NamedTuple):
+    """``data``: the hashes alone, since what they are of would weigh on the memory of a whole round."""
+
     bucket: int
     subject: str
-    changes: Sequence[Change]
-    after: int
+    from_seq: int
+    to_seq: int
     salt: bytes
+    data: bytes
     noted_at: datetime
-
-    @property
-    def data(self) -> bytes:
-        return entry_data(self.changes)
 
 
 class Sequencer:
@@ -82,9 +82,7 @@ class Sequencer:
                 self._check_head(head["note"])
             if edge is None or edge.size != size:
                 edge = await read_edge(conn, size)
-            entries: list[_Entry] = []
-            for bucket in await unlogged.buckets(conn):
-                entries += await self._take(conn, bucket)
+            entries = await self._take(conn)
             if not entries:
                 self._edge = edge
                 return None
@@ -93,7 +91,10 @@ class Sequencer:
         self._edge = edge
         oldest = min(entry.noted_at for entry in entries)
         return Appended(
-            len(entries), sum(len(e.changes) for e in entries), edge.size, (now - oldest).total_seconds()
+            len(entries),
+            sum(len(e.data) for e in entries) // HASH_BYTES,
+            edge.size,
+            (now - oldest).total_seconds(),
         )
 
     def _check_head(self, whole: str) -> None:
@@ -103,49 +104,39 @@ class Sequencer:
         ):
             raise Problem("log_key_changed", Kind.CONFLICT)
 
-    async def _take(self, conn: asyncpg.Connection, bucket: int) -> list[_Entry]:
-        noted = await unlogged.take(conn, bucket, NOTES_MAX)
-        subjects = sorted(noted, key=lambda subject: (noted[subject], subject))
-        later = subjects[SUBJECTS_MAX:]
-        if later:
-            await unlogged.give_back(conn, bucket, later, noted[later[0]])
-        return await self._entries(conn, bucket, {s: noted[s] for s in subjects[:SUBJECTS_MAX]})
-
-    async def _entries(
-        self, conn: asyncpg.Connection, bucket: int, noted: dict[str, datetime]
-    ) -> list[_Entry]:
-        last = {row["subject"]: row["to_seq"] for row in await conn.fetch(SQL.read_last, bucket, list(noted))}
-        ranges = [Range(subject, last[subject], NEWEST) for subject in noted]
+    async def _take(self, conn: asyncpg.Connection) -> list[_Entry]:
+        noted = await unlogged.take(conn, NOTES_MAX)
+        if not noted:
+            return []
+        oldest_first = sorted(noted, key=lambda where: (noted[where], where))
+        waits = {where: noted[where] for where in oldest_first[SUBJECTS_MAX:]}
+        where = oldest_first[:SUBJECTS_MAX]
+        last = await conn.fetch(SQL.read_last, *zip(*where, strict=True))
+        ranges = [
+            Range(bucket, subject, to_seq, NEWEST)
+            for (bucket, subject), (to_seq,) in zip(where, last, strict=True)
+        ]
         entries: list[_Entry] = []
-        for history in await read_histories(conn, bucket, ranges):
+        for place, history in zip(where, await read_histories(conn, ranges), strict=True):
             seed = secrets.token_bytes(SALT_BYTES)
             changes = changes_of(history, seed)
             if not changes:
                 continue  # told with an earlier note
-            kept = changes[:CHANGES_MAX]
-            if len(kept) < len(changes):
-                await unlogged.give_back(conn, bucket, [history.subject], noted[history.subject])
-            entries.append(_Entry(bucket, history.subject, kept, history.after, seed, noted[history.subject]))
+            if len(changes) > CHANGES_MAX:
+                waits[place] = noted[place]
+                del changes[CHANGES_MAX:]
+            entries.append(
+                _Entry(*place, history.after + 1, changes[-1].seq, seed, entry_data(changes), noted[place])
+            )
+        await unlogged.give_back(conn, waits)
         return entries
 
     async def _append(
         self, conn: asyncpg.Connection, edge: Edge, entries: Sequence[_Entry], now: datetime
     ) -> None:
-        first = edge.size
-        data = [entry.data for entry in entries]
-        await conn.execute(
-            SQL.insert_entries,
-            list(range(first, first + len(entries))),
-            [entry.bucket for entry in entries],
-            [entry.subject for entry in entries],
-            [entry.after + 1 for entry in entries],
-            [entry.changes[-1].seq for entry in entries],
-            [entry.salt for entry in entries],
-            data,
-            [entry.noted_at for entry in entries],
-            now,
-        )
-        whole = edge.append(data)
+        indexes = range(edge.size, edge.size + len(entries))
+        await conn.execute(SQL.insert_entries, indexes, *zip(*entries, strict=True), now)
+        whole = edge.append([entry.data for entry in entries])
         if whole:
             await conn.execute(
                 SQL.insert_tiles,

@@ -3,43 +3,48 @@
 SELECT gate FROM log_gate WHERE gate = 1 FOR UPDATE SKIP LOCKED
 
 -- name: read_last
--- Up to which number each subject stands in the log.
-SELECT t.subject, coalesce((SELECT e.to_seq FROM log_entry e WHERE e.bucket = $1 AND e.subject = t.subject
+-- Up to which number each subject stands in the log, in the order asked.
+SELECT coalesce((SELECT e.to_seq FROM log_entry e WHERE e.bucket = t.bucket AND e.subject = t.subject
   ORDER BY e.to_seq DESC LIMIT 1), 0) AS to_seq
-FROM unnest($2::text[]) AS t (subject)
+FROM unnest($1::int[], $2::text[]) WITH ORDINALITY AS t (bucket, subject, n) ORDER BY t.n
 
 -- name: read_events
--- The events of some subjects in a range of numbers each.
-SELECT e.order_id, e.seq, e.kind, e.at, e.evidence_id, e.data
-FROM unnest($2::text[], $3::int[], $4::int[]) AS t (subject, after, until)
-JOIN event e ON e.bucket = $1 AND e.order_id = t.subject AND e.seq > t.after AND e.seq <= t.until
-ORDER BY e.order_id, e.seq
+-- The events of some subjects in a range of numbers each; n: which subject. Each is looked up by itself (OFFSET): no
+-- plan may read the table whole because it is small today.
+SELECT t.n, e.seq, e.kind, e.at, e.evidence_id, e.data
+FROM unnest($1::int[], $2::text[], $3::int[], $4::int[]) WITH ORDINALITY AS t (bucket, subject, after, until, n)
+CROSS JOIN LATERAL (SELECT q.seq, q.kind, q.at, q.evidence_id, q.data FROM event q
+  WHERE q.bucket = t.bucket AND q.order_id = t.subject AND q.seq > t.after AND q.seq <= t.until OFFSET 0) e
+ORDER BY t.n, e.seq
 
 -- name: read_statements
 -- The same of subjects that are statements.
-SELECT s.subject AS order_id, s.seq, s.kind, s.at, s.evidence_id, s.data
-FROM unnest($2::text[], $3::int[], $4::int[]) AS t (subject, after, until)
-JOIN log_statement s ON s.bucket = $1 AND s.subject = t.subject AND s.seq > t.after AND s.seq <= t.until
-ORDER BY s.subject, s.seq
+SELECT t.n, s.seq, s.kind, s.at, s.evidence_id, s.data
+FROM unnest($1::int[], $2::text[], $3::int[], $4::int[]) WITH ORDINALITY AS t (bucket, subject, after, until, n)
+JOIN log_statement s ON s.bucket = t.bucket AND s.subject = t.subject AND s.seq > t.after AND s.seq <= t.until
+ORDER BY t.n, s.seq
 
 -- name: insert_statement
 -- Tell the record one thing.
 INSERT INTO log_statement (bucket, subject, seq, kind, at, evidence_id, data) VALUES ($1, $2, 1, $3, $4, $5, $6)
 
 -- name: read_legs
--- The legs of some subjects up to a number each.
-SELECT l.subject, l.seq, l.posting, l.place, l.party, l.owner, l.amount_fen, l.evidence_id, l.at
-FROM unnest($2::text[], $3::int[]) AS t (subject, until)
-JOIN leg l ON l.bucket = $1 AND l.subject = t.subject AND l.seq <= t.until
-ORDER BY l.subject, l.seq, l.n
+-- The legs of some subjects up to a number each; n: which subject.
+SELECT t.n, l.seq, l.posting, l.place, l.party, l.owner, l.amount_fen, l.evidence_id, l.at
+FROM unnest($1::int[], $2::text[], $3::int[]) WITH ORDINALITY AS t (bucket, subject, until, n)
+CROSS JOIN LATERAL (SELECT q.seq, q.n, q.posting, q.place, q.party, q.owner, q.amount_fen, q.evidence_id, q.at FROM leg q
+  WHERE q.bucket = t.bucket AND q.subject = t.subject AND q.seq <= t.until OFFSET 0) l
+ORDER BY t.n, l.seq, l.n
 
 -- name: read_prices
--- What the buyer was to pay for some orders.
-SELECT order_id, price_fen FROM orders WHERE bucket = $1 AND order_id = ANY ($2::text[])
+-- What the buyer was to pay, in the order asked; 0 for what is no order.
+SELECT coalesce((SELECT o.price_fen FROM orders o WHERE o.bucket = t.bucket AND o.order_id = t.subject), 0) AS price_fen
+FROM unnest($1::int[], $2::text[]) WITH ORDINALITY AS t (bucket, subject, n) ORDER BY t.n
 
 -- name: read_digests
 -- The hashes of some messages.
-SELECT evidence_id, sha256 FROM evidence WHERE evidence_id = ANY ($1::text[])
+SELECT t.evidence_id, e.sha256 FROM unnest($1::text[]) AS t (evidence_id)
+CROSS JOIN LATERAL (SELECT q.sha256 FROM evidence q WHERE q.evidence_id = t.evidence_id OFFSET 0) e
 
 -- name: read_head
 -- The newest signed state.

@@ -22,7 +22,7 @@ from mingzhang.app.bench.core import run_core
 from mingzhang.app.bench.inbound import run_inbound
 from mingzhang.app.bench.pages import RUNS, run_pages
 from mingzhang.app.bench.reconcile import run_reconcile
-from mingzhang.app.bench.record import run_log
+from mingzhang.app.bench.record import CALLERS, run_log
 
 app = typer.Typer(no_args_is_help=True, help="Measure: ratios against plain transactions, side by side.")
 AsJson = Annotated[bool, typer.Option("--json", help="one JSON object")]
@@ -87,10 +87,14 @@ def cards(seconds: Seconds = 4, as_json: AsJson = False) -> None:
 
 @app.command("log")
 def record(
-    seconds: Annotated[int, typer.Option(help="of each half", min=1, max=120)] = 20, as_json: AsJson = False
+    seconds: Annotated[int, typer.Option(help="of each half", min=1, max=120)] = 20,
+    callers: Annotated[
+        int, typer.Option(help="who place orders at the same time", min=1, max=4096)
+    ] = CALLERS,
+    as_json: AsJson = False,
 ) -> None:
-    """How far the public record is behind 128 callers' orders, and how fast it catches up after a standstill."""
-    _bench(run_log, seconds, as_json)
+    """How far the public record is behind many callers' orders, and how fast it catches up after a standstill."""
+    _bench(partial(run_log, callers=callers), seconds, as_json)
 
 
 @app.command()

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncpg
 
 from mingzhang.disputes import clock, flow, store
+from mingzhang.disputes.belongs import kinds_for
 from mingzhang.disputes.states import PAUSES_MAX, dispute_number, read_number, turn_of
 from mingzhang.disputes.store import Dispute, Message
 from mingzhang.kit import attachments
@@ -56,7 +57,7 @@ async def read_list(ctx: Context, order_id: str) -> DisputesPage:
         title_zh=order.title_zh,
         title_en=order.title_en,
         price_fen=order.price_fen,
-        kinds=tuple(kind for kind in flow.kinds_for(order) if kind not in alive) if may else (),
+        kinds=tuple(kind for kind in kinds_for(order) if kind not in alive) if may else (),
         lines=tuple(dispute_line(row, "buyer") for row in rows),
         now=ctx.now(),
     )
@@ -101,7 +102,7 @@ def make_page(
         words=words,
         terms=_terms(row),
         may=may,
-        held=row.held,
+        held=row.held and row.closed_at is None,
         pauses_left=PAUSES_MAX - row.pauses,
         title_zh=order.title_zh,
         title_en=order.title_en,

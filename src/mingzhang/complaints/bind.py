@@ -1,6 +1,7 @@
 """Which order a complaint is about: by the channel's own number and ours together, never by one that contradicts the other.
 
-What fits becomes a fact, applied once: it opens a dispute, or joins the one that is open. What fits nothing is a person's.
+What fits becomes a fact, applied once: it opens a dispute, or joins the one it belongs to (`disputes.belongs`). What fits
+nothing is a person's.
 """
 
 from __future__ import annotations
@@ -10,6 +11,7 @@ import asyncpg
 from mingzhang.complaints import store
 from mingzhang.complaints.store import SQL, Row
 from mingzhang.disputes import flow as disputes
+from mingzhang.disputes.belongs import kind_of_complaint
 from mingzhang.disputes.store import read_dispute
 from mingzhang.evidence import store as evidence
 from mingzhang.evidence.messages import Direction, Message, Standing
@@ -18,7 +20,7 @@ from mingzhang.kit.database import transaction
 from mingzhang.kit.errors import Kind, Problem
 from mingzhang.kit.ids import bucket_of, is_order_id, order_of_number
 from mingzhang.orders.context import Context
-from mingzhang.orders.store import Order, open_turn, read_order
+from mingzhang.orders.store import open_turn, read_order
 from mingzhang.payments.channels.complaints import Wish
 from mingzhang.payments.store import read_payment
 
@@ -96,16 +98,16 @@ async def _state(
 
 
 async def apply_complaint(ctx: Context, fact: Waiting) -> None:
-    """Open the dispute of a bound complaint, or let it join the open one: once, under the order's lock."""
+    """Open the dispute of a bound complaint, or let it join the one it belongs to: once, under the order's lock."""
     async with transaction(ctx.pool) as conn:
-        now = ctx.now()
+        turn = await open_turn(conn, fact.subject, ctx.now(), ctx.rng)
+        now = turn.now
         if not await evidence.begin(conn, fact, now):
             return
         row = await store.read(conn, fact.party, fact.external_id)
-        turn = await open_turn(conn, fact.subject, now, ctx.rng)
         opening = disputes.Opening(
             order_id=fact.subject,
-            kind=_kind_of(turn.order),
+            kind=await kind_of_complaint(turn),
             source="channel",
             words=_words(ctx, row),
             wish="refund" if row.wish == Wish.REFUND else "",
@@ -129,11 +131,6 @@ async def apply_complaint(ctx: Context, fact: Waiting) -> None:
 
 def _words(ctx: Context, row: Row) -> str:
     return ctx.vault.open(row.words_enc)[:1000] if row.words_enc else ""
-
-
-def _kind_of(order: Order) -> str:
-    """What the order's own state makes of it; the complainant's words stand beside it."""
-    return next(iter(disputes.kinds_for(order)), "not_arrived")
 
 
 def order_in(number: str) -> str:

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Final
 
+from mingzhang.kit.beijing import write_beijing
 from mingzhang.kit.money import format_yuan
+from mingzhang.refunds.store import Refund
 
 OUTCOMES: Final = {
     "refunded": "已为您原路全额退款，请留意到账。",
@@ -30,6 +33,16 @@ def offered(remedy: str, amount_fen: int) -> str:
 def refund_under_way(amount_fen: int) -> str:
     """The platform's own refund was planned."""
     return f"已同意退款 {format_yuan(amount_fen)} 元，正按原支付方式退回，一般 1–3 个工作日到账。"
+
+
+def arrived(refunds: Sequence[Refund]) -> str:
+    """The proof beside the word: the newest refund that arrived, by its number; "" when none did. Times in Beijing's."""
+    came = [(refund.arrived_at, refund) for refund in refunds if refund.arrived_at is not None]
+    if not came:
+        return ""
+    at, newest = came[0]
+    total = format_yuan(sum(refund.amount_fen for _, refund in came))
+    return f"共 {total} 元，退款单号 {newest.refund_no}，渠道 {write_beijing(at)} 确认到账；如有疑问可在此继续反馈。"
 
 
 def parts(text: str, most: int) -> list[str]:

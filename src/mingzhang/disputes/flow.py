@@ -11,7 +11,8 @@ from typing import Any, Final
 
 import msgspec
 
-from mingzhang.disputes import clock, money, remedy, store
+from mingzhang.disputes import belongs, money, remedy, store
+from mingzhang.disputes.belongs import kinds_for
 from mingzhang.disputes.case import Case, Said, open_both, open_case, policy_of
 from mingzhang.disputes.policy import terms
 from mingzhang.disputes.states import (
@@ -26,11 +27,9 @@ from mingzhang.disputes.store import SQL, Dispute
 from mingzhang.kit.database import transaction
 from mingzhang.kit.errors import Kind, Problem
 from mingzhang.orders.context import Context
-from mingzhang.orders.store import Order, Turn, open_turn
+from mingzhang.orders.store import Turn, open_turn
 
 DISPUTES_MAX: Final = 12
-DELIVERED: Final = frozenset({"delivered", "refunding", "refunded", "needs_person"})
-BACK: Final = frozenset({"refunding", "refunded"})
 
 
 class Opening(msgspec.Struct, frozen=True, kw_only=True):
@@ -58,18 +57,6 @@ class Opened(msgspec.Struct, frozen=True, kw_only=True):
     joined: bool
 
 
-def kinds_for(order: Order) -> tuple[str, ...]:
-    """What a buyer may dispute of the order as it stands; nothing before it is paid (a claim is the way then)."""
-    if order.paid_at is None:
-        return ()
-    if order.state in BACK:
-        return ("refund_not_arrived", "wrong_amount", "unauthorised_payment")
-    if order.state in DELIVERED:
-        lacking = "card_invalid" if order.kind == "card" else "shown_arrived_not_received"
-        return (lacking, "wrong_amount", "wrong_product", "reversed", "not_arrived", "unauthorised_payment")
-    return ("not_arrived", "wrong_product", "unauthorised_payment")
-
-
 async def open_dispute(ctx: Context, opening: Opening) -> Opened:
     """Put it on record, its clocks running. Raises `unknown_order`, `dispute_invalid`, `dispute_not_open`,
     `dispute_already_open`, `too_many_disputes`, `too_long`.
@@ -82,7 +69,9 @@ async def open_dispute(ctx: Context, opening: Opening) -> Opened:
 
 
 async def open_in(ctx: Context, turn: Turn, opening: Opening) -> Opened:
-    """The same inside a turn of the order. A channel's complaint joins what is open; told again, it is found."""
+    """The same inside a turn of the order. A channel's complaint joins what is open, or what gave all the money back;
+    told again, it is found.
+    """
     order = turn.order
     if opening.kind not in KINDS or opening.source not in SOURCES:
         raise Problem("dispute_invalid", Kind.INVALID, params={"field": "kind"})
@@ -95,30 +84,25 @@ async def open_in(ctx: Context, turn: Turn, opening: Opening) -> Opened:
         known = await store.find_by_complaint(turn.conn, order.bucket, opening.channel, opening.complaint_no)
         if known is not None:
             return Opened(dispute_id=known.dispute_id, joined=True)
-    running = _running(before, opening)
-    if running is not None:
-        return await _join(ctx, turn, running, opening)
+    found = belongs.running(before, opening.kind, opening.source)
+    if found is None and opening.complaint_no:
+        found = await belongs.gave_back(turn, before)
+    if found is not None:
+        return await _join(ctx, turn, found, opening)
     if len(before) >= DISPUTES_MAX:
         raise Problem("too_many_disputes", Kind.TOO_MANY)
     case = await _insert(ctx, turn, opening, max((each.n for each in before), default=0) + 1)
     await case.say(_spoken(opening), "opened", evidence_id=opening.evidence_id, wish=opening.wish)
     case.event("dispute_opened", opening.evidence_id, about=opening.kind)
+    if opening.complaint_no:
+        await belongs.answer_by_refund(case)
     await money.hold(case)
     await case.finish()
     return Opened(dispute_id=case.row.dispute_id, joined=False)
 
 
-def _running(before: list[Dispute], opening: Opening) -> Dispute | None:
-    """An open dispute that this is about: of the same kind, or, for a channel, whichever is open."""
-    alive = [each for each in before if each.state != "closed"]
-    same = next((each for each in alive if each.kind == opening.kind), None)
-    if same is not None and opening.source in ("buyer", "staff"):
-        raise Problem("dispute_already_open", Kind.CONFLICT, params={"dispute": same.dispute_id})
-    return same or (alive[0] if alive and opening.source == "channel" else None)
-
-
-async def _join(ctx: Context, turn: Turn, running: Dispute, opening: Opening) -> Opened:
-    case = await open_case(ctx, turn, running.dispute_id)
+async def _join(ctx: Context, turn: Turn, found: Dispute, opening: Opening) -> Opened:
+    case = await open_case(ctx, turn, found.dispute_id)
     row = case.row
     if opening.channel and not row.complaint_no:
         row.channel, row.complaint_no = opening.channel, opening.complaint_no
@@ -162,19 +146,21 @@ async def _insert(ctx: Context, turn: Turn, opening: Opening, n: int) -> Case:
     return await open_case(ctx, turn, dispute_id)
 
 
-async def add_message(ctx: Context, dispute_id: str, said: Said) -> int:
+async def add_message(ctx: Context, dispute_id: str, said: Said, *, late: bool = False) -> int:
     """Say something. A shop's word is its answer; a buyer's, while asked, gives the turn back. Returns its number.
 
+    ``late``: it was said before the dispute's end and heard after it: kept, and nothing changes by it.
     Raises `unknown_dispute`, `dispute_closed`, `message_empty`, `too_long`, `dispute_full`.
     """
     if not said.text.strip() and not said.attachments:
         raise Problem("message_empty", Kind.INVALID)
     async with transaction(ctx.pool) as conn:
         case = await open_both(ctx, conn, dispute_id)
-        _check_open(case.row)
+        if not late:
+            _check_open(case.row)
         before = case.row.said
         n = await case.say(said)
-        if n > before:
+        if n > before and not late:
             if said.speaker == "shop":
                 case.answered()
             elif case.row.state == "asked":
@@ -396,8 +382,3 @@ async def _end(case: Case, outcome: str, evidence_id: str = "") -> None:
 async def _finish(case: Case) -> None:
     await case.finish()
     await case.turn.finish()
-
-
-def next_term(row: Dispute) -> clock.Term | None:
-    """The term that runs now, for pages."""
-    return clock.next_term(row)

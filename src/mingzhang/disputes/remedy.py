@@ -114,6 +114,8 @@ async def settle_by_itself(case: Case) -> None:
     if await refunds.left_fen(turn) > 0:
         return
     live = [it for it in await list_refunds(turn.conn, row.order_id) if it.state not in refunds.NOTHING_GOES]
+    if row.round > 1 and all(it.arrived_at is not None and it.arrived_at < row.round_at for it in live):
+        return  # whoever reopens it knows of the refund that was its end: a person answers
     await money.let_go(case)
     if live:
         await case.note("followed", remedy="refund", amount_fen=live[0].amount_fen)

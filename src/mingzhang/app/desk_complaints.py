@@ -18,6 +18,7 @@ from mingzhang.staff.rights import Right
 from mingzhang.web.model_complaints import ActLine, ComplaintCard, OpenedWords
 
 TEXT_MAX = 1000
+SEEN_DIGITS = 6
 
 
 async def read_board(ctx: Context) -> list[ComplaintCard]:
@@ -65,8 +66,12 @@ async def bind_to(ctx: Context, member: Member, channel: str, complaint_no: str,
     await _note(ctx, member, "bind_complaint", complaint_no, {"order": order_id})
 
 
-async def reply(ctx: Context, member: Member, channel: str, complaint_no: str, text: str) -> None:
-    """Answer a complaint that belongs to no case. Raises `message_empty`, `complaint_has_case`, `unknown_complaint`."""
+async def reply(
+    ctx: Context, member: Member, channel: str, complaint_no: str, text: str, seen: str = ""
+) -> None:
+    """Answer a complaint that belongs to no case. ``seen``: how many of our acts the page showed; sent twice it is one
+    answer. Raises `message_empty`, `complaint_has_case`, `unknown_complaint`.
+    """
     if not text.strip():
         raise Problem("message_empty", Kind.INVALID)
     async with ctx.pool.acquire() as conn:
@@ -74,7 +79,8 @@ async def reply(ctx: Context, member: Member, channel: str, complaint_no: str, t
     desk = desk_of(ctx, channel)
     if row.dispute_id or desk is None or row.state in OVER:
         raise Problem("complaint_has_case", Kind.CONFLICT)
-    await talk.plan_reply(ctx, desk, row, text[:TEXT_MAX])
+    shown = int(seen) if seen.isascii() and seen.isdecimal() and len(seen) < SEEN_DIGITS else 0
+    await talk.plan_reply(ctx, desk, row, text[:TEXT_MAX], shown)
     await _note(ctx, member, "reply_complaint", complaint_no, {})
 
 

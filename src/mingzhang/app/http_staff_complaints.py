@@ -75,7 +75,8 @@ async def _act(request: AnyRequest, work: str, channel: str, number: str) -> Res
         if work == "bind":
             await desk_complaints.bind_to(ctx, member, channel, number, form.get("order", "")[:40])
         elif work == "reply":
-            await desk_complaints.reply(ctx, member, channel, number, form.get("text", ""))
+            text, seen = form.get("text", ""), form.get("seen", "")
+            await desk_complaints.reply(ctx, member, channel, number, text, seen)
         else:
             await desk_complaints.read_again(ctx, member, channel, number)
     except Problem as problem:

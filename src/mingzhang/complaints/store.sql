@@ -80,9 +80,13 @@ SELECT $1, $2, $3, coalesce(max(n), 0) + 1, $4, $5, $6, $7, $8 FROM complaint_ac
 ON CONFLICT DO NOTHING
 
 -- name: list_acts
--- What we did and have to do there, in order.
+-- What we did and have to do there, in order: the newest of it, where it is more than a negotiation can hold.
 SELECT key, n, act, state, text_enc, files, approved, planned_at, asked, asked_at, ended_at, code, line_id, evidence_id
-FROM complaint_act WHERE channel = $1 AND complaint_no = $2 ORDER BY n LIMIT 400
+FROM (SELECT * FROM complaint_act WHERE channel = $1 AND complaint_no = $2 ORDER BY n DESC LIMIT 400) newest ORDER BY n
+
+-- name: list_act_texts
+-- What stands under the keys of one answer of the staff, part by part.
+SELECT text_enc FROM complaint_act WHERE channel = $1 AND complaint_no = $2 AND key LIKE $3 || '.%' ORDER BY n
 
 -- name: set_act_sending
 -- From here on a missing answer is unknown.

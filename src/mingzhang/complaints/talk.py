@@ -16,9 +16,10 @@ from mingzhang.complaints import states, store, words
 from mingzhang.complaints.read import sealed
 from mingzhang.complaints.store import SQL, Act, LineRow, Row
 from mingzhang.disputes import flow as disputes
+from mingzhang.disputes.belongs import GAVE_BACK
 from mingzhang.disputes.case import Said
 from mingzhang.disputes.states import TEXT_MAX
-from mingzhang.disputes.store import Dispute, Message, list_messages
+from mingzhang.disputes.store import Dispute, Message, list_messages, read_dispute
 from mingzhang.evidence import store as evidence
 from mingzhang.kit import attachments
 from mingzhang.kit.database import transaction
@@ -39,6 +40,7 @@ from mingzhang.refunds.flow import NOTHING_GOES
 from mingzhang.refunds.store import list_refunds
 
 SPOKEN = frozenset({"text", "asked", "declined"})
+REFUNDED = frozenset({"refunded", "part_refunded"})
 DEEDS = frozenset({REFUND, COMPLETE})
 END = {Outcome.OK: "sent", Outcome.REFUSED: "refused", Outcome.UNKNOWN: "unknown", Outcome.NOT_SENT: "intent"}
 
@@ -128,8 +130,19 @@ async def _say(ctx: Context, row: Row, line: LineRow, text: str, pictures: tuple
     try:
         await disputes.add_message(ctx, row.dispute_id, said)
     except Problem as problem:
-        if problem.code == "dispute_closed" and line.speaker == "buyer" and store.is_open(row):
-            await _again(ctx, row, said.text or "（图片）")
+        if problem.code == "dispute_closed" and line.speaker == "buyer":
+            await _after_the_end(ctx, row, line, said)
+
+
+async def _after_the_end(ctx: Context, row: Row, line: LineRow, said: Said) -> None:
+    """What the complainant said before the money was back is answered by it; what follows reopens the case."""
+    async with ctx.pool.acquire() as conn:
+        case = await read_dispute(conn, row.dispute_id)
+    answered = case.outcome in GAVE_BACK and case.closed_at is not None and line.at <= case.closed_at
+    if line.opens or answered:
+        await disputes.add_message(ctx, row.dispute_id, said, late=True)
+    elif store.is_open(row):
+        await _again(ctx, row, said.text or "（图片）")
 
 
 async def _again(ctx: Context, row: Row, text: str) -> None:
@@ -226,19 +239,29 @@ async def _plan_end(
     if case.state != "closed":
         return
     text = words.OUTCOMES.get(case.outcome, words.OUTCOMES["declined"])
+    if case.remedy == REFUND and case.outcome in REFUNDED:
+        text += words.arrived(await list_refunds(conn, row.order_id))
     if row.state == ComplaintState.WAITING and isinstance(desk, TellsRefunds):
         await _insert(ctx, conn, row, f"end{case.round}", "reply", text)
     await _insert(ctx, conn, row, f"complete{case.round}", "complete", text)
 
 
-async def plan_reply(ctx: Context, desk: Complaints, row: Row, text: str) -> None:
-    """A member of staff answers a complaint that no case belongs to yet."""
+async def plan_reply(ctx: Context, desk: Complaints, row: Row, text: str, seen: int = 0) -> None:
+    """A member of staff answers a complaint that no case belongs to yet.
+
+    ``seen``: how many acts the page showed on which it was written. The same page sent twice is one answer; of two people
+    who write on the same page both are told.
+    """
+    parts = words.parts(text, desk.terms.reply_max)
     async with transaction(ctx.pool) as conn:
         # Two at once would give both texts one key, and one of them would be lost.
         await conn.fetchval(SQL.read_complaint_lease, row.channel, row.complaint_no)
-        n = len(await store.list_acts(conn, row))
-        for part_no, part in enumerate(words.parts(text, desk.terms.reply_max)):
-            await _insert(ctx, conn, row, f"s{n}.{part_no}", "reply", part)
+        while before := await conn.fetch(SQL.list_act_texts, row.channel, row.complaint_no, f"s{seen}"):
+            if [ctx.vault.open(each["text_enc"]) for each in before] == parts:
+                return
+            seen += 1
+        for part_no, part in enumerate(parts):
+            await _insert(ctx, conn, row, f"s{seen}.{part_no}", "reply", part)
         await conn.execute(SQL.hear_complaint, row.channel, row.complaint_no, ctx.now())
 
 

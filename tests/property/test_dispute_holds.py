@@ -119,3 +119,34 @@ async def test_an_agreed_part_that_does_not_arrive_never_becomes_all_of_it(house
     row = await read(house, opened.dispute_id)
     assert row.next_actor == "person"
     assert [found["amount_fen"] for found in await house.read("SELECT amount_fen FROM refund")] == [100]
+
+
+@pytest.mark.parametrize("end", ["withdrawn", "declined", "lapsed"])
+async def test_a_dispute_ends_while_a_fact_waits_and_its_money_is_let_go_after_it(
+    house: LifecycleHouse, end: str
+) -> None:
+    """Nobody is kept in a dispute by a fact that waits: the end is on record, the order goes on once it is booked."""
+    order_id, ctx = await paid(house), house.ctx
+    opened = await flow.open_dispute(ctx, Opening(order_id=order_id, kind="unauthorised_payment"))
+    async with transaction(ctx.pool) as conn:
+        await unbooked.put(conn, ctx.now(), order_id, "alipay/charged_back/CB9", "float_short")
+    held = await ctx.pool.fetchval(HELD, order_id)
+    if end == "withdrawn":
+        await flow.withdraw(ctx, opened.dispute_id)
+    elif end == "declined":
+        await flow.decline(ctx, opened.dispute_id, "ann", "付款已核实")
+    else:
+        await flow.ask_buyer(ctx, opened.dispute_id, "ann", "请补充")
+        await at(house, ctx.now() + timedelta(hours=72))
+    row = await read(house, opened.dispute_id)
+    assert (row.state, row.outcome) == ("closed", end)
+    await at(house, ctx.now() + timedelta(hours=1))
+    assert await ctx.pool.fetchval(HELD, order_id) == held > 0
+    assert await ctx.pool.fetchval(READY, order_id) == 0
+    async with transaction(ctx.pool) as conn:
+        await unbooked.clear(conn, order_id, "alipay/charged_back/CB9")
+    await at(house, ctx.now() + timedelta(hours=1))
+    assert await ctx.pool.fetchval(HELD, order_id) == 0
+    assert await ctx.pool.fetchval(READY, order_id) == 1
+    row = await read(house, opened.dispute_id)
+    assert (row.state, row.held, row.due_at) == ("closed", False, None)

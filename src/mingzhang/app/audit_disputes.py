@@ -13,10 +13,11 @@ TAKEN: Final = frozenset({"charged_back", "refunded_outside"})
 
 
 def dispute_findings(file: Dossier) -> Iterator[Finding]:
-    """What is held needs its channel's freeze or an open dispute; an end needs its money."""
+    """What is held needs its channel's freeze or a dispute that holds it; an end needs its money."""
     held = sum(fen for account, fen in file.balances.items() if (account.place, account.owner) == (HOLD, O))
     frozen = [row.kind for row in file.effects if row.kind in ("payment_frozen", "payment_unfrozen")]
-    disputed = any(row.held for row in file.disputes if row.state != "closed")
+    # One that ended holds on only until a fact that waits is booked, and then lets go by itself.
+    disputed = any(row.held for row in file.disputes)
     if held and not disputed and frozen[-1:] != ["payment_frozen"]:
         yield _wrong(file, "held_without_dispute", f"account={HOLD} {held}")
     for row in file.disputes:

@@ -166,10 +166,10 @@ class Case:
         row.final_by += length if "final" not in row.missed else timedelta(0)
 
     async def close(self, outcome: str, evidence_id: str = "") -> None:
-        """An end, with its outcome on record. The money's hold must be lifted before."""
+        """An end, with its outcome on record. What it held was let go before, or is at a later visit (`money.let_go`)."""
         row = self.row
         self.enter("closed", "")
-        row.outcome, row.closed_at, row.held = outcome, self.turn.now, False
+        row.outcome, row.closed_at = outcome, self.turn.now
         await self.note("closed", outcome=outcome, evidence_id=evidence_id)
         self.event("dispute_closed", evidence_id, outcome=outcome)
 

@@ -11,6 +11,7 @@ from mingzhang.disputes.store import Dispute
 
 FOLLOW_MIN: Final = timedelta(seconds=10)
 FOLLOW_MAX: Final = timedelta(minutes=30)
+LET_GO_RETRY: Final = timedelta(minutes=5)
 LONGEST: Final = {
     "buyer": timedelta(seconds=BUYER_MAX_S),
     "person": timedelta(seconds=PERSON_MAX_S),
@@ -62,9 +63,13 @@ def reminder_due(policy: Policy, row: Dispute, now: datetime) -> bool:
 
 
 def set_clock(policy: Policy, row: Dispute, now: datetime) -> None:
-    """Deadline and next look for the row as it stands; a shop with no term left is a person's, day by day."""
+    """Deadline and next look for the row as it stands; a shop with no term left is a person's, day by day.
+
+    What ended is looked at again only while its money could not be let go yet.
+    """
     if row.state == "closed":
-        row.next_actor, row.due_at, row.deadline_at = "", None, None
+        row.next_actor, row.deadline_at = "", None
+        row.due_at = now + LET_GO_RETRY if row.held else None
         return
     if row.next_actor == "shop":
         term = next_term(row)

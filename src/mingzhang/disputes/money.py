@@ -48,23 +48,37 @@ async def hold(case: Case) -> None:
 
 
 async def let_go(case: Case) -> None:
-    """The dispute holds the money no more: it goes back to where it was, unless another dispute holds it, too."""
+    """The dispute holds the money no more: it goes back to where it was, unless another dispute holds it, too.
+
+    While a fact of the order waits to be booked nothing can be posted: ``held`` stays, and the next visit looks again.
+    """
     row, turn = case.row, case.turn
     if not row.held:
         return
-    row.held = False
     if await _is_held_beside(case):
+        row.held = False
         return
     cited = await case.cited()
-    fen = await freeze.lift(turn, cited)
+    try:
+        fen = await freeze.lift(turn, cited)
+    except Problem as problem:
+        if problem.code != "fact_waits":
+            raise
+        return
+    row.held = False
     if fen:
         case.event("dispute_released", cited, amount_fen=fen)
 
 
 async def resume(case: Case) -> None:
-    """The dispute ended without a remedy: an order that waited for it alone is supplied after all."""
+    """The dispute ended without a remedy: an order that waited for it alone is supplied after all, once it is let go."""
     turn, order = case.turn, case.turn.order
-    if order.state != "needs_person" or order.reason != freeze.DISPUTED or await _is_held_beside(case):
+    if (
+        case.row.held
+        or order.state != "needs_person"
+        or order.reason != freeze.DISPUTED
+        or await _is_held_beside(case)
+    ):
         return
     if await freeze.is_frozen(turn):
         order.reason = freeze.REASON

@@ -6,6 +6,7 @@ A missed term is a breach on the public record and an entry for the regulator, i
 from __future__ import annotations
 
 from mingzhang.disputes import clock, money, remedy
+from mingzhang.disputes.belongs import GAVE_BACK
 from mingzhang.disputes.case import Case, open_both
 from mingzhang.disputes.store import SQL
 from mingzhang.kit import lease
@@ -17,19 +18,35 @@ KIND = "dispute"
 
 
 async def work_dispute(ctx: Context, dispute_id: str) -> None:
-    """Visit one dispute. Nothing happens for one that ended, or that another worker claimed meanwhile."""
+    """Visit one dispute. Nothing happens for one that another worker claimed meanwhile, nor for one that ended, but that
+    money which it held and could not let go then is let go.
+    """
     async with transaction(ctx.pool) as conn:
         case = await open_both(ctx, conn, dispute_id)
         row = case.row
-        if row.state == "closed" or await lease.is_lost(conn, SQL.read_dispute_lease, row.bucket, dispute_id):
+        ended = row.state == "closed"
+        if ended and not row.held:
             return
-        await remedy.settle_by_itself(case)
-        if row.state == "remedy":
-            await remedy.follow(case)
-        if row.state != "closed":
-            await _by_the_clock(case)
+        if await lease.is_lost(conn, SQL.read_dispute_lease, row.bucket, dispute_id):
+            return
+        await (_let_go_late(case) if ended else _look(case))
         await case.finish()
         await case.turn.finish()
+
+
+async def _look(case: Case) -> None:
+    await remedy.settle_by_itself(case)
+    if case.row.state == "remedy":
+        await remedy.follow(case)
+    if case.row.state != "closed":
+        await _by_the_clock(case)
+
+
+async def _let_go_late(case: Case) -> None:
+    """It ended while a fact of its order waited to be booked."""
+    await money.let_go(case)
+    if case.row.outcome not in GAVE_BACK:
+        await money.resume(case)
 
 
 async def _by_the_clock(case: Case) -> None:

@@ -48,7 +48,7 @@ async def start_refund(turn: Turn, cause: str, evidence_id: str, amount_fen: int
     await freeze.lift(
         turn, cited or await turn.conn.fetchval(ORDERS.read_last_evidence, order.bucket, order.order_id)
     )
-    n = len(before) + 1
+    n = store.next_n(before)
     refund_no = refund_number(order.order_id, n)
     deadline = now + timedelta(seconds=REFUND_MAX_S)
     await turn.conn.execute(

@@ -106,7 +106,7 @@ async def _ask_trade(channel: Channel, item: Item) -> TradeAnswer:
 
 async def _plan_item_refund(turn: ItemTurn, evidence_id: str) -> None:
     item, now = turn.item, turn.now
-    n = len(await list_refunds(turn.conn, item.item_id)) + 1
+    n = store.next_n(await list_refunds(turn.conn, item.item_id))
     deadline = now + timedelta(seconds=REFUND_MAX_S)
     await turn.conn.execute(
         store.SQL.insert_refund,

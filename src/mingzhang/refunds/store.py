@@ -1,5 +1,6 @@
 """Refunds: the only SQL that writes them."""
 
+from collections.abc import Sequence
 from datetime import datetime
 from typing import Final
 
@@ -55,14 +56,17 @@ class Refund(msgspec.Struct, frozen=True, kw_only=True):
 
 
 async def list_refunds(conn: asyncpg.Connection, order_id: str) -> list[Refund]:
-    """An order's refunds, newest first."""
+    """An order's refunds, newest first: every one that is at no end, and the newest fifty."""
     rows = await conn.fetch(SQL.list_refunds, bucket_of(order_id), order_id)
     return [Refund(**dict(row)) for row in rows]
 
 
 async def find_refund(conn: asyncpg.Connection, order_id: str, refund_no: str) -> Refund | None:
     """One refund of an order by its number."""
-    for refund in await list_refunds(conn, order_id):
-        if refund.refund_no == refund_no:
-            return refund
-    return None
+    row = await conn.fetchrow(SQL.find_refund, bucket_of(order_id), refund_no, order_id)
+    return Refund(**dict(row)) if row is not None else None
+
+
+def next_n(before: Sequence[Refund]) -> int:
+    """The count in the number of an order's next refund; ``before``: as `list_refunds` gives them."""
+    return max((refund.n for refund in before), default=0) + 1

@@ -30,11 +30,19 @@ UPDATE refund SET state = 'returned', code = $3, asked_at = $4, due_at = NULL, n
 WHERE bucket = $1 AND refund_no = $2 AND state = 'arrived' AND way = 'transfer'
 
 -- name: list_refunds
--- An order's refunds, newest first.
+-- An order's refunds, newest first: those at no end, however old, and the newest fifty of all.
 SELECT bucket, refund_no, order_id, n, payment_no, transaction_id, channel, amount_fen, total_fen, cause, state, code,
   destination, reference, asked, asked_at, due_at, deadline_at, promised_at, planned_at, accepted_at, arrived_at, next_actor,
   way, payee_n, approval_id, instruction_id
-FROM refund WHERE bucket = $1 AND order_id = $2 ORDER BY n DESC LIMIT 50
+FROM refund WHERE bucket = $1 AND order_id = $2 AND (due_at IS NOT NULL
+  OR n > (SELECT max(n) FROM refund WHERE bucket = $1 AND order_id = $2) - 50) ORDER BY n DESC LIMIT 1000
+
+-- name: find_refund
+-- One refund of an order by its number, however old.
+SELECT bucket, refund_no, order_id, n, payment_no, transaction_id, channel, amount_fen, total_fen, cause, state, code,
+  destination, reference, asked, asked_at, due_at, deadline_at, promised_at, planned_at, accepted_at, arrived_at, next_actor,
+  way, payee_n, approval_id, instruction_id
+FROM refund WHERE bucket = $1 AND refund_no = $2 AND order_id = $3
 
 -- name: set_sending
 -- The money is gathered and the intent on record: from here on a missing answer is unknown.

@@ -30,7 +30,7 @@ from mingzhang.orders.store import Turn, open_turn
 from mingzhang.refunds import flow as refunds
 from mingzhang.refunds.flow import PROMISE_WORKDAYS
 from mingzhang.refunds.store import SQL as REFUNDS
-from mingzhang.refunds.store import TRANSFER, Refund, find_refund, list_refunds
+from mingzhang.refunds.store import TRANSFER, Refund, find_refund, list_refunds, next_n
 from mingzhang.refunds.visit import gather, work_refund
 from mingzhang.staff.approvals import read_approval
 from mingzhang.transfers.payee import SQL, Named, list_payees, unused
@@ -135,7 +135,7 @@ async def start(turn: Turn, plan: Plan, approval_id: str, evidence_id: str) -> s
     order, now = turn.order, turn.now
     every = await list_refunds(turn.conn, order.order_id)
     original = next(it for it in every if it.refund_no == plan.original)
-    n = len(every) + 1
+    n = next_n(every)
     refund_no, deadline = refund_number(order.order_id, n), now + timedelta(seconds=REFUND_MAX_S)
     await turn.conn.execute(
         REFUNDS.insert_transfer,

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import asyncio
 import dataclasses
 from datetime import UTC, date, datetime, timedelta
+from random import Random
 from typing import Any
 
 import asyncpg
@@ -13,11 +15,15 @@ from audit_shop import context
 from mingzhang.app.work_money import money_items
 from mingzhang.app.worker import Worker
 from mingzhang.custody.imports import import_file
+from mingzhang.custody.store import SQL as CUSTODY
 from mingzhang.custody.store import open_account
+from mingzhang.evidence import store as evidence
+from mingzhang.evidence.store import Fact
 from mingzhang.fulfilment.suppliers.base import BalanceAnswer
 from mingzhang.kit.clock import ManualClock
 from mingzhang.kit.database import transaction
 from mingzhang.kit.errors import Problem
+from mingzhang.kit.ids import new_order_id, new_suspense_id
 from mingzhang.ledger import postings
 from mingzhang.ledger.store import read_float, write_shared
 from mingzhang.orders.context import Context
@@ -25,8 +31,9 @@ from mingzhang.reconciliation import decide, flow, payouts, resolve
 from mingzhang.reconciliation.bills.bank import BankLine, read_lines_of_day, write_lines_of_day
 from mingzhang.reconciliation.bills.text import Told
 from mingzhang.settlement import flow as settling
-from mingzhang.settlement import lines
-from mingzhang.settlement.model import LineKind, SettlementLine, SettlementList
+from mingzhang.settlement import lines, unknown
+from mingzhang.settlement.model import LineKind, Part, SettlementLine, SettlementList
+from mingzhang.settlement.store import Waiting, list_members, read_batch
 
 ACCOUNT, BANK = "6217000010001234567", "icbc"
 DAY = date(2026, 3, 4)
@@ -175,6 +182,67 @@ async def test_a_line_of_a_trade_that_nobody_knows_waits_alone_and_is_put_aside_
         item,
     )
     assert dict(tuple(leg) for leg in legs) == {"transit.settlement": 990, "fee": 10}
+    await two_parts(ctx, item)
+
+
+async def two_parts(ctx: Context, item_id: str) -> None:
+    """A trade that turns out to be an order's price and money put aside beside it (F18) becomes a member of each."""
+    pay = SettlementLine(
+        position=1, kind=LineKind.PAY, transaction_id="T2", gross_fen=1_300, fee_fen=13, net_fen=1_287
+    )
+    other = SettlementLine(
+        position=2, kind=LineKind.PAY, transaction_id="T3", gross_fen=500, fee_fen=5, net_fen=495
+    )
+    listed = SettlementList(
+        channel="alipay", batch_id="B2", reference="R2", day=DAY, payout_fen=1_782, lines=(pay, other)
+    )
+    order_id, now = new_order_id(0, TEN, Random(2)), ctx.now()
+    fact = Fact(
+        party="alipay",
+        kind="paid",
+        external_id="T2",
+        subject=order_id,
+        content={"payment_no": "", "amount_fen": 1_300, "buyer_mask": ""},
+    )
+    async with transaction(ctx.pool) as conn:
+        await settling.list_batch(conn, ctx.rng, now, listed, BANK)
+        cited = await conn.fetchval("SELECT evidence_id FROM settlement_batch WHERE batch_id = 'B2'")
+        await evidence.state_fact(conn, fact, cited, now)
+        await conn.execute(
+            "UPDATE suspense SET transaction_id = 'T2', amount_fen = 300 WHERE item_id = $1", item_id
+        )
+    async with ctx.pool.acquire() as conn:
+        batch = await read_batch(conn, "alipay", "B2")
+        assert batch is not None
+        (member, *_) = await list_members(conn, batch, ("unknown",), 0, 9)
+    told = [(it.subject, it.fee_fen, it.net_fen) for it in await unknown.look(ctx, batch, member)]
+    assert told == [(order_id, 13, 987), (item_id, 0, 300)]
+    assert await unknown.look(ctx, batch, member) == []
+    rows = await ctx.pool.fetch(
+        "SELECT n, subject, state FROM settlement_member WHERE batch_id = 'B2' ORDER BY n"
+    )
+    assert [tuple(row) for row in rows] == [
+        (1, order_id, "listed"),
+        (2, "?T3", "unknown"),
+        (3, item_id, "listed"),
+    ]
+
+
+def test_what_the_largest_part_of_a_trade_cannot_bear_is_the_next_ones() -> None:
+    amounts = {"fee_fen": 10, "back_fen": 1_050, "charged_fen": 1_020, "net_fen": 240}
+    member = Waiting(bucket=0, subject="?T", n=4, state="unknown", code="", **amounts)
+    parts = [Part(subject=new_suspense_id(0, TEN, Random(1)), amount_fen=fen) for fen in (300, 1_000)]
+    told = unknown.shares(member, parts)
+    assert [(it.fee_fen, it.back_fen, it.charged_fen, it.net_fen) for it in told] == [
+        (10, 990, 990, 0),
+        (0, 60, 30, 240),
+    ]
+
+
+async def _give_up(ctx: Context, break_id: str) -> None:
+    async with transaction(ctx.pool) as conn:
+        await conn.execute("SET LOCAL lock_timeout = '50ms'")
+        await decide.settle(conn, ctx, break_id, decide.WRITE_OFF, "E2", "wang")
 
 
 async def written_off(ctx: Context) -> None:
@@ -183,7 +251,12 @@ async def written_off(ctx: Context) -> None:
     async with transaction(ctx.pool) as conn:
         short = postings.batch_short("PAYOUT-alipay-short", bank=BANK, amount_fen=5)
         await write_shared(conn, short, evidence_id="E", now=ctx.now())
-        await decide.settle(conn, ctx, break_id, decide.WRITE_OFF, "E2", "wang")
+    async with transaction(ctx.pool) as closing:  # whoever else moves what is missing there comes first
+        await closing.fetchrow(CUSTODY.lock_bank, BANK)
+        with pytest.raises(asyncpg.LockNotAvailableError):
+            await asyncio.create_task(_give_up(ctx, break_id))
+    await _give_up(ctx, break_id)
+    async with ctx.pool.acquire() as conn:
         assert await read_float(conn, "missing", BANK) == 0
     assert (await found(ctx.pool))["ALI-short"][1:] == ("resolved", "", 5, "written_off")
 

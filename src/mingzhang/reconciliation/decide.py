@@ -6,6 +6,7 @@ from typing import Any, Final
 
 import asyncpg
 
+from mingzhang.custody.store import SQL as CUSTODY
 from mingzhang.kit.errors import Kind as ProblemKind
 from mingzhang.kit.errors import Problem
 from mingzhang.ledger import postings
@@ -55,6 +56,8 @@ async def settle(
     now = ctx.now()
     if way != EXPLAIN:
         place = CHANNEL if way == BOOK_CHARGE else MISSING
+        # What is missing at a bank moves under that bank's lock alone (settlement/close.py, lines.py).
+        await conn.fetchrow(CUSTODY.lock_bank, row.party)
         held = await ledger.read_float(conn, place, row.party)
         if held < row.stake_fen:
             raise Problem("float_short", ProblemKind.CONFLICT, f"{row.stake_fen} of {held} at {row.party}")

@@ -201,9 +201,11 @@ async def _settle_all(ctx: Context, batch: Batch) -> bool:
         async with ctx.pool.acquire() as conn:
             chunk = await list_members(conn, batch, WAITING, after, CHUNK)
         for each in chunk:
-            member = await unknown.look(ctx, batch, each) if each.state == "unknown" else each
-            waits = member is None or bool(await book.settle(ctx, batch, member)) or waits
-            ctx.crash_point("batch_member_settled")
+            known = await unknown.look(ctx, batch, each) if each.state == "unknown" else [each]
+            waits = waits or not known
+            for member in known:
+                waits = bool(await book.settle(ctx, batch, member)) or waits
+                ctx.crash_point("batch_member_settled")
         if len(chunk) < CHUNK:
             return not waits
         after = chunk[-1].n

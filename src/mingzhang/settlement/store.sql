@@ -29,6 +29,10 @@ FROM unnest($3::int[], $4::text[], $5::int[], $6::bigint[], $7::bigint[], $8::bi
 DELETE FROM settlement_member WHERE bucket = $1 AND channel = $2 AND batch_id = $3 AND subject = $4 AND state = 'unknown'
 RETURNING n
 
+-- name: read_last_member
+-- The last number that a member of the batch has.
+SELECT max(n) FROM settlement_member WHERE channel = $1 AND batch_id = $2
+
 -- name: find_trades
 -- Which subjects the trades of a channel belong to, by the facts of their payment.
 SELECT external_id, subject, (content ->> 'amount_fen')::bigint AS amount_fen FROM fact

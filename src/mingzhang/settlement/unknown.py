@@ -68,40 +68,73 @@ async def ask_about(
         )
 
 
-async def look(ctx: Context, batch: Batch, member: Waiting) -> Waiting | None:
-    """The member under its real subject, once the trade is known as one subject's; None while it is not."""
+async def look(ctx: Context, batch: Batch, member: Waiting) -> list[Waiting]:
+    """The member under its real subjects, once the trade is known: an order's, money put aside, or both. Empty till then."""
     trade = member.subject.removeprefix(MARK)
     gross = member.net_fen + member.fee_fen + member.back_fen
     async with transaction(ctx.pool) as conn:
         parts = (await whose(conn, batch.channel, [trade])).get(trade, [])
-        if len(parts) == 1 and parts[0].amount_fen == gross:
-            return await _replace(conn, batch, member, parts[0].subject)
+        if parts and sum(part.amount_fen for part in parts) == gross:
+            return await _replace(conn, batch, member, parts)
         if not parts and batch.next_actor == "person":
             await _believe(ctx, conn, batch, trade, gross)
-    return None
+    return []
 
 
-async def _replace(conn: asyncpg.Connection, batch: Batch, member: Waiting, subject: str) -> Waiting | None:
-    n = await conn.fetchval(SQL.drop_unknown, member.bucket, batch.channel, batch.batch_id, member.subject)
-    if n is None:
-        return None
-    amounts = ([it] for it in (member.fee_fen, member.back_fen, member.charged_fen, member.net_fen))
-    bucket = bucket_of(subject)
+def shares(member: Waiting, parts: Sequence[Part]) -> list[Waiting]:
+    """The member's amounts among its subjects, as `model.members` deals them: the largest bears the fee and what came
+    back; only what it cannot bear of that is the next one's. ``n``: the member's own, for all of them.
+    """
+    back, charged = member.back_fen, member.charged_fen
+    found = []
+    for first, part in enumerate(sorted(parts, key=lambda it: -it.amount_fen)):
+        fee = 0 if first else member.fee_fen
+        own_back = max(0, min(back, part.amount_fen - fee))
+        own_charged = min(charged, own_back)
+        back, charged = back - own_back, charged - own_charged
+        found.append(
+            Waiting(
+                bucket=bucket_of(part.subject),
+                subject=part.subject,
+                n=member.n,
+                fee_fen=fee,
+                back_fen=own_back,
+                charged_fen=own_charged,
+                net_fen=max(0, part.amount_fen - fee - own_back),
+                state="listed",
+                code="",
+            )
+        )
+    return found
+
+
+async def _replace(
+    conn: asyncpg.Connection, batch: Batch, member: Waiting, parts: Sequence[Part]
+) -> list[Waiting]:
+    dropped = await conn.fetchval(
+        SQL.drop_unknown, member.bucket, batch.channel, batch.batch_id, member.subject
+    )
+    if dropped is None:
+        return []
+    known = shares(member, parts)
+    # The first takes the member's place among the lines; no two members have one number.
+    last = int(await conn.fetchval(SQL.read_last_member, batch.channel, batch.batch_id) or 0)
+    numbers = [member.n, *range(max(last, member.n) + 1, max(last, member.n) + len(known))]
     await conn.execute(
-        SQL.insert_members, batch.channel, batch.batch_id, [bucket], [subject], [n], *amounts, ["listed"]
+        SQL.insert_members,
+        batch.channel,
+        batch.batch_id,
+        [it.bucket for it in known],
+        [it.subject for it in known],
+        numbers,
+        [it.fee_fen for it in known],
+        [it.back_fen for it in known],
+        [it.charged_fen for it in known],
+        [it.net_fen for it in known],
+        [it.state for it in known],
     )
-    known = Waiting(
-        bucket=bucket,
-        subject=subject,
-        n=n,
-        fee_fen=member.fee_fen,
-        back_fen=member.back_fen,
-        charged_fen=member.charged_fen,
-        net_fen=member.net_fen,
-        state="listed",
-        code="",
-    )
-    return await lock_member(conn, batch, known)
+    locked = [await lock_member(conn, batch, it) for it in known]
+    return [it for it in locked if it is not None]
 
 
 async def _believe(ctx: Context, conn: asyncpg.Connection, batch: Batch, trade: str, fen: int) -> None:

@@ -57,10 +57,12 @@ async def _give_back(ctx: Context, bucket: int, found: WindDown) -> bool:
     )
     async with ctx.pool.acquire() as conn:
         waiting = [order_id async for order_id in returning.list_waiting(conn, bucket)]
-        items = await returning.list_items(conn, bucket)
-    for item_id in items:
-        await _tried(returning.give_item_back(ctx, item_id, word), item_id)
+        items = [item_id async for item_id in returning.list_items(conn, bucket)]
     done = 0
+    for item_id in items:
+        done += await _tried(returning.give_item_back(ctx, item_id, word), item_id)
+        if done >= REFUNDS_MAX:
+            return True
     for order_id in waiting:
         done += await _tried(returning.give_order_back(ctx, order_id, word), order_id)
         if done >= REFUNDS_MAX:

@@ -88,9 +88,16 @@ async def give_item_back(ctx: Context, item_id: str, word: Word) -> bool:
     return True
 
 
-async def list_items(conn: asyncpg.Connection, bucket: int) -> list[str]:
-    """Money put aside that waits for a person, in one bucket."""
-    return [row["item_id"] for row in await conn.fetch(SQL.list_items, bucket, PAGE_MAX)]
+async def list_items(conn: asyncpg.Connection, bucket: int) -> AsyncIterator[str]:
+    """Money put aside that waits for a person, in one bucket, oldest first: all of it, however much is refused."""
+    last = ""
+    while True:
+        rows = await conn.fetch(SQL.list_items, bucket, last, PAGE_MAX)
+        for row in rows:
+            yield row["item_id"]
+        if len(rows) < PAGE_MAX:
+            return
+        last = rows[-1]["item_id"]
 
 
 def _said(word: Word, order_id: str) -> Message:

@@ -8,9 +8,10 @@ WHERE bucket = $1 AND (next_actor = 'person' OR state IN ('needs_person', 'needs
 ORDER BY deadline_at, order_id LIMIT $4
 
 -- name: list_items
--- Money put aside at its channel that waits for a person.
+-- Money put aside at its channel that waits for a person, by the time in its number; from a number on.
 SELECT item_id FROM suspense
-WHERE bucket = $1 AND state = 'open' AND next_actor = 'person' AND holder = 'channel' ORDER BY deadline_at LIMIT $2
+WHERE bucket = $1 AND state = 'open' AND next_actor = 'person' AND holder = 'channel' AND item_id > $2
+ORDER BY item_id LIMIT $3
 
 -- name: list_paid
 -- Paid orders of a bucket backwards from one, with what a letter to their buyer needs.

@@ -7,13 +7,16 @@ import csv
 import io
 import re
 import time
+from html import unescape
 from pathlib import Path
 
 import openpyxl
+from test_staff import Person
 from test_staff_pages import sign_in_strong
 
 from house import House, open_house
 from mingzhang.app.console.fill import MARGIN_REAL_S, SQL, check_rollup, fill, fill_anew
+from mingzhang.orders.limits import SQL as LIMITS
 from mingzhang.staff.rights import Role
 
 PATHS = (
@@ -22,6 +25,9 @@ PATHS = (
     "/staff/figures",
     "/staff/figures?board=money&range=7d",
     "/staff/figures?board=care",
+    "/staff/risk?range=24h",
+    "/staff/lists/disputes?outcome=charged_back",
+    "/staff/lists/alike?contact=zz&account=0g",
     "/staff/orders",
     "/staff/orders?open=1&sort=amount",
     "/staff/payments?since=2026-01-01&until=2099-12-31",
@@ -99,6 +105,8 @@ async def test_staff_find_list_export_and_act_on_many(database_url: str, tmp_pat
             await desk.pool.execute("UPDATE console_mark SET done_to = '' WHERE mark LIKE 'keys:%'")
             assert (await lin.look("/staff/search?q=13900139000"))[0] == 303
 
+            await _risk_leads_to_its_rows(house, lin, arrived, silent)
+
             # Lists: filters, the way on, what a role may not see.
             _, html = await lin.look("/staff/orders?state=delivered")
             assert arrived in html
@@ -168,6 +176,27 @@ async def test_staff_find_list_export_and_act_on_many(database_url: str, tmp_pat
         )
         assert not await check_rollup(desk.ctx)
         assert await check_rollup(desk.ctx)
+
+
+async def _risk_leads_to_its_rows(house: House, lin: Person, paid: str, other: str) -> None:
+    """Three orders of one contact, a claim with somebody else's number, a subject that limits stopped three times."""
+    pool, now = house.desk.pool, house.desk.clock.now()
+    number = await pool.fetchval("SELECT transaction_id FROM payment WHERE order_id = $1", paid)
+    await house.desk.make_claim(other, number)
+    for n in range(3):
+        await pool.execute(LIMITS.insert_hit, f"risk{n}", "device", b"subject", "", n, 1, now)
+    board = unescape((await lin.look("/staff/risk"))[1])
+    links = {href for href in re.findall(r'href="([^"]+)"', board) if "/lists/" in href or "limits" in href}
+    (contact,) = [
+        href for href in links if href.startswith("/staff/lists/alike?contact=") and "since" in href
+    ]
+    (stopped,) = [href for href in links if "subject=" in href]
+    (marked,) = [href for href in links if href.startswith("/staff/lists/claims?flag=")]
+    shown = (await lin.look(contact))[1]
+    assert (paid in shown, other in shown) == (True, True)
+    assert (await lin.look(stopped))[1].count("<code>7375626a6563</code>") == 3
+    assert (await lin.look(contact.replace("contact=", "account=")))[1].count(paid) == 0
+    assert other in (await lin.look(marked))[1]
 
 
 def test_every_address_that_a_figure_leads_to_is_a_page() -> None:

@@ -235,6 +235,11 @@ async def test_a_chargeback_overtakes_the_refund_that_was_agreed(database_url: s
         row = await until_closed(house, order_id)
         assert (row.outcome, await house.desk.pool.fetchval(held)) == ("charged_back", 0)
         assert await house.desk.pool.fetchval("SELECT state FROM refund") == "dropped"
+        cat = await sign_in_strong(house, "cat", Role.SUPPORT)
+        async with cat.session:
+            board = (await cat.look("/staff/risk"))[1]
+            (taken,) = set(re.findall(r'href="(/staff/lists/disputes[^"]+)"', board))
+            assert f"{order_id}D1" in (await cat.look(taken.replace("&amp;", "&")))[1]
         async with house.http.get(f"{house.url}/api/v1/trust") as answer:
             told = (await answer.json())["disputes"]
         assert (told["opened"], told["still_open"], told["outcomes"]) == (1, 0, {"charged_back": 1})

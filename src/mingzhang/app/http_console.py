@@ -14,6 +14,7 @@ from mingzhang.app.http_guard import SIGNED_IN, staff
 from mingzhang.app.http_kit import AnyRequest, desk_of, language, page, see_other, shop_of
 from mingzhang.app.http_session import signed_in
 from mingzhang.app.http_staff import frame_of
+from mingzhang.staff.model import Member
 from mingzhang.staff.rights import Right
 from mingzhang.web.console import found_pages, render_console
 from mingzhang.web.i18n import translations
@@ -60,13 +61,27 @@ async def figures(request: AnyRequest) -> Response[Any]:
     member = await signed_in(request)
     if member is None:
         return see_other(SIGN_IN)
-    desk, lang, frame = desk_of(request), language(request), await frame_of(request, member)
     board, chosen = request.query_params.get("board", ""), request.query_params.get("range", "")
-    board = board if board in PANELS else next(iter(PANELS))
+    html = await _draw_board(request, member, board if board in PANELS else next(iter(PANELS)), chosen)
+    return page(request, html)
+
+
+@get("/staff/risk", include_in_schema=False, guards=[staff(Right.VIEW_ORDERS)])
+async def risk(request: AnyRequest) -> Response[Any]:
+    """Who orders, claims and disputes more than others, whom limits stopped, what channels took back."""
+    member = await signed_in(request)
+    if member is None:
+        return see_other(SIGN_IN)
+    chosen = request.query_params.get("range", "30d")
+    return page(request, await _draw_board(request, member, "risk", chosen))
+
+
+async def _draw_board(request: AnyRequest, member: Member, board: str, chosen: str) -> str:
+    desk, lang, frame = desk_of(request), language(request), await frame_of(request, member)
     chosen = chosen if chosen in RANGES else next(iter(RANGES))
     shop, now = shop_of(desk), desk.clock.now()
     view = View(lang, shop, translations(lang), now)
-    html = render_console(
+    return render_console(
         "staff_figures.html",
         lang,
         shop,
@@ -78,7 +93,6 @@ async def figures(request: AnyRequest) -> Response[Any]:
         chosen=chosen,
         ranges=tuple(RANGES),
     )
-    return page(request, html)
 
 
-HANDLERS: Final = (today, find, figures)
+HANDLERS: Final = (today, find, figures, risk)

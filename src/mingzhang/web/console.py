@@ -208,6 +208,7 @@ PAGES: Final[tuple[ConsolePage, ...]] = (
         right=Right.VIEW_ORDERS,
         badge="notices",
     ),
+    ConsolePage(path="/staff/risk", title=N_("风险"), group="shop", icon="shield", right=Right.VIEW_ORDERS),
     ConsolePage(
         path="/staff/limits", title=N_("限购命中"), group="shop", icon="lock", right=Right.VIEW_ORDERS
     ),

@@ -112,7 +112,8 @@ class Cell(msgspec.Struct, frozen=True, kw_only=True):
 
 class Panel(msgspec.Struct, frozen=True, kw_only=True):
     """A dashboard: a chart with its table. ``chart``: what `static/charts.js` draws; ``heads``: message ids of columns;
-    ``as_of``: up to when the figures go; ``href``: all rows behind it.
+    ``as_of``: up to when the figures go; ``href``: all rows behind it; ``listed``: rows are findings: none is
+    good news.
     """
 
     name: str
@@ -123,10 +124,13 @@ class Panel(msgspec.Struct, frozen=True, kw_only=True):
     chart: Mapping[str, Any] = {}
     as_of: datetime | None = None
     href: str = ""
+    listed: bool = False
 
     @property
     def calm(self) -> bool:
         """Rows, and nothing in them but zeros: a sentence says so, where a chart would be an empty field."""
+        if not self.rows:
+            return self.listed
         counted = [cell.value for row in self.rows for cell in row if cell.unit in ("count", "fen")]
         return bool(counted) and not any(counted)
 

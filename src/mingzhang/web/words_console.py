@@ -109,6 +109,7 @@ BOARDS: Final[Mapping[str, str]] = {
     "flow": N_("到账与失败"),
     "money": N_("钱在哪"),
     "care": N_("要追的"),
+    "risk": N_("风险"),
 }
 RANGES: Final[Mapping[str, str]] = {
     "24h": N_("24 小时"),

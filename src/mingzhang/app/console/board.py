@@ -10,7 +10,7 @@ from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from typing import Final
 
-from mingzhang.app.console import board_open, breaks, disputes
+from mingzhang.app.console import board_open, breaks, disputes, risk
 from mingzhang.app.console.arithmetic import percentile, wilson
 from mingzhang.app.console.board_read import RANGES, Maker, Read, to
 from mingzhang.app.console.fill import ARRIVED
@@ -200,6 +200,15 @@ PANELS: Final[Mapping[str, tuple[tuple[Right, Maker], ...]]] = {
         (Right.VIEW_ORDERS, board_open.unknown),
         (Right.VIEW_ORDERS, board_open.refunds),
     ),
+    "risk": (
+        (Right.VIEW_ORDERS, risk.repeats),
+        (Right.VIEW_ORDERS, risk.stops),
+        (Right.VIEW_ORDERS, risk.stopped),
+        (Right.VIEW_ORDERS, risk.disputing),
+        (Right.VIEW_ORDERS, risk.taken_back),
+        (Right.VIEW_ORDERS, risk.claims),
+        (Right.VIEW_ORDERS, risk.flags),
+    ),
 }
 
 
@@ -222,7 +231,7 @@ async def read_panels(
             may=may,
             view=view,
             outcomes=await conn.fetch(SQL.list_outcomes, spans, now - span) if board == "flow" else (),
-            ages=await conn.fetch(LISTS.sum_ageing, now) if board != "flow" else (),
+            ages=await conn.fetch(LISTS.sum_ageing, now) if board in ("money", "care") else (),
             products={row["product_id"]: row for row in await conn.fetch(SQL.list_titles)},
             as_of=await conn.fetchval(SQL.find_last_slot),
         )

@@ -8,7 +8,7 @@ from mingzhang.app.console.listing import Listing
 from mingzhang.kit.sql import load
 from mingzhang.orders.limit_rules import RULES
 from mingzhang.staff.rights import Right
-from mingzhang.web import words, words_console
+from mingzhang.web import words, words_console, words_disputes
 from mingzhang.web.model_console import Column, Filter
 from mingzhang.web.words import N_
 
@@ -211,6 +211,61 @@ LISTINGS: Final[tuple[Listing, ...]] = (
         ),
     ),
     Listing(
+        name="disputes",
+        path="/staff/lists/disputes",
+        title=N_("全部纠纷"),
+        right=Right.VIEW_ORDERS,
+        walk=SQL.walk_disputes,
+        reach=SQL.reach_disputes,
+        columns=(
+            _col("dispute_id", N_("纠纷"), "code", link="/staff/disputes/{dispute_id}"),
+            _col("order_id", N_("订单号"), "code", link=_ORDER),
+            _col("kind", N_("买家说"), "word", "dispute_kind"),
+            _col("source", N_("来源"), "word", "dispute_source"),
+            _col("state", N_("状态"), "word", "dispute_state"),
+            _col("outcome", N_("结局"), "word", "dispute_outcome"),
+            _col("amount_fen", N_("金额"), "yuan"),
+            NEXT,
+            DEADLINE,
+            _col("opened_at", N_("开始"), "time"),
+            _col("first_at", N_("首次答复"), "time"),
+            _col("finished_at", N_("了结"), "time"),
+        ),
+        filters=(
+            _one_of("outcome", N_("结局"), "dispute_outcome", tuple(words_disputes.OUTCOMES)),
+            _one_of("kind", N_("买家说"), "dispute_kind", tuple(words_disputes.KINDS)),
+            _one_of("state", N_("状态"), "dispute_state", tuple(words_disputes.STATES)),
+        ),
+    ),
+    Listing(
+        name="alike",
+        path="/staff/lists/alike",
+        title=N_("同一个联系方式或账号的订单"),
+        right=Right.VIEW_ORDERS,
+        walk=SQL.walk_alike,
+        reach=SQL.reach_orders,
+        columns=(
+            _col("order_id", N_("订单号"), "code", link=_ORDER),
+            _col("title", N_("商品"), "title"),
+            _col("price_fen", N_("金额"), "yuan"),
+            _col("state", N_("状态"), "word", "staff_order_state"),
+            REASON,
+            _col("account_mask", N_("充值账号"), "person"),
+            _col("contact_mask", N_("联系方式"), "person"),
+            NEXT,
+            _col("placed_at", N_("下单"), "time"),
+            _col("paid_at", N_("付款"), "time"),
+            _col("finished_at", N_("完成"), "time"),
+        ),
+        filters=(
+            _typed("contact", N_("联系方式（散列）")),
+            _typed("account", N_("充值账号（散列）")),
+            _one_of("state", N_("状态"), "staff_order_state", tuple(words.ORDER_STATES)),
+        ),
+        note=N_("从风险页进来；按散列找，不显示原文。"),
+        sealed={"account_mask": "account_enc", "contact_mask": "contact_enc"},
+    ),
+    Listing(
         name="notices",
         path="/staff/notices",
         title=N_("通知"),
@@ -302,7 +357,7 @@ LISTINGS: Final[tuple[Listing, ...]] = (
         filters=(
             _one_of("rule", N_("规则"), "limit_rule", tuple(rule.name for rule in RULES)),
             _typed("order", N_("订单号")),
-            _typed("nothing", ""),
+            _typed("subject", N_("对象（散列）")),
         ),
         note=N_("谁被自己的限额拦下：同一个对象只显示散列，不显示账号。"),
     ),

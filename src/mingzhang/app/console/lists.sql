@@ -25,6 +25,36 @@ WHERE (next_actor = 'person' OR state IN ('needs_person', 'needs_buyer', 'refund
   AND ($2 = '' OR o.state = $2) AND ($3 = '' OR o.product_id = $3) AND ($4 = '' OR o.supplier = $4)
 ORDER BY o.deadline_at LIMIT $1
 
+-- name: walk_alike
+-- Orders of a range of numbers with the same contact or the same account (keyed hashes as hex), the newest first.
+SELECT x.* FROM unnest($1::int[], $2::text[], $3::text[]) AS b (bucket, low, high)
+CROSS JOIN LATERAL (SELECT o.order_id AS key, o.order_id, o.state, o.reason, o.title_zh, o.title_en, o.quantity, o.price_fen,
+    o.account_mask, o.account_enc, o.contact_mask, o.contact_enc, o.next_actor, o.deadline_at, o.placed_at, o.paid_at, o.finished_at
+  FROM orders o
+  WHERE o.bucket = b.bucket AND o.order_id >= b.low AND o.order_id < b.high
+    AND ($5 = '' OR o.contact_hash = (SELECT CASE WHEN $5 ~ '^([0-9a-f]{2}){1,64}$' THEN decode($5, 'hex') END))
+    AND ($6 = '' OR o.account_hash = (SELECT CASE WHEN $6 ~ '^([0-9a-f]{2}){1,64}$' THEN decode($6, 'hex') END))
+    AND ($7 = '' OR o.state = $7)
+  ORDER BY o.order_id DESC LIMIT $4) AS x
+ORDER BY substr(x.key, 5) DESC LIMIT $4
+
+-- name: reach_disputes
+-- How far back a bounded look at disputes reaches.
+SELECT substr(h.key, 5) AS reach FROM unnest($1::int[], $2::text[], $3::text[]) AS b (bucket, low, high)
+CROSS JOIN LATERAL (SELECT d.dispute_id AS key FROM dispute d
+  WHERE d.bucket = b.bucket AND d.dispute_id >= b.low AND d.dispute_id < b.high ORDER BY d.dispute_id DESC OFFSET $4 LIMIT 1) AS h
+
+-- name: walk_disputes
+-- Disputes, the newest orders' first: by how they ended, what the buyer said and state if given.
+SELECT x.* FROM unnest($1::int[], $2::text[], $3::text[]) AS b (bucket, low, high)
+CROSS JOIN LATERAL (SELECT d.dispute_id AS key, d.dispute_id, d.order_id, d.kind, d.source, d.channel, d.state, d.outcome, d.amount_fen,
+    d.next_actor, d.deadline_at, d.opened_at, d.first_at, d.closed_at AS finished_at
+  FROM dispute d
+  WHERE d.bucket = b.bucket AND d.dispute_id >= b.low AND d.dispute_id < b.high AND ($5 = '' OR d.outcome = $5)
+    AND ($6 = '' OR d.kind = $6) AND ($7 = '' OR d.state = $7)
+  ORDER BY d.dispute_id DESC LIMIT $4) AS x
+ORDER BY substr(x.key, 5) DESC LIMIT $4
+
 -- name: reach_payments
 -- How far back a bounded look at payments reaches.
 SELECT substr(h.key, 5) AS reach FROM unnest($1::int[], $2::text[], $3::text[]) AS b (bucket, low, high)
@@ -180,9 +210,10 @@ LEFT JOIN orders o ON o.bucket = m.bucket AND o.order_id = m.subject
 WHERE ($2 = '' OR m.party = $2) AND ($3 = '' OR m.owner = $3) AND ($4 = '' OR m.subject = $4) ORDER BY m.since, key LIMIT $1
 
 -- name: list_newest_hits
--- Whom a limit stopped, the newest first: by rule and order if given. The subject is a keyed hash, cut short.
+-- Whom a limit stopped, the newest first: by rule, order and subject if given. The subject is a keyed hash, cut short.
 SELECT hit_id AS key, hit_id, rule, order_id, encode(substring(subject FROM 1 FOR 6), 'hex') AS subject, seen, most, at
-FROM limit_hit WHERE ($2 = '' OR rule = $2) AND ($3 = '' OR order_id = $3) AND $4 = '' ORDER BY at DESC LIMIT $1
+FROM limit_hit WHERE ($2 = '' OR rule = $2) AND ($3 = '' OR order_id = $3)
+  AND ($4 = '' OR encode(substring(subject FROM 1 FOR 6), 'hex') = $4) ORDER BY at DESC LIMIT $1
 
 -- name: list_newest_breaches
 -- Deadlines that were missed, the newest first: by kind, by who let it pass and by state if given.

@@ -21,7 +21,7 @@
     };
   }
   function categories(names, narrow) {
-    return { type: "category", inverse: true, data: names, axisTick: { show: false }, axisLine: { lineStyle: { color: LINE } }, axisLabel: { color: INK, width: narrow ? 118 : 250, overflow: "break", lineHeight: 14, formatter: function (text) { return short(text, narrow ? 40 : 60); } } };
+    return { type: "category", inverse: true, data: names, axisTick: { show: false }, axisLine: { lineStyle: { color: LINE } }, axisLabel: { color: INK, width: narrow ? 128 : 250, overflow: "break", lineHeight: 14, formatter: function (text) { return short(text, narrow ? 40 : 60); } } };
   }
   function values(format) { return { type: "value", splitLine: { lineStyle: { color: LINE } }, axisLabel: { color: SOFT, formatter: format, hideOverlap: true } }; }
 

@@ -140,12 +140,17 @@ async def test_another_orders_number_tells_the_guesser_nothing(database_url: str
 
 
 async def test_not_found_is_asked_again_and_ends_with_a_person(database_url: str, tmp_path: Path) -> None:
-    async with open_house(database_url, tmp_path, speed=20_000.0) as house:
+    async with open_house(database_url, tmp_path, speed=1.0, steps=tmp_path / "ahead") as house:
         order_id = await house.place()
         assert (await api(house, order_id, number=NOBODYS))[0] == 201
+        await until_asked(house, order_id)
+        for asked, ahead_s in ((2, 700), (3, 7_000)):
+            await house.step(ahead_s)
+            await until_asked(house, order_id, asked)
+        await house.step(100_000)
         page = await house.until(order_id, lambda page: page.claims[0].state == "person")
         (panel,) = page.claims
-        assert panel.asked >= 2
+        assert panel.asked >= 3
         assert panel.next_ask_at is None
         assert panel.deadline_at is not None
         assert panel.deadline_at > panel.made_at

@@ -276,25 +276,30 @@ def handlers_of(*, demo: bool) -> list[Any]:
 
 def create_app(desk: Desk) -> Litestar:
     """The application around one desk. Raises Problem `route_without_guard`."""
+    return furnish(build_app(demo=desk.settings.demo, secure=desk.settings.secure_cookies), desk)
+
+
+def furnish(app: Litestar, desk: Desk) -> Litestar:
+    """Let the application serve this desk from now on."""
+    app.state = State(
+        {
+            "desk": desk,
+            "guesses": Guesses(desk.pool, desk.ctx.vault.fingerprint),
+            "counts": Counts(desk.pool),
+            "runs": Runs(),
+            "trust": Trust(desk),
+            "papers": Papers(desk),
+            "status_board": StatusBoard(desk),
+        }
+    )
+    return app
+
+
+def build_app(*, demo: bool, secure: bool) -> Litestar:
+    """Every address and its guard, around no desk yet. `secure`: cookies for https only."""
     app = Litestar(
-        route_handlers=handlers_of(demo=desk.settings.demo),
-        state=State(
-            {
-                "desk": desk,
-                "guesses": Guesses(desk.pool, desk.ctx.vault.fingerprint),
-                "counts": Counts(desk.pool),
-                "runs": Runs(),
-                "trust": Trust(desk),
-                "papers": Papers(desk),
-                "status_board": StatusBoard(desk),
-            }
-        ),
-        middleware=[
-            Counted(),
-            PacksStatic(),
-            http_look.FreshFace(desk.shop),
-            NotesOrigin(secure=desk.settings.secure_cookies),
-        ],
+        route_handlers=handlers_of(demo=demo),
+        middleware=[Counted(), PacksStatic(), http_look.FreshFace(), NotesOrigin(secure=secure)],
         exception_handlers={
             Problem: on_exception,
             HTTPException: on_http_exception,

@@ -72,7 +72,13 @@ async def listed(request: AnyRequest, order_id: FromPath[str]) -> list[DisputeLi
 @post(
     "/orders/{order_id:str}/disputes",
     summary="Open a dispute",
-    responses=problems({**REFUSED, 409: ("dispute_not_open", "dispute_already_open")}),
+    responses=problems(
+        {
+            **REFUSED,
+            409: ("dispute_not_open", "dispute_already_open"),
+            422: ("invalid_request", "dispute_invalid"),
+        }
+    ),
     operation_id="openDispute",
     security=BY_TOKEN,
     guards=[TOKEN],

@@ -15,7 +15,7 @@ from mingzhang.app.http_guard import ANYBODY
 from mingzhang.app.http_kit import AnyRequest, desk_of
 from mingzhang.kit.errors import Kind, Problem
 from mingzhang.shop.colours import shades_css
-from mingzhang.shop.face import FaceCache, read_logo
+from mingzhang.shop.face import read_logo
 
 LOGO_ID: Final = re.compile(r"[0-9a-f]{64}")
 FOREVER: Final = "public, max-age=31536000, immutable"
@@ -28,13 +28,10 @@ class FreshFace(ASGIMiddleware):
 
     scopes = (ScopeType.HTTP,)
 
-    def __init__(self, cache: FaceCache) -> None:
-        self._cache = cache
-
     async def handle(self, scope: Scope, receive: Receive, send: Send, next_app: ASGIApp) -> None:
         """Pass on."""
         if not scope["path"].startswith(_PAGELESS):
-            await self._cache.refresh()
+            await scope["litestar_app"].state.desk.shop.refresh()
         await next_app(scope, receive, send)
 
 

@@ -6,6 +6,7 @@ import asyncio
 from typing import Any, Final
 
 import uvicorn
+from litestar import Litestar
 
 from mingzhang.app.desk import Desk
 from mingzhang.app.http import create_app
@@ -18,10 +19,10 @@ EVERYWHERE: Final = (("X-Content-Type-Options", "nosniff"),)
 OVER_HTTPS: Final = (("Strict-Transport-Security", "max-age=31536000"),)
 
 
-def web_config(desk: Desk, host: str, port: int) -> uvicorn.Config:
-    """The whole web: hot calls on thin handlers, the framework for the rest."""
+def web_config(desk: Desk, host: str, port: int, app: Litestar | None = None) -> uvicorn.Config:
+    """The whole web: hot calls on thin handlers, the framework for the rest. `app`: one that serves this desk."""
     secure = desk.settings.secure_cookies
-    return _config(create_app(desk), host, port, http=thin_protocol(ThinCalls(desk)), secure=secure)
+    return _config(app or create_app(desk), host, port, http=thin_protocol(ThinCalls(desk)), secure=secure)
 
 
 def plain_config(http_app: Any, host: str, port: int) -> uvicorn.Config:

@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import base64
 import binascii
+import functools
 import json
 import re
 from collections.abc import Mapping, Sequence
@@ -186,6 +187,7 @@ def _expect(text: str, at: int, mark: str) -> int:
     return at + 1
 
 
+@functools.lru_cache(maxsize=16)  # a private key is checked for a twentieth of a second
 def _load(text: str, *, private: bool) -> object:
     """A key from PEM or bare base64 DER. The error names no part of the key."""
     try:

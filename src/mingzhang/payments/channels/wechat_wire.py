@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import base64
 import binascii
+import functools
 import json
 import re
 from collections.abc import Mapping, Sequence
@@ -234,6 +235,7 @@ def _public_key(text: str) -> RSAPublicKey:
     return key
 
 
+@functools.lru_cache(maxsize=16)  # a private key is checked for a twentieth of a second
 def _private_key(text: str) -> RSAPrivateKey:
     try:
         key = serialization.load_pem_private_key(text.strip().encode(), None)

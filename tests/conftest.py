@@ -23,10 +23,12 @@ from urllib.parse import urlsplit
 import asyncpg
 import hypothesis
 import pytest
+from argon2 import PasswordHasher
 
 from mingzhang.app.embedded import EmbeddedPostgres
 from mingzhang.kit.database import open_pool
 from mingzhang.kit.migrations import migrate
+from mingzhang.staff import passwords
 
 WORKERS_MAX = 8
 MEMORY_MIN_BYTES = 4 << 30
@@ -34,6 +36,9 @@ MEMORY_MIN_BYTES = 4 << 30
 # Fewer syncs: tests kill processes, never the machine, and what the kernel has survives that.
 # No autovacuum: its worker, a superuser's, must not stand in the way of dropping a test's database.
 TEST_SETTINGS = {"fsync": "off", "shared_buffers": "32MB", "max_connections": "60", "autovacuum": "off"}
+
+# The same function for a hundredth of its price: passwords are checked some hundred times in a run.
+passwords.HASHER = PasswordHasher(time_cost=1, memory_cost=64, parallelism=1)  # type: ignore[misc]
 
 hypothesis.settings.register_profile("steady", deadline=None, derandomize=True, print_blob=True)
 hypothesis.settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "steady"))

@@ -11,6 +11,7 @@ from rich.console import Console
 from rich.table import Table
 
 from mingzhang.app import desk_channels
+from mingzhang.app.cli_adapters import channel_app
 from mingzhang.app.desk import open_desk
 from mingzhang.app.here import settings_here
 from mingzhang.kit.beijing import write_beijing
@@ -24,12 +25,7 @@ Text = str | None
 out = Console(highlight=False, soft_wrap=True)
 
 
-def add_commands(group: typer.Typer) -> None:
-    """Put the register's commands beside those that list and check adapters."""
-    group.command("set")(channel_set)
-    group.command("show")(channel_show)
-
-
+@channel_app.command("set")
 def channel_set(
     name: Annotated[str, typer.Argument(help="its name, as `channel list` shows it", show_default=False)],
     rate: Annotated[Text, typer.Option(help="percent of the amount, 0.6")] = None,
@@ -53,6 +49,7 @@ def channel_set(
     out.print("done", markup=False)
 
 
+@channel_app.command("show")
 def channel_show() -> None:
     """The register, with figures of the last 24 hours (at most 2,000 payments)."""
     out.print(_table(_run(desk_channels.read_channels)))

@@ -27,11 +27,11 @@ from rich.text import Text
 from mingzhang.app.audit import run_audit
 from mingzhang.app.audit_whole import read_checkpoint
 from mingzhang.app.console.fill import fill_anew
-from mingzhang.app.demo import ENV_FILE, ensure_keys, keep_private
+from mingzhang.app.demo import ensure_keys, keep_private
 from mingzhang.app.demo_load.loader import ORDERS_MAX, ORDERS_MIN, Say, Wanted, load_history
 from mingzhang.app.desk import Desk, open_desk
 from mingzhang.app.embedded import EmbeddedPostgres
-from mingzhang.app.here import settings_here
+from mingzhang.app.here import ENV_FILE, settings_here
 from mingzhang.app.settings import Settings
 from mingzhang.catalogue.store import list_products
 from mingzhang.kit.clock import clock_from_spec

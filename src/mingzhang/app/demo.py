@@ -27,6 +27,7 @@ from rich.console import Console
 from mingzhang.app.demo_bank import CAPITAL_FEN, keep_bank
 from mingzhang.app.desk import open_desk
 from mingzhang.app.embedded import EmbeddedPostgres
+from mingzhang.app.here import ENV_FILE
 from mingzhang.app.settings import Settings
 from mingzhang.kit.clock import ScaledClock
 from mingzhang.kit.database import connect
@@ -36,7 +37,6 @@ from mingzhang.kit.migrations import migrate
 SPEED: Final = 60.0
 PORTS: Final = range(15_000, 32_000)
 PORTS_TRIED_MAX: Final = 100
-ENV_FILE: Final = "env.json"
 WORKER_PID: Final = "worker.pid"
 DATABASE: Final = "postgresql"
 STARTUP_S: Final = 30.0

@@ -4,11 +4,14 @@ from __future__ import annotations
 
 import os
 from pathlib import Path
+from typing import Final
 
 import msgspec
 
-from mingzhang.app.demo import ENV_FILE
 from mingzhang.app.settings import Settings
+
+ENV_FILE: Final = "env.json"
+"""Where a running demo says in its folder how to reach it."""
 
 
 def settings_here() -> Settings:

@@ -9,7 +9,6 @@ from typing import Any, Final
 
 from litestar import Response, get, post
 from litestar.params import FromPath
-from openpyxl import Workbook
 
 from mingzhang.app import desk_reconcile
 from mingzhang.app.http_guard import staff
@@ -130,6 +129,8 @@ def _csv(lines: list[BreakLine]) -> bytes:
 
 
 def _xlsx(lines: list[BreakLine]) -> bytes:
+    from openpyxl import Workbook  # noqa: PLC0415 - as in `kit.spreadsheet`
+
     book = Workbook(write_only=True)
     sheet = book.create_sheet("differences")
     sheet.append(COLUMNS)

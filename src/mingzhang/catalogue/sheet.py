@@ -11,9 +11,6 @@ import io
 from collections.abc import Iterable, Sequence
 from typing import Final
 
-import openpyxl
-from openpyxl.cell import WriteOnlyCell
-
 from mingzhang.catalogue.cells import CELL_MAX, COLUMNS, to_cells
 from mingzhang.catalogue.change import ROWS_MAX, Line
 from mingzhang.catalogue.model import Listing
@@ -47,6 +44,9 @@ def write_csv(listings: Iterable[Listing], hidden: frozenset[str] = frozenset())
 
 def write_xlsx(listings: Iterable[Listing], hidden: frozenset[str] = frozenset()) -> bytes:
     """One sheet of texts: amounts stay what they are written as."""
+    import openpyxl  # noqa: PLC0415 - as in `kit.spreadsheet`
+    from openpyxl.cell import WriteOnlyCell  # noqa: PLC0415 - as in `kit.spreadsheet`
+
     book = openpyxl.Workbook(write_only=True)
     sheet = book.create_sheet("catalogue")
     for row in _rows(listings, hidden):

@@ -9,9 +9,6 @@ import zlib
 from collections.abc import Iterator
 from typing import Final
 
-import openpyxl
-from openpyxl.utils.exceptions import InvalidFileException
-
 from mingzhang.kit.errors import Kind, Problem
 
 MAGIC: Final = b"PK\x03\x04"
@@ -19,7 +16,6 @@ _PARTS_MAX: Final = 2_000
 _HEAD_BYTES: Final = 4_096
 _BROKEN: Final = (
     zipfile.BadZipFile,
-    InvalidFileException,
     AttributeError,
     EOFError,
     IndexError,
@@ -41,6 +37,9 @@ def read_rows(
 
     Raises Problem `too_large` (it unpacks to too much) and `spreadsheet_unreadable`.
     """
+    import openpyxl  # noqa: PLC0415 - a tenth of a second of every start, for a file now and then
+    from openpyxl.utils.exceptions import InvalidFileException  # noqa: PLC0415
+
     try:
         _look_inside(data, unpacked_bytes_max)
         book = openpyxl.load_workbook(io.BytesIO(data), read_only=True, data_only=False, keep_links=False)
@@ -52,7 +51,7 @@ def read_rows(
             book.close()
     except Problem:
         raise
-    except _BROKEN as error:
+    except (*_BROKEN, InvalidFileException) as error:
         raise Problem("spreadsheet_unreadable", Kind.INVALID, type(error).__name__) from error
 
 

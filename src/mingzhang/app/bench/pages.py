@@ -31,10 +31,11 @@ from mingzhang.app.bench.rounds import Say
 from mingzhang.app.cli_load import LOAD_SETTINGS, load_into
 from mingzhang.app.console.fill import fill_all
 from mingzhang.app.coverage_watch import ensure_coverage, look_at_coverage
-from mingzhang.app.demo import ENV_FILE, ensure_keys
+from mingzhang.app.demo import ensure_keys
 from mingzhang.app.demo_load.loader import Wanted
 from mingzhang.app.desk import Desk, open_desk
 from mingzhang.app.embedded import EmbeddedPostgres
+from mingzhang.app.here import ENV_FILE
 from mingzhang.app.http import create_app
 from mingzhang.app.http_guard import Caller, Guard
 from mingzhang.app.http_session import STAFF_COOKIE

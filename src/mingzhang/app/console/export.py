@@ -10,9 +10,6 @@ from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from datetime import datetime
 from typing import Any, Final
 
-import openpyxl
-from openpyxl.cell import WriteOnlyCell
-
 from mingzhang.catalogue.sheet import guard
 from mingzhang.kit.beijing import BEIJING
 from mingzhang.kit.money import format_yuan
@@ -93,6 +90,9 @@ async def stream_xlsx(
     unseal: Open | None = None,
 ) -> AsyncIterator[bytes]:
     """One sheet of texts, put together in a temporary file beside the event loop, then sent in chunks."""
+    import openpyxl  # noqa: PLC0415 - as in `kit.spreadsheet`
+    from openpyxl.cell import WriteOnlyCell  # noqa: PLC0415 - as in `kit.spreadsheet`
+
     book = openpyxl.Workbook(write_only=True)
     sheet = book.create_sheet("rows")
 

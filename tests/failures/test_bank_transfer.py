@@ -8,13 +8,14 @@ from pathlib import Path
 
 import aiohttp
 import pytest
-from test_money_aside import employ, member
+from test_money_aside import employ, for_a_person, member
 from test_settlement import FLOAT_FEN, sound, until, use_bank
 
 from house import House, open_house
-from mingzhang.app import desk_ageing, desk_money, desk_transfers
+from mingzhang.app import desk_ageing, desk_aside, desk_money, desk_transfers
 from mingzhang.app.http_kit import order_cookie
 from mingzhang.kit.errors import Problem
+from mingzhang.staff.model import Office
 from mingzhang.transfers.payee import name_payee
 
 NAME, ACCOUNT = "张三丰", "6222021234567894321"
@@ -133,4 +134,66 @@ async def test_f14_a_transfer_is_sent_once_arrives_by_the_banks_line_and_is_aske
         assert (await desk_ageing.read_ageing(ctx)).rows == ()
         await is_sealed(house)
         await asyncio.sleep(0.1)
+        await sound(house)
+
+
+async def send_aside(house: House, item_id: str, account: str) -> None:
+    """No account, no transfer; then two people, on exactly that account and its proof."""
+    ctx = house.desk.ctx
+    assert "refund_by_transfer" not in await desk_money.list_open(ctx, item_id)
+    office, lin = Office(pool=ctx.pool, vault=ctx.vault, rng=ctx.rng, clock=ctx.clock), member("lin")
+    given = desk_transfers.Given(name=NAME, account=account)
+    await desk_transfers.name_for_item(office, ctx, lin, item_id, given, "付款人出示了同名银行卡")
+    page = await desk_aside.read_page(ctx, lin, item_id)
+    assert (page.may_name, page.payee, len(page.proof_sha256)) == (True, f"张** ****{account[-4:]}", 64)
+    await agree(house, item_id)
+
+
+async def item_is(house: House, item_id: str, state: str, holder: str) -> None:
+    await until(house, f"SELECT state FROM suspense WHERE item_id = '{item_id}'", state)
+    assert await house.desk.pool.fetchval("SELECT holder FROM suspense WHERE item_id = $1", item_id) == holder
+
+
+@pytest.mark.long
+async def test_money_put_aside_goes_by_the_bank_where_no_channel_takes_it_back(
+    database_url: str, tmp_path: Path
+) -> None:
+    """Rows 13, 17, 23: paid twice and refused by the channel, returned by the bank once; what the bank brought."""
+    async with open_house(database_url, tmp_path, speed=600.0, bank_fen=FLOAT_FEN) as house:
+        await use_bank(house)
+        await employ(house)
+        order_id = await house.place()
+        await house.world.fault("S", "alipay", "refund_refused")
+        await house.buyer_pays(await house.open(order_id), pay_twice=True)
+        item_id = (await for_a_person(house)).subject
+        await house.until(order_id, lambda page: page.supply_badge == "arrived")
+        await until(
+            house,
+            "SELECT coalesce(sum(amount_fen), 0)::bigint FROM leg WHERE place = 'custody' AND owner = 'F'",
+            FLOAT_FEN,
+        )
+        await house.world.fault("MZ", "bank", "refund_returned", s=1800)
+        await send_aside(house, item_id, ACCOUNT)
+        await until(house, "SELECT count(*) FROM refund WHERE state = 'returned'", 1)
+        await item_is(house, item_id, "open", "custody")
+        await sound(house)
+        await send_aside(house, item_id, f"{ACCOUNT[:-1]}8")
+        await item_is(house, item_id, "refunded", "refund.arrived")
+        page = await house.page(order_id)
+        assert "excess_transferred" in [line.kind for line in page.timeline]
+        await house.world.tell("POST", "/bank/receive", {"fen": 12_300, "reference": "", "name": "王五"})
+        await until(house, "SELECT count(*) FROM bank_task WHERE amount_fen = 12300", 1)
+        await house.desk.pool.execute("UPDATE bank_task SET deadline_at = due_at WHERE amount_fen = 12300")
+        brought = "SELECT item_id FROM suspense WHERE amount_fen = 12300"
+        await until(house, f"SELECT count(*) FROM ({brought}) t", 1)
+        from_bank = await house.desk.pool.fetchval(brought)
+        await send_aside(house, from_bank, ACCOUNT)
+        await item_is(house, from_bank, "refunded", "refund.arrived")
+        books = (await house.world.books())["bank"]["instructions"]
+        assert sorted((one["fen"], one["seen"]) for one in books.values()) == [
+            (10_000, 1),
+            (10_000, 1),
+            (12_300, 1),
+        ]
+        await is_sealed(house)
         await sound(house)

@@ -2,7 +2,7 @@
 
 import asyncpg
 
-from mingzhang.app import desk_money
+from mingzhang.app import desk_money, desk_transfers
 from mingzhang.app.desk_staff import approval_row
 from mingzhang.evidence.store import SQL as EVIDENCE
 from mingzhang.kit.database import transaction
@@ -23,7 +23,7 @@ from mingzhang.staff.rights import Right
 from mingzhang.web.model import TimelineItem
 from mingzhang.web.model_staff import MatchPreview, MissedRow, SuspensePage, SuspenseRow
 
-SHOWN = ("channel", "amount_fen", "reason")
+SHOWN = ("channel", "amount_fen", "reason", "account")
 
 
 async def read_page(ctx: Context, member: Member, item_id: str, order_id: str = "") -> SuspensePage:
@@ -44,6 +44,7 @@ async def read_page(ctx: Context, member: Member, item_id: str, order_id: str = 
         balances = await read_balances(conn, item_id)
         decided = await approvals.list_of_subject(conn, item_id)
         breaches = await list_breaches(conn, item_id)
+    payee, proof = await desk_transfers.read_mask(ctx, item_id), await desk_transfers.read_proof(ctx, item_id)
     waiting = any(approval.state == "proposed" and approval.expires_at > now for approval in decided)
     may = member.may(Right.PROPOSE_MONEY) and not waiting
     return SuspensePage(
@@ -62,6 +63,10 @@ async def read_page(ctx: Context, member: Member, item_id: str, order_id: str = 
         money=await desk_money.list_open(ctx, item_id) if may else frozenset(),
         may_match=may and item.state == "open" and item.next_actor == "person" and item.holder == "channel",
         match=await preview_match(ctx, item, order_id) if may else None,
+        may_name=may and bool(proof),
+        may_reveal=bool(payee) and member.may(Right.VIEW_PERSONAL_DATA),
+        payee=payee,
+        proof_sha256=proof,
         may_see_amounts=member.may(Right.VIEW_COSTS),
     )
 

@@ -23,6 +23,7 @@ from mingzhang.refunds import flow as refunds
 from mingzhang.staff import approvals
 from mingzhang.staff.approvals import MoneyAction
 from mingzhang.staff.model import Member
+from mingzhang.transfers import aside
 from mingzhang.transfers import flow as transfers
 
 Terms = dict[str, Any]
@@ -130,6 +131,16 @@ async def _transfer(_ctx: Context, turn: Turn, decided: Decided, terms: Terms) -
     await transfers.start(turn, plan, decided.approval_id, await decision.keep(turn, decided))
 
 
+async def _check_item_transfer(_ctx: Context, turn: ItemTurn, _: Terms) -> tuple[int, Terms]:
+    plan = await aside.check(turn)
+    return plan.amount_fen, plan.terms()
+
+
+async def _item_transfer(_ctx: Context, turn: ItemTurn, decided: Decided, terms: Terms) -> None:
+    plan = msgspec.convert(terms, transfers.Plan)
+    await aside.start(turn, plan, decided.approval_id, await decision.keep(turn, decided))
+
+
 def _trade(turn: ItemTurn) -> Terms:
     """What exactly two people agree to: this trade's money, and no other."""
     return {"channel": turn.item.channel, "transaction_id": turn.item.transaction_id}
@@ -167,6 +178,7 @@ ORDER_ACTIONS: Final[Mapping[MoneyAction, Action]] = {
 ITEM_ACTIONS: Final[Mapping[MoneyAction, Action]] = {
     MoneyAction.REFUND_SUSPENSE: Action(_check_send_back, _send_back),
     MoneyAction.MATCH_SUSPENSE: Action(_check_match, _match),
+    MoneyAction.REFUND_BY_TRANSFER: Action(_check_item_transfer, _item_transfer),
     MoneyAction.PROVE_UNPAID: Action(_check_unpaid, _prove_unpaid),
 }
 

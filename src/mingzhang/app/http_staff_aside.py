@@ -7,7 +7,7 @@ from typing import Any, Final
 from litestar import Response, get, post
 from litestar.params import FromPath
 
-from mingzhang.app import desk_aside, desk_money
+from mingzhang.app import desk_aside, desk_money, desk_transfers
 from mingzhang.app.http_guard import DECISIONS, staff, staff_by_form
 from mingzhang.app.http_kit import (
     AnyRequest,
@@ -26,7 +26,7 @@ from mingzhang.kit.ids import is_id, is_suspense_id
 from mingzhang.staff import record
 from mingzhang.staff.model import Member
 from mingzhang.staff.rights import Right
-from mingzhang.web import pages_staff
+from mingzhang.web import pages_refunds, pages_staff
 
 SIGN_IN: Final = "/staff/sign-in"
 WORDS: Final = frozenset({"approve", "reject", "withdraw"})
@@ -116,6 +116,47 @@ async def decide(request: AnyRequest, item_id: FromPath[str], approval_id: FromP
     return see_other(f"/staff/suspense/{item_id}?done=1#money")
 
 
+@post("/staff/suspense/{item_id:str}/payee", include_in_schema=False, guards=[staff(Right.PROPOSE_MONEY)])
+async def payee(request: AnyRequest, item_id: FromPath[str]) -> Response[Any]:
+    """Where it is to be sent by the bank, written down by one person: it takes two to send it."""
+    form = await form_of(request)
+    member = await signed_in(request)
+    if member is None:
+        return see_other(SIGN_IN)
+    check_csrf(staff_csrf(request), form)
+    await record.require(office_of(request), member, Right.PROPOSE_MONEY, _known(item_id))
+    given = desk_transfers.Given(name=form.get("name", "")[:80], account=form.get("account", "")[:80])
+    try:
+        if form.get("again", "")[:80].split() != given.account.split():
+            raise Problem("payee_differs", Kind.INVALID)
+        await desk_transfers.name_for_item(
+            office_of(request), desk_of(request).ctx, member, item_id, given, form.get("reason", "")
+        )
+    except Problem as problem:
+        return await _refused(request, member, item_id, problem)
+    return see_other(f"/staff/suspense/{item_id}?done=1#money")
+
+
+@post(
+    "/staff/suspense/{item_id:str}/payee/shown",
+    include_in_schema=False,
+    guards=[staff(Right.VIEW_PERSONAL_DATA)],
+)
+async def payee_shown(request: AnyRequest, item_id: FromPath[str]) -> Response[Any]:
+    """That account in clear, for one look, with a reason on record."""
+    form = await form_of(request)
+    member = await signed_in(request)
+    if member is None:
+        return see_other(SIGN_IN)
+    check_csrf(staff_csrf(request), form)
+    shown = await desk_transfers.reveal(office_of(request), member, _known(item_id), form.get("reason", ""))
+    desk = desk_of(request)
+    back, frame = f"/staff/suspense/{item_id}#payee", await frame_of(request, member)
+    return page(
+        request, pages_refunds.payee_page(item_id, shown, shop_of(desk), language(request), frame, back)
+    )
+
+
 async def _refused(request: AnyRequest, member: Member, item_id: str, problem: Problem) -> HtmlResponse:
     if problem.kind in (Kind.INTERNAL, Kind.NOT_FOUND, Kind.UNAVAILABLE):
         raise problem
@@ -123,4 +164,4 @@ async def _refused(request: AnyRequest, member: Member, item_id: str, problem: P
     return await _item_page(request, member, item_id, problem.code, status)
 
 
-HANDLERS: Final = (item, propose, decide)
+HANDLERS: Final = (item, propose, decide, payee, payee_shown)

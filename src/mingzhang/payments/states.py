@@ -30,14 +30,14 @@ MEANING: Final[dict[str, str]] = {
 SUSPENSE: Final[dict[str, frozenset[str]]] = {
     "open": frozenset({"refunding", "refunded", "matched", "unpaid"}),
     "refunding": frozenset({"refunded", "open"}),
-    "refunded": frozenset(),
+    "refunded": frozenset({"open"}),  # the bank returned the transfer
     "matched": frozenset(),
     "unpaid": frozenset(),
 }
 SUSPENSE_MEANING: Final[dict[str, str]] = {
     "open": "put aside: it goes back by itself, or waits for a person (the row says whose turn it is)",
-    "refunding": "on its way back by the original path",
-    "refunded": "the channel has given it back",
+    "refunding": "on its way back: by the original path, or by the bank where that is closed",
+    "refunded": "the channel has given it back, or the bank has paid it out",
     "matched": "two people gave it to its order, whose money it is now",
     "unpaid": "denied by the channel, and two people proved that no money ever came",
 }

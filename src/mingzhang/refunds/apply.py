@@ -100,7 +100,8 @@ async def _arrived(turn: Turn | ItemTurn, refund: Refund, evidence_id: str) -> N
     )
     await set_state(turn, refund, "arrived", None, refund.code)
     if isinstance(turn, ItemTurn):
-        turn.tell_buyer("excess_refunded", evidence_id)
+        by_bank = refund.way == store.TRANSFER
+        turn.tell_buyer("excess_transferred" if by_bank else "excess_refunded", evidence_id)
         turn.move("refunded", holder="refund.arrived", next_actor="")
     elif turn.order.state == "refunding":
         await stand_after(turn, evidence_id)
@@ -144,7 +145,7 @@ async def _refused(turn: Turn | ItemTurn, refund: Refund, evidence_id: str) -> N
     await turn.post(posting, evidence_id)
     await set_state(turn, refund, "refused", None, refund.code)
     if isinstance(turn, ItemTurn):
-        turn.item.holder = "channel"
+        turn.item.holder = refund.spot[0]
         turn.to_person(Case.REFUND_REFUSED, evidence_id)
         return
     _person(turn, refund, "refund_refused")
@@ -159,8 +160,8 @@ async def _taken(turn: Turn | ItemTurn, refund: Refund, evidence_id: str) -> Non
 
 
 async def _returned(turn: Turn | ItemTurn, refund: Refund, evidence_id: str) -> None:
-    """Row 14: a transfer that had arrived came back into custody. Its buyer is asked for another account."""
-    if refund.state != "arrived" or isinstance(turn, ItemTurn):
+    """Row 14: a transfer that had arrived came back into custody. Another account must be named."""
+    if refund.state != "arrived":
         raise Problem("refund_not_arrived", Kind.CONFLICT, "the line that paid it out is not applied yet")
     posting = postings.refund_came_back(
         refund.order_id,
@@ -173,6 +174,10 @@ async def _returned(turn: Turn | ItemTurn, refund: Refund, evidence_id: str) -> 
     turn.event("refund_returned", evidence_id, channel=called(refund), amount_fen=refund.amount_fen)
     await turn.post(posting, evidence_id)
     await turn.conn.execute(store.SQL.set_returned, refund.bucket, refund.refund_no, RETURNED, turn.now)
+    if isinstance(turn, ItemTurn):
+        turn.item.holder = refund.spot[0]
+        turn.to_person(Case.REFUND_REFUSED, evidence_id)
+        return
     turn.order.finished_at = None
     _person(turn, refund, "refund_returned")
 

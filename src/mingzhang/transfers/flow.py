@@ -26,7 +26,8 @@ from mingzhang.ledger.store import read_float
 from mingzhang.orders import give_back
 from mingzhang.orders.context import Context
 from mingzhang.orders.states import REFUND_MAX_S
-from mingzhang.orders.store import Turn, open_turn
+from mingzhang.orders.store import Turn
+from mingzhang.orders.suspense import ItemTurn, open_subject
 from mingzhang.refunds import flow as refunds
 from mingzhang.refunds.flow import PROMISE_WORKDAYS
 from mingzhang.refunds.store import SQL as REFUNDS
@@ -67,7 +68,7 @@ async def check(turn: Turn, wanted_fen: int | None = None) -> Plan:
     """
     conn, order = turn.conn, turn.order
     every = await list_refunds(conn, order.order_id)
-    proof = await _refusal(conn, every)
+    proof = await refusal_of(conn, every)
     if proof is None or order.state != "needs_person":
         raise Problem("transfer_not_open", Kind.CONFLICT)
     if any(it.state not in refunds.FINAL for it in every):
@@ -87,7 +88,7 @@ async def check(turn: Turn, wanted_fen: int | None = None) -> Plan:
     original, evidence_id = proof
     return Plan(
         amount_fen=amount,
-        bank=await _bank(turn),
+        bank=await bank_for(turn),
         payee=named.n,
         to=named.mask,
         original=original.refund_no,
@@ -96,7 +97,7 @@ async def check(turn: Turn, wanted_fen: int | None = None) -> Plan:
     )
 
 
-async def _refusal(conn: asyncpg.Connection, every: list[Refund]) -> tuple[Refund, str] | None:
+async def refusal_of(conn: asyncpg.Connection, every: list[Refund]) -> tuple[Refund, str] | None:
     """The newest refund by the original path that its channel refused, and the evidence of it."""
     for refund in every:
         if refund.way != TRANSFER and refund.state == "refused":
@@ -106,8 +107,8 @@ async def _refusal(conn: asyncpg.Connection, every: list[Refund]) -> tuple[Refun
     return None
 
 
-async def _bank(turn: Turn) -> str:
-    """The bank where the order's money lies, else the shop's first. Raises `no_bank_account`."""
+async def bank_for(turn: Turn | ItemTurn) -> str:
+    """The bank where the order's or item's money lies, else the shop's first. Raises `no_bank_account`."""
     known = [account.bank for account in await list_accounts(turn.conn)]
     if not known:
         raise Problem("no_bank_account", Kind.CONFLICT)
@@ -180,7 +181,7 @@ async def work(ctx: Context, refund_no: str) -> None:
 async def _instruct(ctx: Context, refund: Refund) -> None:
     """Gather the money in custody and fix the instruction, in one transaction; the bank is called later, by its own row."""
     async with transaction(ctx.pool) as conn:
-        turn = await open_turn(conn, refund.order_id, ctx.now(), ctx.rng)
+        turn = await open_subject(conn, refund.order_id, ctx.now(), ctx.rng)
         named = _of(await list_payees(conn, refund.order_id), refund.payee_n)
         await conn.execute(SQL.lock_bank, refund.channel)
         spoken_for = await _spoken_for(conn, refund.channel)

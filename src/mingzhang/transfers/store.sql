@@ -12,6 +12,10 @@ WHERE bucket = $1 AND order_id = $2 ORDER BY n DESC LIMIT 20
 -- The channel's own refusal of one refund, as it was applied: the proof that the way back is closed.
 SELECT evidence_id FROM fact WHERE party = $1 AND kind = 'refund_refused' AND external_id = $2
 
+-- name: read_bank_line
+-- The bank's own line that brought money which is nobody's.
+SELECT evidence_id FROM fact WHERE party = $1 AND kind = 'paid' AND external_id = $2 AND content ? 'bank_line'
+
 -- name: lock_bank
 -- The account that pays: float leaves it, and is counted on, by one holder of this lock at a time.
 SELECT bank FROM bank_account WHERE bank = $1 FOR UPDATE

@@ -130,6 +130,7 @@ class SuspensePage(msgspec.Struct, frozen=True, kw_only=True):
     """One item put aside: whole trade, trail with its evidence, money by place (fen), missed deadlines, decisions.
 
     ``money``: decisions that may be proposed now; ``may_match``: it may be given to an order, ``match`` the one looked at.
+    ``may_name``: no way back is left but a bank transfer; ``payee``: the account named last, masked; ``proof_sha256``: why.
     """
 
     row: SuspenseRow
@@ -145,6 +146,10 @@ class SuspensePage(msgspec.Struct, frozen=True, kw_only=True):
     money: frozenset[str] = frozenset()
     may_match: bool = False
     match: MatchPreview | None = None
+    may_name: bool = False
+    may_reveal: bool = False
+    payee: str = ""
+    proof_sha256: str = ""
 
 
 class StaffOrder(msgspec.Struct, frozen=True, kw_only=True):

@@ -17,6 +17,6 @@ def ageing_page(shown: Ageing, shop: ShopInfo, lang: str, frame: Frame, now: dat
     return render_console("staff_refund_ageing.html", lang, shop, frame, view=view, shown=shown)
 
 
-def payee_page(order_id: str, payee: str, shop: ShopInfo, lang: str, frame: Frame) -> str:
-    """Whom a refund is to be paid to, for one look."""
-    return render_console("staff_payee.html", lang, shop, frame, order_id=order_id, payee=payee)
+def payee_page(order_id: str, payee: str, shop: ShopInfo, lang: str, frame: Frame, back: str = "") -> str:
+    """Whom a refund of an order, or of money put aside (``back``: its page), is to be paid to, for one look."""
+    return render_console("staff_payee.html", lang, shop, frame, order_id=order_id, payee=payee, back=back)

@@ -35,6 +35,7 @@ DEEDS: Final[Mapping[str, str]] = {
     "catalogue_export": N_("导出商品"),
     "stock_import": N_("导入卡密"),
     "topup_arrived": N_("登记充值到账"),
+    "name_payee": N_("登记收款账户"),
     "pause": N_("暂停了销售"),
     "lift_pause": N_("恢复销售"),
     "set_channel_terms": N_("设置通道条件"),

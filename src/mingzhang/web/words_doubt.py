@@ -23,6 +23,9 @@ EVENTS: Final[Mapping[str, str]] = {
     "excess_found": N_("%(channel)s确认了先前否认的 %(amount)s"),
     "excess_unpaid": N_("已和%(channel)s查明：多出的 %(amount)s 从未付出"),
     "excess_unfrozen": N_("%(channel)s解除了对 %(amount)s 的冻结"),
+    "excess_payee_named": N_("登记了收款账户 %(account)s"),
+    "excess_transfer_asked": N_("经两人复核，把多付或重复的 %(amount)s 由银行转账退回"),
+    "excess_transferred": N_("多付或重复的 %(amount)s 已由银行转账退回"),
     "excess_matched": N_("%(amount)s 已归入订单"),
 }
 REASONS: Final[Mapping[str, str]] = {

@@ -16,7 +16,7 @@ from mingzhang.complaints import states, store, words
 from mingzhang.complaints.read import sealed
 from mingzhang.complaints.store import SQL, Act, LineRow, Row
 from mingzhang.disputes import flow as disputes
-from mingzhang.disputes.belongs import GAVE_BACK
+from mingzhang.disputes.belongs import gives_back
 from mingzhang.disputes.case import Said
 from mingzhang.disputes.states import TEXT_MAX
 from mingzhang.disputes.store import Dispute, Message, list_messages, read_dispute
@@ -40,7 +40,6 @@ from mingzhang.refunds.flow import NOTHING_GOES
 from mingzhang.refunds.store import list_refunds
 
 SPOKEN = frozenset({"text", "asked", "declined"})
-REFUNDED = frozenset({"refunded", "part_refunded"})
 DEEDS = frozenset({REFUND, COMPLETE})
 END = {Outcome.OK: "sent", Outcome.REFUSED: "refused", Outcome.UNKNOWN: "unknown", Outcome.NOT_SENT: "intent"}
 
@@ -138,7 +137,7 @@ async def _after_the_end(ctx: Context, row: Row, line: LineRow, said: Said) -> N
     """What the complainant said before the money was back is answered by it; what follows reopens the case."""
     async with ctx.pool.acquire() as conn:
         case = await read_dispute(conn, row.dispute_id)
-    answered = case.outcome in GAVE_BACK and case.closed_at is not None and line.at <= case.closed_at
+    answered = gives_back(case) and case.closed_at is not None and line.at <= case.closed_at
     if line.opens or answered:
         await disputes.add_message(ctx, row.dispute_id, said, late=True)
     elif store.is_open(row):
@@ -238,9 +237,7 @@ async def _plan_end(
     """The case is at an end: say how, then tell the channel that it is settled."""
     if case.state != "closed":
         return
-    text = words.OUTCOMES.get(case.outcome, words.OUTCOMES["declined"])
-    if case.remedy == REFUND and case.outcome in REFUNDED:
-        text += words.arrived(await list_refunds(conn, row.order_id))
+    text = words.ended(case, await list_refunds(conn, row.order_id))
     if row.state == ComplaintState.WAITING and isinstance(desk, TellsRefunds):
         await _insert(ctx, conn, row, f"end{case.round}", "reply", text)
     await _insert(ctx, conn, row, f"complete{case.round}", "complete", text)

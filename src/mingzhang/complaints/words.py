@@ -5,10 +5,13 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Final
 
+from mingzhang.disputes.belongs import came
+from mingzhang.disputes.store import Dispute
 from mingzhang.kit.beijing import write_beijing
 from mingzhang.kit.money import format_yuan
 from mingzhang.refunds.store import Refund
 
+REFUNDED: Final = frozenset({"refunded", "part_refunded"})
 OUTCOMES: Final = {
     "refunded": "已为您原路全额退款，请留意到账。",
     "part_refunded": "已按约定为您原路部分退款，请留意到账。",
@@ -33,6 +36,14 @@ def offered(remedy: str, amount_fen: int) -> str:
 def refund_under_way(amount_fen: int) -> str:
     """The platform's own refund was planned."""
     return f"已同意退款 {format_yuan(amount_fen)} 元，正按原支付方式退回，一般 1–3 个工作日到账。"
+
+
+def ended(case: Dispute, refunds: Sequence[Refund]) -> str:
+    """How the case ended, with the refund's proof where that was its end."""
+    if came(case):
+        return f"已与您确认退款到账。{arrived(refunds)}"
+    text = OUTCOMES.get(case.outcome, OUTCOMES["declined"])
+    return text + arrived(refunds) if case.outcome in REFUNDED else text
 
 
 def arrived(refunds: Sequence[Refund]) -> str:

@@ -68,9 +68,19 @@ def running(before: list[Dispute], kind: str, source: str) -> Dispute | None:
     return same or (alive[0] if alive and source == "channel" else None)
 
 
+def gives_back(row: Dispute) -> bool:
+    """Whether the case ended with all of the money back, or with the buyer's own word that the refund did arrive."""
+    return row.outcome in GAVE_BACK or came(row)
+
+
+def came(row: Dispute) -> bool:
+    """Whether it was about a refund, and its buyer said in the end that it arrived."""
+    return row.kind == "refund_not_arrived" and row.outcome == "delivered"
+
+
 async def gave_back(turn: Turn, before: list[Dispute]) -> Dispute | None:
     """The newest case that ended with the money back, when all of it is back and nothing is under way."""
-    found = next((each for each in before if each.outcome in GAVE_BACK), None)
+    found = next((each for each in before if gives_back(each)), None)
     if found is None or await refunds.left_fen(turn) > 0 or await refunds.is_under_way(turn):
         return None
     return found

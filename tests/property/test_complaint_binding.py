@@ -2,21 +2,28 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import AsyncIterator
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
 
 import pytest
 from lifecycle_house import LifecycleHouse, open_lifecycle_house
 from test_dispute_clocks import at, paid
 
+from mingzhang.complaints.bind import apply_complaint
 from mingzhang.complaints.flow import work_complaint
 from mingzhang.complaints.store import SQL
 from mingzhang.disputes import flow, store
 from mingzhang.disputes.flow import Opening
 from mingzhang.disputes.store import Dispute
-from mingzhang.kit.database import transaction
+from mingzhang.evidence import store as evidence
+from mingzhang.kit.database import open_pool, transaction
 from mingzhang.orders.store import open_turn
+
+WAITS: Final = (
+    "SELECT count(*) FROM pg_stat_activity WHERE wait_event_type = 'Lock' AND datname = current_database()"
+)
 
 
 @pytest.fixture
@@ -125,3 +132,35 @@ async def test_a_complaint_about_money_that_went_back_without_a_case_is_answered
     assert (case.kind, case.state, case.outcome) == ("not_arrived", "closed", "refunded")
     await complaint.ended(f"{order_id}R1")
     assert await refunds(house) == [("arrived", 10_000)]
+
+
+async def test_a_complaint_is_begun_under_its_orders_lock_and_not_before(
+    house: LifecycleHouse, database_url: str
+) -> None:
+    """The order's lock comes first, as everywhere: whoever holds it finds the fact untouched."""
+    order_id, ctx = await paid(house), house.ctx
+    complaint = Complained(house, order_id)
+    await complaint.make()
+    await ctx.pool.execute(SQL.hear_complaint, "alipay", complaint.number, ctx.now())
+    await work_complaint(ctx, f"alipay:{complaint.number}")
+    async with transaction(ctx.pool) as conn:
+        (fact,) = await evidence.claim(conn, house.bucket, ctx.soon(), 9, ctx.worker_name, ctx.lease_end())
+    beside = await open_pool(database_url, 1, 1)
+    try:
+        async with transaction(beside) as conn:
+            await open_turn(conn, order_id, ctx.now(), ctx.rng)
+            applying = asyncio.create_task(apply_complaint(ctx, fact))
+            while not await conn.fetchval(WAITS):
+                await conn.execute("SELECT pg_stat_clear_snapshot()")
+                await asyncio.sleep(0.01)
+            await conn.execute("SET LOCAL lock_timeout = '100ms'")
+            attempt = conn.transaction()
+            await attempt.start()
+            assert await evidence.begin(conn, fact, ctx.now())
+            await attempt.rollback()
+        await applying
+    finally:
+        await beside.close()
+    async with ctx.pool.acquire() as conn:
+        (case,) = await store.list_disputes(conn, order_id)
+    assert case.complaint_no == complaint.number

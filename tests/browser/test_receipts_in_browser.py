@@ -9,6 +9,7 @@ import io
 import json
 import os
 from pathlib import Path
+from typing import Any
 
 import pypdfium2
 import pytest
@@ -23,6 +24,7 @@ from mingzhang.app.receipts import read_receipt
 from mingzhang.app.transparency import run_log, signer_of
 from mingzhang.packs.paper import qr_text
 from mingzhang.transparency import verify_offline
+from owed_proofs import proof_of
 
 pytestmark = [pytest.mark.browser, pytest.mark.long]
 
@@ -136,6 +138,48 @@ async def _without_any_network(
         assert asked == [saved.as_uri()]
     finally:
         await context.close()
+
+
+async def test_what_is_owed_is_checked_in_the_browser_as_the_program_checks_it(
+    browser: Browser, tmp_path: Path
+) -> None:
+    genuine = proof_of([500, 12_000, 7, 99, 1], 2)
+    (first, *others) = genuine["path"]
+    receipt = genuine["receipt"]
+    changed: tuple[dict[str, Any], ...] = (
+        {"amount_fen": genuine["amount_fen"] + 1},
+        {"amount_fen": str(genuine["amount_fen"])},
+        {"subject": "M99999"},
+        {"salt": "00" * 16},
+        {"index": genuine["index"] ^ 1},
+        {"index": 5},
+        {"path": [[first[0], first[1] + 1], *others]},
+        {"path": [[first[0], -first[1]], *others]},
+        {"path": others},
+        {"path": [*genuine["path"], first]},
+        {"statement": {**genuine["statement"], "total_fen": genuine["statement"]["total_fen"] + 1}},
+        {"statement": None},
+        {"receipt": {**receipt, "position": "0"}},
+        {"receipt": {**receipt, "position": 1}},
+        {"receipt": None},
+        {"more": 1},
+    )
+    file, page = tmp_path / "proof.json", await browser.new_page()
+    await page.goto(Path(verify_offline.__file__).with_suffix(".html").as_uri())
+    told: list[str] = []
+    for change in ({}, *changed, genuine["receipt"], {**receipt, "position": "0"}):
+        whole = change if "format" in change else {**genuine, **change}
+        file.write_bytes(verify_offline.canonical(whole))
+        await page.set_input_files("#file", file)
+        await page.evaluate("document.getElementById('result').hidden = true")
+        await page.click("form button")
+        await expect(page.locator(f"{RESULT} h2")).to_be_visible(timeout=WAIT_MS)
+        told.append(await page.locator(RESULT).inner_text())
+    holds = [text.startswith(GENUINE) for text in told]
+    assert holds == [True, *[False] * len(changed), True, False], told
+    assert "¥120.00" in told[0]
+    assert "2026-11-23" in told[0]
+    await page.close()
 
 
 def _draw(pdf: bytes, name: str) -> None:

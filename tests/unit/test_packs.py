@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import hashlib
 import json
 import random
@@ -28,7 +29,7 @@ from mingzhang.transparency.tree import Edge
 SIGNER = Signer("shop.example/log", b"\x05" * 32)
 ORDER = "M0002RZAUWU88CQ22NX"
 AT = datetime(2026, 11, 24, 1, 2, 3, tzinfo=UTC)
-SECRETS = [("13800138000", "138****8000"), ("买家@例子.中国", "买***")]
+SECRETS = [("13800138000", "138****8000"), ("买家@例子.中国", "买***"), ("home/wang lei", "h***")]
 
 
 def receipt_of(subject: str, events: list[str], evidence: str = "", entries: int = 5) -> bytes:
@@ -174,6 +175,16 @@ def test_an_edition_sees_what_it_may() -> None:
         "买家@例子.中国".encode(),
         b"to=%E4%B9%B0%E5%AE%B6%40%E4%BE%8B%E5%AD%90.%E4%B8%AD%E5%9B%BD",
         b'"\\u4e70\\u5bb6@\\u4f8b\\u5b50.\\u4e2d\\u56fd"',
+        b'"\\u4E70\\u5bb6\\u0040\\u4f8b\\u5B50.\\u4e2d\\u56fd"',
+        b"to=%e4%b9%b0%e5%ae%b6%40%e4%be%8b%e5%ad%90.%e4%b8%ad%e5%9b%bd",
+        b"biz=%257B%25E4%25B9%25B0%25e5%25ae%25b6%2540%25E4%25BE%258B%25E5%25AD%2590.%25E4%25B8%25AD%25E5%259B%25BD",
+        b"biz=%22%5Cu4e70%5Cu5bb6%40%5Cu4f8b%5Cu5b50.%5Cu4e2d%5Cu56fd%22",
+        b"<account>&#20080;&#x5BB6;&#64;&#x4f8b;\xe5\xad\x90.\xe4\xb8\xad\xe5\x9b\xbd</account>",
+        b'{"path":"home\\/wang lei"}',
+        b"path=home%2fwang+lei",
+        *(base64.b64encode(b"x" * n + b"13800138000" + b"y" * n) for n in range(4)),
+        *(b"data=" + base64.urlsafe_b64encode(b"x" * n + b"home/wang lei") for n in range(3)),
+        base64.b64encode("\xff?买家@例子.中国".encode()).replace(b"/", b"\\/").replace(b"+", b"%2B"),
     ],
 )
 def test_personal_data_is_masked_however_it_was_written(body: bytes) -> None:

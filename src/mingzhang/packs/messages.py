@@ -7,13 +7,13 @@ of the original, which the shop keeps.
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import Any, Final
-from urllib.parse import quote, quote_plus
 
 import msgspec
 
+from mingzhang.packs.masking import masked
 from mingzhang.packs.model import Edition, Part
 from mingzhang.transparency.entry import utc
 
@@ -23,7 +23,6 @@ SUPPLIER: Final = "supplier"
 SHOP: Final = "shop"
 BODY_MAX: Final = 64 * 1024
 MESSAGES_MAX: Final = 150
-SECRET_MIN: Final = 4  # a shorter text would be found in any number
 # Bills, lists and statements tell of other people's orders, too: their hash alone.
 OF_MANY: Final = ("bill", "settlement", "statement", "bank.line", "list")
 # What a channel may say of its own fee.
@@ -73,34 +72,6 @@ WITHHELD: Final[Mapping[str, str]] = {
     "erased": "已按个人信息删除请求清空，只列原来的指纹",
     "personal": "含收款账户、截图等个人信息，只列指纹",
 }
-
-
-def masked(body: bytes, secrets: Iterable[tuple[str, str]]) -> bytes:
-    """The body with each secret text replaced by its mask, however forms or JSON wrote it."""
-    for text, mask in secrets:
-        if len(text) < SECRET_MIN:
-            continue
-        for written in {
-            text,
-            quote(text, safe=""),
-            quote_plus(text),
-            msgspec.json.encode(text)[1:-1].decode(),
-        }:
-            body = body.replace(written.encode(), mask.encode())
-        body = body.replace(ascii_json(text).encode(), mask.encode())
-    return body
-
-
-def ascii_json(text: str) -> str:
-    """As a JSON writer puts it that knows ASCII alone."""
-    return "".join(
-        char if char.isascii() else "".join(f"\\u{unit:04x}" for unit in _units(char)) for char in text
-    )
-
-
-def _units(char: str) -> Iterable[int]:
-    raw = char.encode("utf-16-be")
-    return (int.from_bytes(raw[at : at + 2]) for at in range(0, len(raw), 2))
 
 
 def message_parts(

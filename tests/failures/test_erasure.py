@@ -12,10 +12,12 @@ from mingzhang.app.audit import run_audit
 from mingzhang.app.erasure_watch import erase_due
 from mingzhang.app.oversight_watch import do_chore
 from mingzhang.app.transparency import signer_of
+from mingzhang.disputes import flow
 from mingzhang.evidence import store as evidence
 from mingzhang.evidence.messages import Direction, Message, Standing
 from mingzhang.kit.database import transaction
 from mingzhang.kit.errors import Problem
+from mingzhang.orders.store import Order
 from mingzhang.oversight import chores, erasure
 from mingzhang.oversight.privacy import TRADE
 from mingzhang.transparency import verify_offline
@@ -151,6 +153,9 @@ async def test_after_an_erasure_no_datum_is_left_and_the_record_holds(
                 await conn.execute("UPDATE evidence SET body = 'x'")
             await outer.rollback()
 
+        await _said_afterwards(house, order_id)
+        await sound(house)
+
         # Terms are found by a walk, and what belongs to no order is forgotten.
         async with transaction(pool) as conn:
             await chores.ensure(conn, ["retention"], ctx.now())
@@ -158,3 +163,32 @@ async def test_after_an_erasure_no_datum_is_left_and_the_record_holds(
         assert told is not None
         assert set(told["marks"]) == {"unpaid:0", "contact:0"}
         assert set(told) == {"marks", "addresses", "codes", "sessions"}
+
+
+async def _said_afterwards(house: House, order_id: str) -> None:
+    """What is written into a dispute when all was erased is kept as long as a trade is, from its end on, and then erased."""
+    ctx, pool = house.desk.ctx, house.desk.pool
+    step = "SELECT step FROM erasure WHERE order_id = $1"
+    assert await pool.fetchval(step, order_id) == "done"
+    words = "SELECT count(*) FROM dispute_message WHERE text_enc <> '' AND dispute_id = $1"
+    opening = flow.Opening(
+        order_id=order_id, kind=flow.kinds_for(await _order(house, order_id))[0], words=ACCOUNT
+    )
+    case = (await flow.open_dispute(ctx, opening)).dispute_id
+    await erase_due(ctx)
+    assert await pool.fetchval(step, order_id) == "waiting", "nothing is erased while it is open"
+    await flow.withdraw(ctx, case)
+    await erase_due(ctx)
+    assert await pool.fetchval(step, order_id) == "kept"
+    assert await pool.fetchval(words, case) > 0
+    await pool.execute("UPDATE dispute SET closed_at = closed_at - $1::interval", TRADE.keep)
+    await pool.execute("UPDATE erasure SET due_at = asked_at WHERE order_id = $1", order_id)
+    await erase_due(ctx)
+    assert await pool.fetchval(step, order_id) == "done"
+    assert await pool.fetchval(words, case) == 0
+
+
+async def _order(house: House, order_id: str) -> Order:
+    order = await house.desk.ctx.reader.order(order_id)
+    assert order is not None
+    return order

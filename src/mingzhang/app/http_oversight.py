@@ -20,6 +20,7 @@ from mingzhang.app.http_staff import frame_of
 from mingzhang.app.http_staff_people import member_of
 from mingzhang.app.resolution_pack import write_pack
 from mingzhang.kit.errors import Kind, Problem
+from mingzhang.kit.guesses import WHOLE_SHOP
 from mingzhang.kit.ids import is_id
 from mingzhang.oversight import sample
 from mingzhang.oversight.resolution import SHEETS
@@ -160,8 +161,9 @@ async def pack(request: AnyRequest) -> HtmlResponse:
 
 @get(f"{HOME}/pack/download", include_in_schema=False, guards=OVERSEERS)
 async def downloaded(request: AnyRequest) -> Stream:
-    """The resolution pack: written to a temporary file, then streamed."""
-    desk = desk_of(request)
+    """The resolution pack: written to a temporary file, then streamed. A few an hour: each reads the whole shop."""
+    desk, guesses = desk_of(request), request.app.state.guesses
+    await guesses.take("resolution_pack", WHOLE_SHOP)
     file = tempfile.TemporaryFile()  # noqa: SIM115 - closed by whoever reads it to the end
     try:
         await write_pack(desk, file, lambda *_: None)

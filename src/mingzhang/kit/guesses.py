@@ -40,6 +40,9 @@ SIGN_IN: Final = Rule(5, timedelta(hours=1), timedelta(seconds=30), timedelta(mi
 # The same name from all browsers that nobody knows.
 STRANGERS: Final = Rule(30, timedelta(hours=1), timedelta(minutes=1), timedelta(minutes=15))
 
+# The whole shop in one file, which reads every table: by whomever.
+WHOLE_SHOP: Final = Rule(3, timedelta(hours=1), timedelta(minutes=5), timedelta(minutes=30))
+
 
 class Guesses:
     """The doors of one installation. `hashed`: the installation's keyed hash."""

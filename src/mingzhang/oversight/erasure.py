@@ -75,7 +75,7 @@ async def work(conn: asyncpg.Connection, vault: Vault, order_id: str, lease: int
     if await conn.fetchval(SQL.find_open, bucket, order_id) is not None:
         await conn.execute(SQL.set_step, bucket, order_id, lease, "waiting", None, None, None, now + AGAIN)
         return "waiting"
-    until = keep_until(order["paid_at"], order["finished_at"], now)
+    until = keep_until(order["paid_at"], order["over_at"], now)
     whole = now >= until
     await _put_messages_away(conn, vault, order, bucket, now, keep=not whole)
     await conn.execute(SQL.erase_order, bucket, order_id, whole)
@@ -84,11 +84,11 @@ async def work(conn: asyncpg.Connection, vault: Vault, order_id: str, lease: int
     return step
 
 
-def keep_until(paid_at: datetime | None, finished_at: datetime | None, now: datetime) -> datetime:
-    """Until when the law has a trade's information kept; now, where there was no trade."""
+def keep_until(paid_at: datetime | None, over_at: datetime | None, now: datetime) -> datetime:
+    """Until when the law has a trade's information kept, disputes and all; now, where there was no trade."""
     if paid_at is None or TRADE.keep is None:
         return now
-    return (finished_at or now) + TRADE.keep
+    return (over_at or now) + TRADE.keep
 
 
 async def _put_messages_away(

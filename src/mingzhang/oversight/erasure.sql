@@ -34,9 +34,10 @@ WHERE bucket = $1 AND order_id IN (
 RETURNING order_id, lease_generation
 
 -- name: lock_subject
--- The order to be erased, under its lock.
-SELECT order_id, state, account_enc, contact_enc, placed_at, paid_at, finished_at FROM orders
-WHERE bucket = $1 AND order_id = $2 FOR UPDATE
+-- The order to be erased, under its lock; over_at: when the trade or its last dispute came to an end.
+SELECT o.order_id, o.state, o.account_enc, o.contact_enc, o.placed_at, o.paid_at, greatest(o.finished_at, (
+  SELECT max(d.closed_at) FROM dispute d WHERE d.bucket = o.bucket AND d.order_id = o.order_id)) AS over_at
+FROM orders o WHERE o.bucket = $1 AND o.order_id = $2 FOR UPDATE
 
 -- name: find_open
 -- What about an order is still open: it is told by its data what becomes of it, so nothing is erased yet.

@@ -78,6 +78,12 @@ async def test_staff_find_list_export_and_act_on_many(database_url: str, tmp_pat
                     assert "style=" not in html, path
                     assert "<script>" not in html, path
                     assert "13900139000" not in html, path
+            for board in ("flow", "money", "care", "risk"):
+                page = (await lin.look(f"/staff/figures?board={board}"))[1]
+                figures = re.findall(r'<td class="mz-num"[^>]*>(.*?)</td>', page, re.DOTALL)
+                assert [
+                    one for one in figures if "mz-amount" in one and "<a " not in one and ">0<" not in one
+                ] == []
             assert (await lin.look("/staff/records"))[0] == 403
             assert (await admin.look("/staff"))[0] == 303
             assert (await admin.look("/staff/records"))[0] == 200

@@ -328,7 +328,8 @@ class View:
         key = self._place_key(sentence.place)
         amount = yuan(sentence.amount_fen)
         if key in words.SENTENCE_AT:
-            where = self.t(words.SENTENCE_AT[key]) % {"party": self.party(sentence.party)}
+            party = Markup('<span class="mz-nobreak">{}</span>').format(self.party(sentence.party))
+            where: str | Markup = escape(self.t(words.SENTENCE_AT[key])) % {"party": party}
             text = N_("%(amount)s 目前在%(place)s。")
         else:
             stands = words.SENTENCE_STANDS.get(sentence.code) or words.SENTENCE_STANDS.get(key)
@@ -375,6 +376,10 @@ class View:
     def stamp(self, moment: datetime) -> str:
         """A moment in full, as a document writes it."""
         return moment.astimezone(BEIJING).strftime("%Y-%m-%d %H:%M:%S UTC+8")
+
+    def stamped(self, moment: datetime) -> Markup:
+        """The same on a page, never broken in the middle."""
+        return Markup(f'<span class="mz-nobreak">{self.stamp(moment)}</span>')  # noqa: S704 - digits alone
 
     def amount(self, fen: int) -> str:
         """As `yuan`, for a text without markup."""

@@ -132,8 +132,8 @@ async def pareto(read: Read) -> Panel:
             (
                 Cell(value=label),
                 Cell(value=n, unit="count", href=here),
-                Cell(value=round(1e6 * n / total), unit="ppm"),
-                Cell(value=round(1e6 * seen / total), unit="ppm"),
+                Cell(value=round(1e6 * n / total), unit="ppm", href=here),
+                Cell(value=round(1e6 * seen / total), unit="ppm", href=here),
             )
         )
         bars.append([label, n, round(100 * seen / total, 1), here])
@@ -159,11 +159,11 @@ async def promise(read: Read) -> Panel:
         rows.append(
             (
                 Cell(value=read.title(product_id)),
-                Cell(value=stated["promise_s"] if stated else None, unit="seconds"),
-                Cell(value=percentile(bins, 0.9), unit="seconds"),
+                Cell(value=stated["promise_s"] if stated else None, unit="seconds", href=here),
+                Cell(value=percentile(bins, 0.9), unit="seconds", href=here),
                 Cell(value=n, unit="count", href=here),
                 Cell(value=late, unit="count", href=here),
-                Cell(value=kept, unit="ppm"),
+                Cell(value=kept, unit="ppm", href=here),
             )
         )
         low, high = wilson(n - late, n)

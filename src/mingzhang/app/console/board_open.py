@@ -51,7 +51,7 @@ def _money_panel(
         (
             Cell(value=place, word="book_place", href=linked(place)),
             Cell(value=points.get(last, 0), unit="fen", href=linked(place)),
-            Cell(value=points.get(first, 0), unit="fen"),
+            Cell(value=points.get(first, 0), unit="fen", href=linked(place)),
         )
         for place, points in ranked
     )
@@ -66,6 +66,14 @@ def _money_panel(
     )
 
 
+# Where money lies that has come to its end, or to a place of its own: the list that holds what brought it there.
+ENDED_AT: Final[Mapping[str, str]] = {
+    "supplier.settled": "/staff/orders?state=delivered",
+    "refund.arrived": "/staff/refunds?state=arrived",
+    "refund.chargeback": "/staff/lists/disputes?outcome=charged_back",
+}
+
+
 async def money(read: Read) -> Panel:
     """What lay where of orders' money, over time; what has come to its end stands in the table alone."""
     moments, by_place = await _money(read, theirs=True)
@@ -77,7 +85,9 @@ async def money(read: Read) -> Panel:
         moments,
         by_place,
         lambda place: (
-            to("/staff/ageing", kind="order", place=place) if place in words_console.STUCK_PLACES else ""
+            to("/staff/ageing", kind="order", place=place)
+            if place in words_console.STUCK_PLACES
+            else ENDED_AT.get(place, "/staff/orders")
         ),
     )
 
@@ -92,7 +102,7 @@ async def own_money(read: Read) -> Panel:
         N_("预存款、备付金、毛利；同样来自汇总表。"),
         moments,
         by_place,
-        lambda place: "/staff/suppliers" if place == "supplier.free" else "",
+        lambda place: "/staff/suppliers" if place == "supplier.free" else "/staff/custody",
     )
 
 
@@ -163,7 +173,7 @@ async def gaps(read: Read) -> Panel:
         (
             Cell(value=read.view.t(_GAPS[row["kind"]][0])),
             Cell(value=row["n"], unit="count", href=_GAPS[row["kind"]][1]),
-            Cell(value=row["fen"] or None, unit="fen"),
+            Cell(value=row["fen"] or None, unit="fen", href=_GAPS[row["kind"]][1]),
             Cell(value=row["oldest"], unit="time"),
         )
         for row in found
@@ -199,7 +209,7 @@ def _age_panel(
             Cell(value=age, word="age"),
             Cell(value=n, unit="count", href=to("/staff/ageing", kind=kind, age=age)),
             Cell(value=fen or None, unit="fen", href=to("/staff/ageing", kind=kind, age=age)),
-            Cell(value=late, unit="count"),
+            Cell(value=late, unit="count", href=to("/staff/ageing", kind=kind, age=age)),
         )
         for age, (n, fen, late) in sums.items()
     )
@@ -249,7 +259,7 @@ async def runway(read: Read) -> Panel:
             (
                 Cell(value=read.view.supplier(row["supplier"]), href=here),
                 Cell(value=row["standing"], word="prefund"),
-                *((Cell(value=row["free_fen"], unit="fen"),) if costs else ()),
+                *((Cell(value=row["free_fen"], unit="fen", href=here),) if costs else ()),
                 Cell(value=row["runway_s"], unit="seconds", href=here),
                 Cell(value=row["known_at"], unit="time"),
             )

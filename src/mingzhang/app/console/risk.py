@@ -118,7 +118,7 @@ async def stopped(read: Read) -> Panel:
         (
             Cell(value=row["subject"], href=to(LIMITS, subject=row["subject"])),
             Cell(value=row["n"], unit="count", href=to(LIMITS, subject=row["subject"])),
-            Cell(value=row["rules"], unit="count"),
+            Cell(value=row["rules"], unit="count", href=to(LIMITS, subject=row["subject"])),
             Cell(value=row["newest"], unit="time"),
         )
         for row in await read.conn.fetch(SQL.list_stopped, read.since, REACH, OFTEN, ROWS_MAX)

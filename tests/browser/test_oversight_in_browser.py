@@ -67,9 +67,9 @@ async def prepared(house: House) -> str:
 
 
 async def kept(visitor: Visitor, name: str) -> None:
-    """The layout holds; with SHOTS a picture is kept."""
+    """The layout holds; with SHOTS a picture is kept, with UPDATE_SCREENS=1 those of docs/screens."""
     await asyncio.sleep(0.2)
-    await visitor.fits()
+    await visitor.shoot(name)
     if folder := os.environ.get("SHOTS"):
         file = f"{folder}/{name}-{visitor.lang}-{visitor.width}.png"
         await visitor.page.screenshot(path=file, full_page=True)

@@ -175,6 +175,22 @@ WANTED = frozenset(
         "settings-en-1440",
         "demo-zh-1440",
         "demo-en-390",
+        "staff-figures-risk-zh-390",
+        "trust-zh-390",
+        "trust-en-1440",
+        "oversight-home-zh-390",
+        "oversight-coverage-zh-390",
+        "oversight-receipts-en-1440",
+        "dispute-buyer-0-zh-390",
+        "dispute-buyer-0-en-390",
+        "dispute-staff-1-zh-390",
+        "dispute-staff-1-en-1440",
+        "dispute-staff-4-zh-1440",
+        "office-reconcile-zh-390",
+        "office-difference-en-1440",
+        "office-setup-product-zh-390",
+        "office-setup-shop-en-390",
+        "office-setup-launch-zh-1440",
     )
 )
 

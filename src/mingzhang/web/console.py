@@ -130,7 +130,7 @@ PAGES: Final[tuple[ConsolePage, ...]] = (
     ),
     ConsolePage(
         path="/staff/disputes",
-        title=N_("纠纷"),
+        title=N_("纠纷处理"),
         group="orders",
         icon="chat",
         right=Right.VIEW_ORDERS,

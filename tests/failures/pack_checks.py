@@ -5,9 +5,6 @@ from __future__ import annotations
 import io
 import json
 import random
-import shutil
-import subprocess
-import sys
 import zipfile
 from pathlib import Path
 
@@ -15,6 +12,7 @@ import pypdf
 import pytest
 import segno
 
+from alone import run_alone
 from house import House
 from mingzhang.app.packs import make_pack
 from mingzhang.app.receipts import read_receipt
@@ -29,15 +27,6 @@ LICENCE = """INSERT INTO licence (licence_id, version, kind, party, title, numbe
   proof_sha256, ended, set_by, set_at)
 VALUES ('L1', 1, 'own', '明账店', '营业执照', '91310000MA1FL0000X', '', '', '2030-01-01', '', '', false, 'root', now())"""
 COST_WORDS = ("cost_fen", "spent.", "source.platform", "supplier.free", "margin")
-
-
-def alone(script: Path, file: Path) -> subprocess.CompletedProcess[str]:
-    """The stand-alone program on one file: Python's own library alone, no site packages, no network where it can be cut."""
-    command = [sys.executable, "-I", "-S", str(script), file.name]
-    cut = shutil.which("unshare")
-    if cut and subprocess.run([cut, "-rn", "true"], capture_output=True, check=False).returncode == 0:
-        command = [cut, "-rn", *command]
-    return subprocess.run(command, cwd=file.parent, capture_output=True, text=True, check=False)
 
 
 def refuse_changes(pack: bytes, changes: int, seed: int) -> None:
@@ -63,7 +52,7 @@ async def check_packs(house: House, order_id: str, script: Path) -> bytes:
         assert answer.status == 401
     file = script.parent / "pack.zip"
     file.write_bytes(pack)
-    told = alone(script, file)
+    told = run_alone(script.parent, script.name, file.name)
     assert told.returncode == 0, told.stdout + told.stderr
     assert f"evidence pack of order {order_id}, buyer edition" in told.stdout
     assert "the manifest itself stands in the log" in told.stdout

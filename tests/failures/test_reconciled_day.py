@@ -12,6 +12,8 @@ from pathlib import Path
 import pytest
 
 from house import House, open_house
+from mingzhang.disputes.chargeback import tell_chargeback
+from mingzhang.disputes.store import list_disputes
 from mingzhang.kit.beijing import BEIJING
 from mingzhang.kit.clock import ManualClock
 from mingzhang.kit.errors import Problem
@@ -70,16 +72,36 @@ async def lose_payment(house: House) -> str:
     return order_id
 
 
+async def taken_back(house: House, order_id: str, found: Break) -> None:
+    """A refund that nobody asked for here: the channel is asked for it, and it is booked as the channel's own (row 22)."""
+    assert (found.class_, found.key[:2]) == ("missing_ours", "CB")
+    ctx = house.desk.ctx
+    await resolve.visit(ctx, found.break_id)
+    await house.until(order_id, lambda page: page.timeline[-1].kind == "dispute_closed")
+    await resolve.visit(ctx, found.break_id)
+    (row,) = [each for each in await breaks(house) if each.break_id == found.break_id]
+    assert row.resolution == "booked"
+    places = "SELECT sum(amount_fen)::int FROM leg WHERE subject = $1 AND place = 'refund.chargeback' AND owner = 'o'"
+    assert await house.desk.pool.fetchval(places, order_id) == 10_000
+    async with house.desk.pool.acquire() as conn:
+        (case,) = await list_disputes(conn, order_id)
+    assert (case.source, case.outcome) == ("channel", "refunded_outside")
+    told = await tell_chargeback(ctx, "alipay", order_id, found.key, 10_000, [])
+    assert told == "same"
+
+
 async def test_every_planted_difference_is_found_and_no_other(database_url: str, tmp_path: Path) -> None:
     async with open_house(database_url, tmp_path, begins=NOON.timestamp()) as house:
         await house.desk.pool.execute(REGISTER, NOON)
         orders = {name: await house.buy(("alipay", name)) for name in BENT}
         orders["fulu"] = await house.buy(("fulu", "bill_row_missing"))
-        orders["kept"] = await house.buy()
+        orders["kept"], taken = await house.buy(), await house.buy()
+        orders["taken"] = taken
         lost = await lose_payment(house)
         for order_id in orders.values():
             await house.until(order_id, lambda page: page.supply_badge == "arrived")
         await house.world.fault(f"BILL{DAY:%Y%m%d}", "alipay", "bill_truncated")
+        await house.world.tell("POST", "/alipay/take-back", {"out_trade_no": f"{taken}P1"})
 
         # The first file is cut short: refused by its own totals, asked for again, nothing is judged by it.
         ctx = at(house.desk.ctx, 11)
@@ -90,8 +112,9 @@ async def test_every_planted_difference_is_found_and_no_other(database_url: str,
         judged = await flow.fetch_day(ctx, "alipay.trade", DAY)
         assert judged.result == "new"
         by_class = sorted(row.class_ for row in await breaks(house) if row.open)
-        assert by_class == sorted([*BENT.values(), "missing_ours"])
-        rows = {row.class_: row for row in await breaks(house)}
+        assert by_class == sorted([*BENT.values(), "missing_ours", "missing_ours"])
+        (back,) = [row for row in await breaks(house) if row.kind == "refund"]
+        rows = {row.class_: row for row in await breaks(house) if row.kind != "refund"}
         assert rows["missing_theirs"].subject == orders["bill_row_missing"]
         assert rows["amount"].stake_fen == 1
         assert rows["missing_ours"].theirs is not None
@@ -118,6 +141,7 @@ async def test_every_planted_difference_is_found_and_no_other(database_url: str,
         await until(booked)
 
         await house.until(lost, lambda page: page.supply_badge == "arrived")
+        await taken_back(house, taken, back)
         # The supplier's list, as its site exports it, lacks one order.
         listed = await control(house, f"/exports/fulu?day={DAY}")
         given = flow.Given(name="fulu.csv", content=listed, origin="console")

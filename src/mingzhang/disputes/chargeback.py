@@ -60,6 +60,10 @@ async def tell_chargeback(
     async with transaction(ctx.pool) as conn:
         now = ctx.now()
         await open_turn(conn, order_id, now, ctx.rng)
+        # The channel's bill may have told of the same money under the other name (reconciliation/outside.py).
+        for other in TAKEN - {kind} if kind in TAKEN else ():
+            if await conn.fetchval(evidence.SQL.read_fact_hash, channel, other, external_id) is not None:
+                return "same"
         evidence_id = await evidence.keep_all(conn, ctx.rng, now, tuple(messages))
         return await evidence.state_fact(conn, fact, evidence_id, now)
 

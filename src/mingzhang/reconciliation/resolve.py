@@ -21,15 +21,15 @@ from mingzhang.orders.store import SQL as ORDERS
 from mingzhang.orders.supply import work_attempt
 from mingzhang.payments import store as payments
 from mingzhang.payments.schedule import HINT_MAX_S
-from mingzhang.reconciliation import merge, ours, payouts
+from mingzhang.reconciliation import merge, ours, outside, payouts
 from mingzhang.reconciliation.model import Kind, OurLine, Wanted, Word
+from mingzhang.reconciliation.outside import NOT_ANSWERED, UNASKABLE
 from mingzhang.reconciliation.sources import source_named
 from mingzhang.reconciliation.states import PAYOUTS, PERSON_S, ask_again, ask_now, to_person
 from mingzhang.reconciliation.store import SQL, Break, lock_breaks, note, read_break, save
 from mingzhang.refunds.visit import work_refund
 
 CONFIRMS: Final = "outside_confirms"
-UNASKABLE: Final = "not_asked"
 CONFIRMED_TIMES: Final = 2
 """So often the channel must confirm by query what its bill lacks, before a person is next."""
 
@@ -47,7 +47,8 @@ async def visit(ctx: Context, break_id: str) -> None:
         await _start_asking(ctx, break_id)
         return
     said = "not_booked"
-    if row.theirs is None or row.asked == 0 or row.class_ == "state_conflict":
+    again = row.kind == Kind.REFUND and row.said == NOT_ANSWERED
+    if row.theirs is None or row.asked == 0 or again or row.class_ == "state_conflict":
         said = await _ask(ctx, row)
     entry = await _entry(ctx, row)
     async with transaction(ctx.pool) as conn:
@@ -126,10 +127,12 @@ async def _ask(ctx: Context, row: Break) -> str:
             return "not_booked"
         if await payment_named(ctx, row.party, side.our_no) is not None:
             await ask_channel(ctx, side.our_no)
-            return CONFIRMS if await _is_confirmed(ctx, side.our_no) else "not_answered"
+            return CONFIRMS if await _is_confirmed(ctx, side.our_no) else NOT_ANSWERED
     elif row.kind == Kind.REFUND and row.party in ctx.channels and _is_ours(row.key):
         await work_refund(ctx, row.key)
         return "not_booked"
+    elif row.kind == Kind.REFUND and row.party in ctx.channels and found.ours is None:
+        return await outside.ask_refund(ctx, row)
     elif row.kind == Kind.SUPPLY and row.party in ctx.suppliers and _is_ours(row.key):
         await work_attempt(ctx, row.key)
         return "not_booked"

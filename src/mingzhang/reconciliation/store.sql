@@ -206,7 +206,7 @@ WHERE channel = $1 AND planned_at >= $2 AND planned_at < $3 AND state NOT IN ('r
   AND (t.at AT TIME ZONE 'Asia/Shanghai')::date = $4
 
 -- name: refunds_by_key
--- The same for given refund numbers.
+-- The same for given refund numbers; and by the channel's own numbers what it gave back or took back by itself (row 22).
 SELECT 'refund' AS kind, refund_no AS key, payment_no AS our_no, transaction_id AS their_no, amount_fen,
   NULL::bigint AS fee_fen, CASE state WHEN 'refused' THEN 'failed' WHEN 'accepted' THEN 'done' WHEN 'arrived' THEN 'done'
     ELSE 'open' END AS state,
@@ -214,6 +214,13 @@ SELECT 'refund' AS kind, refund_no AS key, payment_no AS our_no, transaction_id 
   refund_no AS evidence_id, false AS carried
 FROM refund CROSS JOIN LATERAL (SELECT coalesce(accepted_at, arrived_at, planned_at) AS at) t
 WHERE channel = $1 AND bucket = ANY ($2::int[]) AND refund_no = ANY ($3::text[]) AND state NOT IN ('ready', 'waiting_float')
+UNION ALL
+SELECT 'refund', f.external_id, coalesce(f.content ->> 'payment_no', ''), coalesce(f.content ->> 'transaction_id', ''),
+  (f.content ->> 'amount_fen')::bigint, NULL::bigint, 'done', floor(extract(epoch FROM t.at))::bigint,
+  (t.at AT TIME ZONE 'Asia/Shanghai')::date, f.subject, f.evidence_id, false
+FROM fact f JOIN applied a ON a.bucket = f.bucket AND a.key = f.kind || ':' || f.party || ':' || f.external_id
+CROSS JOIN LATERAL (SELECT coalesce(to_timestamp((f.content ->> 'at_s')::bigint), f.known_at) AS at) t
+WHERE f.party = $1 AND f.kind IN ('refunded_outside', 'charged_back') AND f.external_id = ANY ($3::text[])
 
 -- name: supply_of_day
 -- Attempts at a supplier by when they were sent; what the supplier was paid for them stands in the ledger (row 7).

@@ -150,7 +150,17 @@ class Back(World):
             if self.post("proved_unpaid", subject, book, party=party):
                 self.shadow.unpaid(subject, view, party)
         elif outcome == "given_up":
-            self.post("claim_given_up", subject, book, party=party)
+            claim = view.claim_at("missing", party)
+            if self.post("claim_given_up", subject, book, party=party) and self.rng.random() < 0.5:
+                self.take_up(subject, party, claim)
+
+    def take_up(self, subject: str, party: str, claim: int) -> None:
+        """The loss was booked, then the money was found after all."""
+        missing = ("missing", party)
+        self.post("written_off", subject, at=missing, amount_fen=claim)
+        self.shadow.shift(missing, None, claim)
+        self.post("claim_taken_up", subject, self.book(subject), party=party, amount_fen=claim)
+        self.shadow.shift(None, missing, claim)
 
     def ev_house(self) -> None:
         kind = self.rng.choice(("found", "off", "charges", "sweep"))

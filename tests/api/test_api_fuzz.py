@@ -22,7 +22,7 @@ from house import House, open_house
 from mingzhang.app.http_session import STAFF_COOKIE
 from mingzhang.staff.rights import Role
 
-EXAMPLES = int(os.environ.get("API_EXAMPLES", "16"))
+EXAMPLES = int(os.environ.get("API_EXAMPLES", "8"))
 
 # There is nothing to generate: no parameter and no body, or one text of which none is wrong.
 WITHOUT_INPUT = {"getVocabulary", "getTrustCoverage", "getTrust", "getTrustDay", "getStatus"}
@@ -127,4 +127,4 @@ async def test_generated_requests_are_answered_as_described(
 async def test_many_generated_requests_are_answered_as_described(
     database_url: str, tmp_path: Path, inside: bool
 ) -> None:
-    await prove(database_url, tmp_path, EXAMPLES * 25, inside=inside)
+    await prove(database_url, tmp_path, EXAMPLES * 50, inside=inside)

@@ -11,6 +11,7 @@ from rigs import CHANNEL_NAMES, SUPPLIER_NAMES, open_channel, open_supplier
 from mingzhang.app.check_adapters.rig import ChannelRig, SupplierRig
 from mingzhang.kit.clock import Clock, clock_from_spec
 from simulator_process import SimulatorProcess
+from variants import short
 
 SPEED = 20  # a virtual minute passes in three real seconds
 
@@ -26,7 +27,8 @@ def simulator(clock: Clock) -> Iterator[SimulatorProcess]:
         yield process
 
 
-@pytest.fixture(params=CHANNEL_NAMES)
+# Each adapter in its first mode every time, in its others in the long run.
+@pytest.fixture(params=short(CHANNEL_NAMES, set(CHANNEL_NAMES.values())))
 async def channel(
     request: pytest.FixtureRequest, simulator: SimulatorProcess, clock: Clock
 ) -> AsyncIterator[ChannelRig]:

@@ -25,9 +25,9 @@ pytestmark = pytest.mark.crash
 REFUSED = ("fulu", "account_banned")
 LONG = pytest.mark.long  # each named point is in the short run once, its other occurrences are not
 NORMAL_POINTS = (
-    "intent_to_call:1",
+    pytest.param("intent_to_call:1", marks=LONG),
     pytest.param("call_to_outcome:1", marks=LONG),
-    "call_to_outcome:2",
+    pytest.param("call_to_outcome:2", marks=LONG),
     "commit_to_reply:1",
     "fact_to_apply:1",
     pytest.param("fact_to_apply:2", marks=LONG),

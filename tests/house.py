@@ -289,7 +289,7 @@ async def open_house(
             }
             | dict(adapters),
             control_url=world.ready["control"],
-            call_timeout_s=1.5,
+            call_timeout_s=3.0,
             **{"limits": "off", **more},
         )
         desk = await open_desk(settings)

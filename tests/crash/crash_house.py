@@ -22,7 +22,7 @@ from simulator_process import SimulatorProcess
 START_S = 60.0  # an installation starts in three seconds of CPU; a loaded machine takes many times that
 SERVE = (sys.executable, "-c", "from mingzhang.app.cli import main; main()", "serve", "--role", "all")
 # The lease is three times as long (real seconds): what a dead process held is taken over after that.
-CALL_TIMEOUT_S = 0.6
+CALL_TIMEOUT_S = 1.2
 
 
 class Product:

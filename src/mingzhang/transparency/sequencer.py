@@ -1,14 +1,14 @@
 """The one writer of the log: takes what was noted, appends one entry a subject, and signs the new state.
 
 One transaction a round, which sees one moment of the books: notes away, entries, whole tiles and the checkpoint
-together. Of several sequencers the one
-that holds the gate appends; should two ever do so, the second one's entries meet the first's key.
+together. Of several sequencers the one that holds the gate appends; should two ever do so, the second one's entries meet
+the first's key.
 """
 
 from __future__ import annotations
 
 import secrets
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime
 from typing import Final, NamedTuple
 
@@ -92,7 +92,7 @@ class Sequencer:
         oldest = min(entry.noted_at for entry in entries)
         return Appended(
             len(entries),
-            sum(len(e.data) for e in entries) // HASH_BYTES,
+            sum(len(entry.data) for entry in entries) // HASH_BYTES,
             edge.size,
             (now - oldest).total_seconds(),
         )
@@ -105,30 +105,41 @@ class Sequencer:
             raise Problem("log_key_changed", Kind.CONFLICT)
 
     async def _take(self, conn: asyncpg.Connection) -> list[_Entry]:
-        noted = await unlogged.take(conn, NOTES_MAX)
-        if not noted:
-            return []
-        oldest_first = sorted(noted, key=lambda where: (noted[where], where))
-        waits = {where: noted[where] for where in oldest_first[SUBJECTS_MAX:]}
-        where = oldest_first[:SUBJECTS_MAX]
-        last = await conn.fetch(SQL.read_last, *zip(*where, strict=True))
+        """The entries of the oldest notes that tell something new; none: nothing waits."""
+        while noted := await unlogged.take(conn, NOTES_MAX):
+            oldest_first = sorted(noted, key=lambda where: (noted[where], where))
+            waits = {where: noted[where] for where in oldest_first[SUBJECTS_MAX:]}
+            entries: list[_Entry] = []
+            for entry, whole in await self._entries(conn, oldest_first[:SUBJECTS_MAX], noted):
+                entries.append(entry)
+                if not whole:
+                    waits[entry.bucket, entry.subject] = entry.noted_at
+            await unlogged.give_back(conn, waits)
+            if entries:
+                return entries
+        return []
+
+    async def _entries(
+        self,
+        conn: asyncpg.Connection,
+        subjects: Sequence[tuple[int, str]],
+        noted: Mapping[tuple[int, str], datetime],
+    ) -> list[tuple[_Entry, bool]]:
+        """One entry for each subject that was not told with an earlier note, and whether it tells all there is."""
+        last = await conn.fetch(SQL.read_last, *zip(*subjects, strict=True))
         ranges = [
             Range(bucket, subject, to_seq, NEWEST)
-            for (bucket, subject), (to_seq,) in zip(where, last, strict=True)
+            for (bucket, subject), (to_seq,) in zip(subjects, last, strict=True)
         ]
-        entries: list[_Entry] = []
-        for place, history in zip(where, await read_histories(conn, ranges), strict=True):
+        entries: list[tuple[_Entry, bool]] = []
+        for where, history in zip(subjects, await read_histories(conn, ranges), strict=True):
             seed = secrets.token_bytes(SALT_BYTES)
             changes = changes_of(history, seed)
-            if not changes:
-                continue  # told with an earlier note
-            if len(changes) > CHANGES_MAX:
-                waits[place] = noted[place]
-                del changes[CHANGES_MAX:]
-            entries.append(
-                _Entry(*place, history.after + 1, changes[-1].seq, seed, entry_data(changes), noted[place])
-            )
-        await unlogged.give_back(conn, waits)
+            told = changes[:CHANGES_MAX]
+            if told:
+                span = history.after + 1, told[-1].seq
+                entry = _Entry(*where, *span, seed, entry_data(told), noted[where])
+                entries.append((entry, len(told) == len(changes)))
         return entries
 
     async def _append(

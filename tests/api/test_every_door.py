@@ -189,6 +189,14 @@ async def give_a_code(house: House, order_id: str) -> None:
     )
 
 
+async def the_demo_shows_a_lost_callback(house: House) -> None:
+    """Its own door, while a house of the demo is open: 支付确认中 until the channel answers, and asked for no payment."""
+    async with house.http.post(f"{house.url}/demo/run/callback_lost") as answer:
+        lost = (await answer.json())["order_id"]
+    page = await house.page(lost)
+    assert (page.pay_badge, page.sentence.code, len(page.claims)) == ("confirming", "confirming_payment", 1)
+
+
 async def test_every_door_lets_in_and_refuses_as_the_table_says(database_url: str, tmp_path: Path) -> None:
     async with open_house(database_url, tmp_path, speed=1.0, demo=True) as house:
         await house.desk.pool.execute("UPDATE product SET cost_fen = $1", COST_FEN)
@@ -227,6 +235,7 @@ async def test_every_door_lets_in_and_refuses_as_the_table_says(database_url: st
         assert not leaks, "shown to somebody whose order it is not: " + "\n".join(map(str, leaks))
         assert not wrong, "\n".join(map(str, wrong))
         assert seen == len(doors()) * len(everybody)
+        await the_demo_shows_a_lost_callback(house)
         for told, status in (({}, 200), ({"X-Forwarded-For": "203.0.113.9"}, 403)):
             async with house.http.get(f"{house.url}/metrics", headers=told) as answer:
                 assert answer.status == status

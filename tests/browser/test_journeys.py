@@ -129,7 +129,22 @@ async def test_the_demo_starts_an_order_by_itself(
         await expect(visitor.page.locator("#proof-state.mz-proof-ok")).to_be_visible(timeout=WAIT_MS)
         await expect(visitor.page.locator("#audit")).to_be_enabled(timeout=WAIT_MS)
         await visitor.shoot("demo")
-        # Nobody tells of the payment and the first questions go unanswered: seen as such, then found by asking.
+
+
+@pytest.mark.long
+@pytest.mark.parametrize(("lang", "width"), [("zh", 390), ("en", 1440)])
+async def test_a_lost_callback_is_seen_and_then_found_by_asking(
+    browser: Browser, database_url: str, tmp_path: Path, lang: str, width: int
+) -> None:
+    """Slower than the demo itself, so that a slow machine sees 支付确认中 as well (F2)."""
+    shop: dict[str, Any] = {"demo": True}
+    async with (
+        open_house(database_url, tmp_path, speed=15.0, **shop) as house,
+        visiting(browser, house.url, lang, width) as visitor,
+    ):
+        await visitor.visit("/demo")
         await visitor.page.click("[data-run=callback_lost]")
+        phone = visitor.page.frame_locator("#frame")
         await expect(phone.locator(PAY)).to_contain_text(WORDS[lang]["confirming"], timeout=WAIT_MS)
-        await expect(phone.locator(SUPPLY)).to_contain_text(WORDS[lang]["arrived"], timeout=WAIT_MS)
+        await expect(phone.locator(PAY)).to_contain_text(WORDS[lang]["paid"], timeout=3 * WAIT_MS)
+        await expect(phone.locator(SUPPLY)).to_contain_text(WORDS[lang]["arrived"], timeout=3 * WAIT_MS)

@@ -41,7 +41,7 @@ async def disputes(seen: Seen) -> Tile:
     )
     shown = tuple(figure for figure in figures if figure.value)
     return Tile(
-        name="disputes", title=N_("纠纷"), icon="chat", figures=shown, calm=N_("没有轮到本店的纠纷。")
+        name="disputes", title=N_("纠纷处理"), icon="chat", figures=shown, calm=N_("没有轮到本店的纠纷。")
     )
 
 

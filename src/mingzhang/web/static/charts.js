@@ -67,7 +67,7 @@
       option.tooltip.trigger = "item";
       option.tooltip.formatter = function (at) { const p = at.data; return chart.y[p[1]] + " · " + chart.x[p[0]] + "\n" + yuan(p[2]) + "  n=" + p[3]; };
       option.xAxis = { type: "category", data: chart.x, axisLabel: { color: INK, interval: 0, rotate: narrow ? 40 : 0 } };
-      option.yAxis = { type: "category", data: chart.y, inverse: true, axisLabel: { color: INK, formatter: function (text) { return short(text, narrow ? 9 : 18); } } };
+      option.yAxis = { type: "category", data: chart.y, inverse: true, axisLabel: { color: INK, width: narrow ? 84 : 160, overflow: "break", lineHeight: 14, formatter: function (text) { return short(text, 40); } } };
       option.visualMap = { show: false, dimension: 2, min: 0, max: most, inRange: { color: ["#fdf3dd", "#eba94a", "#a61b2b"] } };
       option.series = [{ type: "heatmap", data: chart.points, label: { show: !narrow, color: INK, backgroundColor: "rgba(255,255,255,.75)", borderRadius: 4, padding: [2, 5], formatter: function (at) { return yuan(at.data[2]); } }, itemStyle: { borderColor: "#fff", borderWidth: 2 } }];
       return [option, chart.y.length + 1, function (at) { return at.data[4]; }];

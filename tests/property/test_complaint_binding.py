@@ -110,6 +110,13 @@ async def test_a_complaint_read_after_the_refund_arrived_belongs_to_the_case_tha
     await house.parties.tell("POST", f"/complaints/{complaint.number}", {"do": "again", "words": "没看到"})
     case = await complaint.heard()
     assert (case.state, case.round, case.next_actor) == ("open", 2, "shop")
+    house.clock.advance(3600)
+    await flow.decline(house.ctx, case.dispute_id, "ann", "请凭退款单号向银行查询")
+    assert (await complaint.heard()).outcome == "declined"
+    told = await complaint.there()
+    assert told["state"] == "MERCHANT_FEEDBACKED"
+    agreed = [line for line in told["lines"] if "已同意退款" in line["text"]]
+    assert len(agreed) == (when == "before")  # the second round gave nothing back
     assert await refunds(house) == [("arrived", 10_000)]
 
 

@@ -215,17 +215,21 @@ async def _plan_message(
 async def _plan_refund(
     ctx: Context, conn: asyncpg.Connection, desk: Complaints, row: Row, case: Dispute
 ) -> None:
-    """Tell of the platform's own refund once it is planned, or that there will be none; not of what arrived before."""
+    """Tell of the platform's own refund once it is planned, or that there will be none.
+
+    Not of what arrived before the complaint, or before its case was reopened.
+    """
+    since = row.made_at if case.round == 1 else case.round_at
     refunds = [
         each
         for each in await list_refunds(conn, row.order_id)
         if each.state not in NOTHING_GOES
-        and (each.arrived_at is None or row.made_at is None or each.arrived_at >= row.made_at)
+        and (each.arrived_at is None or since is None or each.arrived_at >= since)
     ]
     key = f"refund{case.round}"
     tells = isinstance(desk, TellsRefunds) and row.wish == Wish.REFUND
     if refunds:
-        text = words.refund_under_way(sum(each.amount_fen for each in refunds))
+        text = words.refunding(refunds)
         await _insert(ctx, conn, row, key, "refund" if tells else "reply", text, approved=True)
     elif tells and case.state == "closed" and case.outcome == "declined":
         await _insert(ctx, conn, row, key, "refund", words.OUTCOMES["declined"])

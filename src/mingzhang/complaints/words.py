@@ -33,9 +33,12 @@ def offered(remedy: str, amount_fen: int) -> str:
     return "我们提出为您重新补发，请在订单页接受或回复我们。"
 
 
-def refund_under_way(amount_fen: int) -> str:
-    """The platform's own refund was planned."""
-    return f"已同意退款 {format_yuan(amount_fen)} 元，正按原支付方式退回，一般 1–3 个工作日到账。"
+def refunding(refunds: Sequence[Refund]) -> str:
+    """The platform's own refund was planned, or has arrived meanwhile."""
+    if all(refund.arrived_at is not None for refund in refunds):
+        return f"已同意退款并已退回。{arrived(refunds)}"
+    total = format_yuan(sum(refund.amount_fen for refund in refunds))
+    return f"已同意退款 {total} 元，正按原支付方式退回，一般 1–3 个工作日到账。"
 
 
 def ended(case: Dispute, refunds: Sequence[Refund]) -> str:

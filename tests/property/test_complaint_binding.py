@@ -11,6 +11,8 @@ import pytest
 from lifecycle_house import LifecycleHouse, open_lifecycle_house
 from test_dispute_clocks import at, paid
 
+from mingzhang.app import desk_complaints
+from mingzhang.app.work_complaints import complaint_items
 from mingzhang.complaints.bind import apply_complaint
 from mingzhang.complaints.flow import work_complaint
 from mingzhang.complaints.store import SQL
@@ -20,6 +22,8 @@ from mingzhang.disputes.store import Dispute
 from mingzhang.evidence import store as evidence
 from mingzhang.kit.database import open_pool, transaction
 from mingzhang.orders.store import open_turn
+from mingzhang.staff.model import Member
+from mingzhang.staff.rights import Right
 
 WAITS: Final = (
     "SELECT count(*) FROM pg_stat_activity WHERE wait_event_type = 'Lock' AND datname = current_database()"
@@ -118,6 +122,27 @@ async def test_a_complaint_read_after_the_refund_arrived_belongs_to_the_case_tha
     agreed = [line for line in told["lines"] if "已同意退款" in line["text"]]
     assert len(agreed) == (when == "before")  # the second round gave nothing back
     assert await refunds(house) == [("arrived", 10_000)]
+    await _goes_on(house, complaint)
+
+
+async def _goes_on(house: LifecycleHouse, complaint: Complained) -> None:
+    """The case is reopened once; after that a person answers on the page of complaints, and ends it there."""
+    ctx = house.ctx
+    member = Member(
+        name="ann", roles=(), rights=frozenset({Right.ANSWER_BUYERS}), session_id="s", strong=True
+    )
+    assert complaint.number not in [item.subject for item in await complaint_items(ctx)]
+    house.clock.advance(3600)
+    await house.parties.tell("POST", f"/complaints/{complaint.number}", {"do": "again", "words": "还是没有"})
+    assert (await complaint.heard()).state == "closed"
+    assert complaint.number in [item.subject for item in await complaint_items(ctx)]
+    seen = str(len((await complaint.there())["lines"]))
+    await desk_complaints.reply(ctx, member, "alipay", complaint.number, "已电话联系您", seen)
+    await complaint.heard()
+    told = await complaint.there()
+    assert [line["kind"] for line in told["lines"]][-2:] == ["replied", "completed"]
+    assert told["state"] == "MERCHANT_FEEDBACKED"
+    assert complaint.number not in [item.subject for item in await complaint_items(ctx)]
 
 
 async def test_a_complaint_about_money_that_went_back_without_a_case_is_answered_at_once(

@@ -69,7 +69,7 @@ async def bind_to(ctx: Context, member: Member, channel: str, complaint_no: str,
 async def reply(
     ctx: Context, member: Member, channel: str, complaint_no: str, text: str, seen: str = ""
 ) -> None:
-    """Answer a complaint that belongs to no case. ``seen``: how many of our acts the page showed; sent twice it is one
+    """Answer a complaint that no open case answers. ``seen``: how many of our acts the page showed; sent twice it is one
     answer. Raises `message_empty`, `complaint_has_case`, `unknown_complaint`.
     """
     if not text.strip():
@@ -77,7 +77,7 @@ async def reply(
     async with ctx.pool.acquire() as conn:
         row = await store.read(conn, channel, complaint_no)
     desk = desk_of(ctx, channel)
-    if row.dispute_id or desk is None or row.state in OVER:
+    if (row.dispute_id and row.case_state != "closed") or desk is None or row.state in OVER:
         raise Problem("complaint_has_case", Kind.CONFLICT)
     shown = int(seen) if seen.isascii() and seen.isdecimal() and len(seen) < SEEN_DIGITS else 0
     await talk.plan_reply(ctx, desk, row, text[:TEXT_MAX], shown)

@@ -118,6 +118,11 @@ async def list_rows(conn: asyncpg.Connection, limit: int = LISTED_MAX) -> list[R
     return [row_of(record) for record in await conn.fetch(SQL.list_unbound, limit)]
 
 
+async def list_gone_on(conn: asyncpg.Connection, limit: int = LISTED_MAX) -> list[Row]:
+    """Those whose case is at its end for good and whose complainant waits for another word, soonest clock first."""
+    return [row_of(record) for record in await conn.fetch(SQL.list_gone_on, limit)]
+
+
 async def list_of_order(conn: asyncpg.Connection, order_id: str) -> list[Row]:
     """The complaints about an order, oldest first."""
     rows = await conn.fetch(SQL.list_of_order, bucket_of(order_id), order_id)

@@ -122,10 +122,20 @@ ORDER BY order_id <> '' OR state IN ('done', 'withdrawn'), state IN ('done', 'wi
   CASE WHEN answered_at IS NULL THEN first_by ELSE solved_by END, known_at DESC LIMIT $1
 
 -- name: count_waiting
--- How many wait for a person: bound to no order, or with a reply that the channel did not take.
+-- How many wait for a person: bound to no order, with a reply that the channel did not take, or gone on after their case's
+-- end.
 SELECT count(*) FROM (SELECT 1 FROM complaint c WHERE c.state IN ('waiting', 'answered', 'outside', 'unknown')
   AND (c.order_id = '' OR EXISTS (SELECT 1 FROM complaint_act a WHERE a.channel = c.channel
-    AND a.complaint_no = c.complaint_no AND a.state = 'refused' AND a.act = 'reply')) LIMIT $1) waiting
+    AND a.complaint_no = c.complaint_no AND a.state = 'refused' AND a.act = 'reply')
+  OR c.waits AND c.case_state = 'closed' AND NOT EXISTS (SELECT 1 FROM complaint_act a WHERE a.channel = c.channel
+    AND a.complaint_no = c.complaint_no AND (a.ended_at IS NULL OR a.ended_at >= c.read_at))) LIMIT $1) waiting
+
+-- name: list_gone_on
+-- Whose complainants went on after their case's end, which can be reopened no more: nothing of ours was done since.
+SELECT c.* FROM complaint c WHERE c.state IN ('waiting', 'answered', 'outside', 'unknown') AND c.waits
+  AND c.case_state = 'closed' AND NOT EXISTS (SELECT 1 FROM complaint_act a WHERE a.channel = c.channel
+    AND a.complaint_no = c.complaint_no AND (a.ended_at IS NULL OR a.ended_at >= c.read_at))
+ORDER BY c.solved_by LIMIT $1
 
 -- name: list_of_order
 -- The complaints about an order, oldest first.

@@ -248,7 +248,8 @@ async def _plan_end(
 
 
 async def plan_reply(ctx: Context, desk: Complaints, row: Row, text: str, seen: int = 0) -> None:
-    """A member of staff answers a complaint that no case belongs to yet.
+    """A member of staff answers a complaint that belongs to no case, or went on after its case's end: then the answer
+    ends it there anew.
 
     ``seen``: how many acts the page showed on which it was written. The same page sent twice is one answer; of two people
     who write on the same page both are told.
@@ -263,6 +264,8 @@ async def plan_reply(ctx: Context, desk: Complaints, row: Row, text: str, seen: 
             seen += 1
         for part_no, part in enumerate(parts):
             await _insert(ctx, conn, row, f"s{seen}.{part_no}", "reply", part)
+        if row.dispute_id:
+            await _insert(ctx, conn, row, f"e{seen}", "complete", parts[-1])
         await conn.execute(SQL.hear_complaint, row.channel, row.complaint_no, ctx.now())
 
 

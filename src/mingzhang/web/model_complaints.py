@@ -34,6 +34,7 @@ class ComplaintCard(msgspec.Struct, frozen=True, kw_only=True):
     phone_mask: str
     order_id: str
     dispute_id: str
+    case_state: str
     bound_by: str
     made_at: datetime | None
     first_by: datetime | None

@@ -8,6 +8,7 @@ elsewhere: here the channel is only told of it.
 from __future__ import annotations
 
 from collections.abc import Sequence
+from contextlib import suppress
 from datetime import datetime, timedelta
 
 import asyncpg
@@ -130,7 +131,10 @@ async def _say(ctx: Context, row: Row, line: LineRow, text: str, pictures: tuple
         await disputes.add_message(ctx, row.dispute_id, said)
     except Problem as problem:
         if problem.code == "dispute_closed" and line.speaker == "buyer":
-            await _after_the_end(ctx, row, line, said)
+            with suppress(
+                Problem
+            ):  # a full conversation takes no more; the line stands in the complaint's own
+                await _after_the_end(ctx, row, line, said)
 
 
 async def _after_the_end(ctx: Context, row: Row, line: LineRow, said: Said) -> None:
@@ -141,15 +145,8 @@ async def _after_the_end(ctx: Context, row: Row, line: LineRow, said: Said) -> N
     if line.opens or answered:
         await disputes.add_message(ctx, row.dispute_id, said, late=True)
     elif store.is_open(row):
-        await _again(ctx, row, said.text or "（图片）")
-
-
-async def _again(ctx: Context, row: Row, text: str) -> None:
-    """The complainant goes on after the end: the case is reopened, once; after that a person reads it here."""
-    try:
-        await disputes.reopen(ctx, row.dispute_id, text)
-    except Problem:
-        return
+        # Once; after that it is on the work list (`store.list_gone_on`).
+        await disputes.reopen(ctx, row.dispute_id, said.text or "（图片）")
 
 
 async def let_go(ctx: Context, row: Row, case: Dispute) -> bool:

@@ -51,12 +51,12 @@ def ended(case: Dispute, refunds: Sequence[Refund]) -> str:
 
 def arrived(refunds: Sequence[Refund]) -> str:
     """The proof beside the word: the newest refund that arrived, by its number; "" when none did. Times in Beijing's."""
-    came = [(refund.arrived_at, refund) for refund in refunds if refund.arrived_at is not None]
-    if not came:
+    there = [(it.arrived_at, it) for it in refunds if it.state == "arrived" and it.arrived_at is not None]
+    if not there:
         return ""
-    at, newest = came[0]
-    total = format_yuan(sum(refund.amount_fen for _, refund in came))
-    return f"共 {total} 元，退款单号 {newest.refund_no}，渠道 {write_beijing(at)} 确认到账；如有疑问可在此继续反馈。"
+    at, newest = there[0]
+    total = format_yuan(sum(refund.amount_fen for _, refund in there))
+    return f"共 {total} 元，退款单号 {newest.refund_no}，{write_beijing(at)} 已确认退回；如有疑问可在此继续反馈。"
 
 
 def parts(text: str, most: int) -> list[str]:

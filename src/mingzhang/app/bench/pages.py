@@ -56,7 +56,7 @@ SEARCHES: Final = 60
 SAMPLE: Final = 200
 TARGETS: Final = {"p95_ms": 300.0, "search_p95_ms": 50.0, "first_paint_ms": 1000.0}
 # Not pages: streams, files, and what signs people out.
-NO_PAGES: Final = re.compile(r"/(live|stream|export|sign-in|csv|xlsx)(/|$|\.)")
+NO_PAGES: Final = re.compile(r"/(live|stream|export|sign-in|csv|xlsx|download)(/|$|\.)")
 FRONT: Final = ("/", "/?q=话费", "/products/{product_id}", "/trust")
 _PART: Final = re.compile(r"\{(\w+)(?::\w+)?\}")
 

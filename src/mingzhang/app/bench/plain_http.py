@@ -8,6 +8,8 @@ from typing import Final, NamedTuple
 from mingzhang.kit.errors import Kind, Problem
 
 _LENGTH: Final = b"content-length: "
+_STREAMED: Final = b"transfer-encoding: chunked"
+_LAST_CHUNK: Final = b"\r\n0\r\n\r\n"
 
 
 class Said(NamedTuple):
@@ -42,7 +44,7 @@ class Line(asyncio.Protocol):
         """A piece of the answer; the last one ends the waiting."""
         self._came += data
         head, end, body = self._came.partition(b"\r\n\r\n")
-        if end and self._waiting is not None and len(body) >= _length(head) and not self._waiting.done():
+        if end and self._waiting is not None and _is_whole(head, body) and not self._waiting.done():
             self._waiting.set_result(Said(int(head[9:12]), body))
 
     def connection_lost(self, _error: Exception | None) -> None:
@@ -55,6 +57,13 @@ class Line(asyncio.Protocol):
         """Hang up."""
         if self._transport is not None:
             self._transport.close()
+
+
+def _is_whole(head: bytes, body: bytes) -> bool:
+    """Whether the body has come to its end; of a streamed one (a file as it is made) that is an empty chunk."""
+    if _STREAMED in head.lower():
+        return body.endswith(_LAST_CHUNK)
+    return len(body) >= _length(head)
 
 
 def _length(head: bytes) -> int:

@@ -239,6 +239,16 @@ async def test_what_is_not_plain_is_left_to_the_general_way(pool: asyncpg.Pool) 
         assert await pool.fetchval("SELECT count(*) FROM inbox") == 0
 
 
+async def test_after_a_change_of_connections_no_fact_leaves_the_inbox_unseen(pool: asyncpg.Pool) -> None:
+    """The new ones may lead to a restored server, where what this process had applied is not applied (R13)."""
+    async with context(pool) as ctx:
+        payment = await opened(ctx)
+        await pay.learn_paid(ctx, payment, notify(payment))
+        await pool.expire_connections()
+        await place_order(ctx, "test", "key-00000002", REQUEST, buckets=1)
+        assert await pool.fetchval("SELECT subject FROM inbox") == payment.order_id
+
+
 async def test_many_orders_at_once_are_all_whole(pool: asyncpg.Pool) -> None:
     async with context(pool) as ctx:
         took: dict[str, list[float]] = defaultdict(list)

@@ -57,6 +57,18 @@ def test_camt_versions_differ_where_names_and_states_stand() -> None:
     assert (line.counterparty, line.counterparty_account) == ("Somebody", "CN55OTHR0000000001")
 
 
+def test_a_file_of_another_programs_making_is_read() -> None:
+    """Account with its sort code, references where this program puts them, an entry without a note."""
+    statement = read("mt940-writer.sta")
+    assert (statement.account, statement.currency) == ("62170000100012345670102", "CNY")
+    assert (statement.opening_fen, statement.closing_fen) == (100_000, 1_075_035)
+    assert [(line.amount_fen, line.reference, line.purpose) for line in statement.lines] == [
+        (1_000_000, "ALIPAY SETTLEMENT", "ALIPAY-20260301"),
+        (-20_000, "PREFUND", "MZ0001 PREFUND"),
+        (-4_965, "ACCOUNT FEE", ""),
+    ]
+
+
 def test_mt940_names_and_purposes() -> None:
     lines = read("statement.mt940").lines
     assert lines[0].purpose == "ALIPAY SETTLEMENT OF 1 MARCH"

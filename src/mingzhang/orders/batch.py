@@ -149,8 +149,9 @@ class OrderBatch:
         )
         self._crash_point = crash_point
         self._stakes = {"record": False, "apply": False}
-        # Facts applied by this process whose inbox rows are still there.
+        # Facts applied by this process whose inbox rows are still there, and the connections that it knows.
         self._applied: list[tuple[str, str, str]] = []
+        self._backends: set[int] = set()
         self._buckets: set[int] = set()
         self._hint: asyncio.Task[None] | None = None
 
@@ -175,7 +176,18 @@ class OrderBatch:
         if self._crash_point is not None and (stake or point in {"mid_bisect", "batch_half_applied"}):
             self._crash_point(point)
 
+    def _forget_after_a_change(self, conn: asyncpg.Connection) -> None:
+        """A new connection may lead to a server that was restored, or took over, without the last commits: facts that the
+        old one had applied may wait there again, and buckets be unknown. Such rows are left to the worker, for one more look.
+        """
+        backend = conn.get_server_pid()
+        if backend not in self._backends:
+            self._applied.clear()
+            self._buckets.clear()
+            self._backends.add(backend)
+
     async def _record(self, conn: asyncpg.Connection, steps: Sequence[Step]) -> Mapping[str, Done]:
+        self._forget_after_a_change(conn)
         self._stakes["record"] = any(step.fact for step in steps)
         placements = [step.placement for step in steps if step.placement is not None]
         buckets = {placement[3] for placement in placements} - self._buckets
@@ -194,7 +206,8 @@ class OrderBatch:
                 ids,
             )
         except BaseException:
-            self._applied += completions
+            self._applied.clear()
+            self._backends.clear()
             raise
         self._buckets |= buckets
         return _recorded(steps, {row["step_key"]: row for row in rows})
@@ -202,6 +215,7 @@ class OrderBatch:
     async def _apply(
         self, conn: asyncpg.Connection, bucket: int, steps: Sequence[Step]
     ) -> Mapping[str, Done]:
+        self._forget_after_a_change(conn)
         self._stakes["apply"] = any(step.fact for step in steps)
         placed = [step.row for step in steps if step.kind == "place"]
         moving = [step for step in steps if step.kind != "place"]

@@ -244,7 +244,10 @@ async def test_after_a_change_of_connections_no_fact_leaves_the_inbox_unseen(poo
     async with context(pool) as ctx:
         payment = await opened(ctx)
         await pay.learn_paid(ctx, payment, notify(payment))
-        await pool.expire_connections()
+        await pool.execute(
+            "SELECT pg_terminate_backend(pid) FROM pg_stat_activity"
+            " WHERE datname = current_database() AND pid <> pg_backend_pid()"
+        )
         await place_order(ctx, "test", "key-00000002", REQUEST, buckets=1)
         assert await pool.fetchval("SELECT subject FROM inbox") == payment.order_id
 

@@ -178,7 +178,7 @@ class OrderBatch:
 
     def _forget_after_a_change(self, conn: asyncpg.Connection) -> None:
         """A new connection may lead to a server that was restored, or took over, without the last commits: facts that the
-        old one had applied may wait there again, and buckets be unknown. Such rows are left to the worker, for one more look.
+        old one had applied may wait there again, and buckets be unknown. The worker has one more look.
         """
         backend = conn.get_server_pid()
         if backend not in self._backends:

@@ -16,7 +16,7 @@ from mingzhang.kit.ids import first_order_id
 from mingzhang.kit.sql import load
 
 SQL: Final = load("mingzhang.oversight", "watch")
-LOOKED_MAX: Final = 20_000  # orders of one bucket in one look
+LOOKED_MAX: Final = 10_000  # orders of one bucket in one look
 LISTED_MAX: Final = 200
 ASKED_MAX: Final = 20_000
 WINDOW: Final = timedelta(days=30)
@@ -141,28 +141,27 @@ async def read_receipts(
 ) -> ReceiptLook:
     """Receipts of the orders placed within `WINDOW`, at most ``looked_max`` of each bucket."""
     since = now - WINDOW
+    names = Receipts.__struct_fields__[1:]
     found: dict[str, list[int]] = {}
     orphans: list[Orphan] = []
     looked, cut = 0, False
     for bucket in buckets:
         span = (bucket, first_order_id(bucket, since), first_order_id(bucket, now + timedelta(days=1)))
-        count = await conn.fetchval(SQL.count_looked, *span, looked_max)
+        rows = await conn.fetch(SQL.sum_receipts, *span, looked_max, now, LISTED_MAX)
+        count = sum(row["looked"] for row in rows)
         looked += count
         cut = cut or count == looked_max
-        for row in await conn.fetch(SQL.sum_receipts, *span, looked_max, now):
-            sums = found.setdefault(row["supplier"], [0] * 7)
-            for at, value in enumerate(row.values()):
-                if at:
-                    sums[at - 1] += value
-        if len(orphans) < LISTED_MAX:
-            left = LISTED_MAX - len(orphans)
-            rows = await conn.fetch(SQL.list_without_receipt, *span, looked_max, now, left)
-            orphans += [Orphan(**dict(row)) for row in rows]
-    names = Receipts.__struct_fields__[1:]
+        for row in rows:
+            before = found.get(row["supplier"], [0] * len(names))
+            found[row["supplier"]] = [sum_ + row[name] for sum_, name in zip(before, names, strict=True)]
+        newest = sorted((order_id for row in rows for order_id in row["newest"]), reverse=True)
+        if wanted := newest[: LISTED_MAX - len(orphans)]:
+            orphans += [Orphan(**dict(row)) for row in await conn.fetch(SQL.list_orphans, bucket, wanted)]
     return ReceiptLook(
         suppliers=tuple(
             Receipts(supplier=supplier, **dict(zip(names, sums, strict=True)))
             for supplier, sums in sorted(found.items())
+            if sums[0]
         ),
         orphans=tuple(orphans),
         looked=looked,

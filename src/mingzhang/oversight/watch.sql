@@ -1,43 +1,33 @@
 -- name: sum_receipts
--- Of the newest orders of a bucket within a range of numbers: by supplier, how many were paid, and what the supplier said.
+-- Of the newest orders of a bucket within a range of numbers: by supplier, how many were looked at and paid, what the
+-- supplier said, and the newest of those without a word (R15).
 WITH looked AS (
-  SELECT o.order_id, o.supplier, o.state, o.price_fen, o.paid_at, o.promise_s FROM orders o
-  WHERE o.bucket = $1 AND o.order_id >= $2 AND o.order_id < $3 ORDER BY o.order_id DESC LIMIT $4)
-SELECT supplier, count(*) AS paid, count(*) FILTER (WHERE said = 'supply_succeeded') AS succeeded,
-  count(*) FILTER (WHERE said IN ('supply_refused', 'supply_reversed')) AS refused,
-  count(*) FILTER (WHERE said IS NULL AND state IN ('refunding', 'refunded', 'closed')) AS given_back,
-  count(*) FILTER (WHERE said IS NULL AND state NOT IN ('refunding', 'refunded', 'closed') AND NOT over) AS waiting,
-  count(*) FILTER (WHERE said IS NULL AND state NOT IN ('refunding', 'refunded', 'closed') AND over) AS missing,
-  coalesce(sum(price_fen) FILTER (WHERE said IS NULL AND state NOT IN ('refunding', 'refunded', 'closed') AND over), 0)
-    ::bigint AS missing_fen
-FROM (
-  SELECT l.supplier, l.state, l.price_fen, l.paid_at + make_interval(secs => l.promise_s) < $5 AS over, (
-    SELECT max(f.kind) FROM supply_attempt a JOIN fact f ON f.external_id = a.attempt_no AND f.party = a.supplier
-      AND f.kind IN ('supply_succeeded', 'supply_refused', 'supply_reversed')
-    WHERE a.bucket = $1 AND a.order_id = l.order_id) AS said
-  FROM looked l WHERE l.paid_at IS NOT NULL) classed
-GROUP BY supplier ORDER BY supplier
-
--- name: count_looked
--- How many orders of a bucket stand within a range of numbers, up to a bound, and the oldest of them.
-SELECT count(*) AS looked, min(order_id) AS oldest FROM (
-  SELECT o.order_id FROM orders o WHERE o.bucket = $1 AND o.order_id >= $2 AND o.order_id < $3
-  ORDER BY o.order_id DESC LIMIT $4) newest
-
--- name: list_without_receipt
--- Paid, past the promised time, nothing given back, and no word of any supplier (R15), the newest first.
-WITH looked AS (
-  SELECT o.order_id, o.supplier, o.state, o.price_fen, o.paid_at, o.promise_s, o.next_actor, o.title_zh, o.title_en
+  SELECT o.order_id, o.supplier, o.price_fen, o.paid_at, o.state IN ('refunding', 'refunded', 'closed') AS back,
+    o.paid_at + make_interval(secs => o.promise_s) < $5 AS over
   FROM orders o
-  WHERE o.bucket = $1 AND o.order_id >= $2 AND o.order_id < $3 ORDER BY o.order_id DESC LIMIT $4)
-SELECT l.order_id, l.supplier, l.state, l.price_fen, l.paid_at, l.next_actor, l.title_zh, l.title_en FROM looked l
-WHERE l.paid_at IS NOT NULL AND l.paid_at + make_interval(secs => l.promise_s) < $5
-  AND l.state NOT IN ('refunding', 'refunded', 'closed')
-  AND NOT EXISTS (
-    SELECT FROM supply_attempt a JOIN fact f ON f.external_id = a.attempt_no AND f.party = a.supplier
-      AND f.kind IN ('supply_succeeded', 'supply_refused', 'supply_reversed')
-    WHERE a.bucket = $1 AND a.order_id = l.order_id)
-ORDER BY l.order_id DESC LIMIT $6
+  WHERE o.bucket = $1 AND o.order_id >= $2 AND o.order_id < $3 ORDER BY o.order_id DESC LIMIT $4),
+said AS (
+  SELECT a.order_id, max(f.kind) AS kind FROM looked l
+  JOIN supply_attempt a ON a.bucket = $1 AND a.order_id = l.order_id
+  JOIN fact f ON f.external_id = a.attempt_no AND f.party = a.supplier
+    AND f.kind IN ('supply_succeeded', 'supply_refused', 'supply_reversed')
+  GROUP BY a.order_id),
+classed AS (
+  SELECT l.*, s.kind, l.paid_at IS NOT NULL AND s.kind IS NULL AND NOT l.back AND l.over AS missing
+  FROM looked l LEFT JOIN said s USING (order_id))
+SELECT supplier, count(*) AS looked, count(paid_at) AS paid,
+  count(*) FILTER (WHERE paid_at IS NOT NULL AND kind = 'supply_succeeded') AS succeeded,
+  count(*) FILTER (WHERE paid_at IS NOT NULL AND kind IN ('supply_refused', 'supply_reversed')) AS refused,
+  count(*) FILTER (WHERE paid_at IS NOT NULL AND kind IS NULL AND back) AS given_back,
+  count(*) FILTER (WHERE paid_at IS NOT NULL AND kind IS NULL AND NOT back AND NOT over) AS waiting,
+  count(*) FILTER (WHERE missing) AS missing, coalesce(sum(price_fen) FILTER (WHERE missing), 0)::bigint AS missing_fen,
+  coalesce((array_agg(order_id ORDER BY order_id DESC) FILTER (WHERE missing))[1:$6], '{}') AS newest
+FROM classed GROUP BY supplier ORDER BY supplier
+
+-- name: list_orphans
+-- Orders by number, the newest first.
+SELECT order_id, supplier, state, price_fen, paid_at, next_actor, title_zh, title_en FROM orders
+WHERE bucket = $1 AND order_id = ANY ($2::text[]) ORDER BY order_id DESC
 
 -- name: list_answer_times
 -- What buyers brought up since a moment, and when it was answered: requests for a remedy, claims of a payment, disputes

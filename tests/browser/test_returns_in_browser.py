@@ -61,6 +61,25 @@ async def shoot(visitor: Visitor, name: str, path: str, lang: str, width: int) -
         await visitor.page.screenshot(path=f"{folder}/{name}-{lang}-{width}.png", full_page=True)
 
 
+async def aside_and_in_doubt(house: House) -> str:
+    """Paid twice and refused by the channel (returns its item), and an order that its channel never heard was paid."""
+    order_id = await house.place()
+    await house.world.fault("S", "alipay", "refund_refused")
+    await house.buyer_pays(await house.open(order_id), pay_twice=True)
+    refused = "SELECT item_id FROM suspense WHERE state = 'open' AND next_actor = 'person'"
+    for _ in range(600):
+        item_id = await house.desk.pool.fetchval(refused)
+        if item_id is not None:
+            break
+        await asyncio.sleep(0.05)
+    doubted = await house.place()
+    await house.world.fault(doubted, "alipay", "notify_for_unpaid")
+    await house.open(doubted)
+    await house.until(doubted, lambda page: page.sentence.code == "money_in_doubt")
+    assert item_id is not None
+    return str(item_id)
+
+
 async def test_pages_of_money_that_goes_another_way_fit(
     browser: Browser, database_url: str, tmp_path: Path
 ) -> None:
@@ -82,6 +101,7 @@ async def test_pages_of_money_that_goes_another_way_fit(
         await house.until(gone, lambda page: page.sentence.code == "transfer_arrived")
         chooses = await house.buy(("kasushou", "stock_out"), product=PHONE)
         await house.until(chooses, lambda page: page.sentence.code == "choose_remedy")
+        item_id = await aside_and_in_doubt(house)
         pages = {
             "payee-needed": (asked, ""),
             "payee-form": (asked, "/payee"),
@@ -100,6 +120,8 @@ async def test_pages_of_money_that_goes_another_way_fit(
                 await staff(house, visitor, f"fin-{lang}-{width}", Role.FINANCE, Role.SUPPORT, Role.OPERATOR)
                 await shoot(visitor, "staff-transfer", f"/staff/orders/{named}", lang, width)
                 for name, path in (
+                    ("staff-item-transfer", f"/staff/suspense/{item_id}"),
+                    ("staff-missing", "/staff/missing"),
                     ("staff-custody", "/staff/custody"),
                     ("staff-suppliers", "/staff/suppliers"),
                 ):

@@ -90,7 +90,7 @@ AGES: Final[Mapping[str, str]] = {
 MISSING_OWNERS: Final[Mapping[str, str]] = {
     "o": N_("订单的"),
     "S": N_("挂账的"),
-    "L": N_("本店垫付过的"),
+    "L": N_("本店应收的"),
     "F": N_("本店自己的"),
 }
 # Where an order's money may wait, in the order of its way.

@@ -325,7 +325,7 @@ LISTINGS: Final[tuple[Listing, ...]] = (
         few=SQL.list_missing,
         columns=(
             _col("subject", N_("单号"), "code", link="/staff/orders/{subject}"),
-            _col("party", N_("在哪里没找到")),
+            _col("party", N_("在哪里没找到"), "channel"),
             _col("owner", N_("谁的"), "word", "missing_owner"),
             _col("amount_fen", N_("金额"), "yuan"),
             _col("state", N_("订单现在"), "word", "staff_order_state"),
@@ -337,7 +337,7 @@ LISTINGS: Final[tuple[Listing, ...]] = (
             _typed("subject", N_("单号")),
         ),
         note=N_(
-            "账上有、渠道或银行那里没有的每一笔，最早的在前。买家的：垫付，或查明从未付款；本店垫付过的：渠道认了自动回来，否则两个人决定不再追讨（订单页，双人复核）。"
+            "账上有、渠道或银行那里没有的每一笔，最早的在前。买家的：垫付，或查明从未付款；本店应收的（垫付或成本）：渠道认了自动回来，否则两个人决定不再追讨（订单页，双人复核）。"
         ),
     ),
     Listing(

@@ -11,6 +11,7 @@ only the auditor's edition opens.
 
 from __future__ import annotations
 
+import hmac
 from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 from hashlib import sha256
@@ -27,9 +28,6 @@ VERSION: Final = 1
 SALT_BYTES: Final = 32
 CHANGES_MAX: Final = 256  # of one entry: a longer history is told in several
 _encode: Final = msgspec.json.Encoder(order="sorted").encode
-_INNER: Final = bytes(byte ^ 0x36 for byte in range(256))  # RFC 2104's two key blocks
-_OUTER: Final = bytes(byte ^ 0x5C for byte in range(256))
-_BLOCK_BYTES: Final = 64
 
 
 # Rows are made by the ten thousand, and point back at nothing: the collector need not look at them.
@@ -89,18 +87,15 @@ def utc(at: datetime) -> str:
 
 
 class _Salts:
-    """HMAC-SHA256 (RFC 2104) under an entry's seed, whose two key blocks are hashed once for all of its changes."""
+    """HMAC-SHA256 under an entry's seed, whose key is taken in once for all of its changes."""
 
     def __init__(self, seed: bytes) -> None:
-        key = seed.ljust(_BLOCK_BYTES, b"\0")
-        self._inner = sha256(key.translate(_INNER))
-        self._outer = sha256(key.translate(_OUTER))
+        self._mac = hmac.new(seed, digestmod="sha256")
 
     def salt(self, what: str) -> str:
-        inner, outer = self._inner.copy(), self._outer.copy()
-        inner.update(what.encode())
-        outer.update(inner.digest())
-        return outer.digest()[:16].hex()
+        mac = self._mac.copy()
+        mac.update(what.encode())
+        return mac.digest()[:16].hex()
 
 
 def changes_of(history: History, seed: bytes) -> list[Change]:

@@ -19,7 +19,7 @@ from mingzhang.kit.database import open_pool
 from mingzhang.kit.errors import Problem
 from mingzhang.kit.migrations import migrate
 
-pytestmark = [pytest.mark.crash, pytest.mark.long, pytest.mark.timeout(300)]
+pytestmark = [pytest.mark.crash, pytest.mark.timeout(300)]
 BEFORE, AFTER = 5, 100
 TRIES = 5
 

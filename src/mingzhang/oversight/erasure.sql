@@ -46,6 +46,7 @@ SELECT kind FROM (
   UNION ALL SELECT 'supply' FROM supply_attempt WHERE bucket = $1 AND order_id = $2 AND finished_at IS NULL
   UNION ALL SELECT 'refund' FROM refund
     WHERE bucket = $1 AND order_id = $2 AND state NOT IN ('arrived', 'refused', 'dropped', 'returned')
+  UNION ALL SELECT 'item' FROM suspense WHERE bucket = $1 AND order_id = $2 AND state IN ('open', 'refunding')
   UNION ALL SELECT 'claim' FROM claim WHERE bucket = $1 AND order_id = $2 AND finished_at IS NULL
   UNION ALL SELECT 'request' FROM remedy_request WHERE bucket = $1 AND order_id = $2 AND state = 'open'
   UNION ALL SELECT 'dispute' FROM dispute WHERE bucket = $1 AND order_id = $2 AND closed_at IS NULL

@@ -200,6 +200,8 @@ async def test_money_put_aside_goes_by_the_bank_where_no_channel_takes_it_back(
         # An erasure of the order reaches what was named for its money, and nothing of anybody else's.
         bucket = await house.desk.pool.fetchval("SELECT bucket FROM suspense WHERE item_id = $1", item_id)
         assert await house.desk.pool.fetchval("SELECT erase_payees($1, $2)", bucket, order_id) == 2
-        empty = "SELECT count(*) FROM instruction WHERE purpose = 'refund' AND payee_enc = '' AND subject = $1"
+        empty = (
+            "SELECT count(*) FROM instruction WHERE purpose = 'refund' AND payee_enc = '' AND subject = $1"
+        )
         assert await house.desk.pool.fetchval(empty, item_id) == 2
         assert await house.desk.pool.fetchval(empty, from_bank) == 0

@@ -5,6 +5,8 @@ from __future__ import annotations
 import asyncio
 from pathlib import Path
 
+import pytest
+
 from house import House, open_house
 from mingzhang.app.sample_shop import STOCK_CARDS, STOCK_COST_FEN
 from mingzhang.catalogue.store import Product, add_product
@@ -12,7 +14,11 @@ from mingzhang.fulfilment.stock.card_stock import CardStock
 from mingzhang.fulfilment.stock.importer import NewBatch, import_cards
 from mingzhang.fulfilment.stock.reader import CardLine
 from mingzhang.fulfilment.suppliers.dtone import DtOne, DtOneSettings
+from mingzhang.kit.database import transaction
+from mingzhang.kit.errors import Problem
 from mingzhang.kit.outbound import Outbound
+from mingzhang.ledger import postings
+from mingzhang.ledger import store as ledger
 
 
 def product(name: str, kind: str, supplier: str, supplier_product: str, cost_fen: int) -> Product:
@@ -83,6 +89,14 @@ async def test_five_pay_for_three_cards(database_url: str, tmp_path: Path) -> No
         assert report.ok, report.findings
 
 
+async def deal_without_opening(house: House, supplier: str) -> None:
+    """Something stands at a supplier whose opening balance was never booked."""
+    async with transaction(house.desk.pool) as conn:
+        cited = await conn.fetchval("SELECT min(evidence_id) FROM leg")
+        posting = postings.capital_in("CAPITAL-else", party=supplier, place="supplier.free", amount_fen=1)
+        await ledger.write_shared(conn, posting, evidence_id=cited, now=house.desk.ctx.now())
+
+
 async def test_orders_go_through_dt_one(database_url: str, tmp_path: Path) -> None:
     async with open_house(database_url, tmp_path) as house:
         outbound = Outbound()
@@ -91,7 +105,7 @@ async def test_orders_go_through_dt_one(database_url: str, tmp_path: Path) -> No
         )
         ctx = house.desk.ctx
         ctx.suppliers["dtone"] = DtOne(settings, outbound, ctx.clock)
-        await house.desk.book_opening_balances()
+        assert await house.desk.book_opening_balances() == {}  # each was booked at the start, once
         await sell(house, product("dt-100", "mobile", "dtone", "61100", 9900))
         bought = await house.buy(product="dt-100", account="13800138001")
         banned = await house.buy(("dtone", "account_banned"), product="dt-100", account="13800138002")
@@ -126,3 +140,7 @@ async def test_orders_go_through_dt_one(database_url: str, tmp_path: Path) -> No
         report = await house.audit()
         assert report.ok, report.findings
         await outbound.aclose()
+        await deal_without_opening(house, "late")
+        ctx.suppliers["late"] = ctx.suppliers["fulu"]
+        with pytest.raises(Problem, match="opening_too_late"):
+            await house.desk.book_opening_balances()

@@ -41,6 +41,24 @@ def supply_show() -> None:
     out.print(_calendar(board))
 
 
+@supply_app.command("opening")
+def supply_opening() -> None:
+    """Before the first order: ask each supplier what lies there, and book it as the shop's own capital, once."""
+
+    async def book() -> dict[str, int]:
+        desk = await open_desk(settings_here())
+        try:
+            return await desk.book_opening_balances()
+        finally:
+            await desk.aclose()
+
+    booked = asyncio.run(book())
+    for name, fen in booked.items():
+        out.print(f"{name}: {format_yuan(fen)} yuan booked", markup=False)
+    if not booked:
+        out.print("nothing to book: each balance is zero or was booked before", markup=False)
+
+
 @supply_app.command("maintenance")
 def supply_maintenance(
     supplier: Supplier = "", product: Product = "", starts: Starts = "", ends: Ends = "", note: Note = ""

@@ -455,11 +455,14 @@ class Desk:
         self.ctx.catalogue.forget()
         self.window.forget()
 
-    async def book_opening_balances(self) -> None:
-        """Row 1: each supplier's prefund as it stands, once, citing the supplier's own answer.
+    async def book_opening_balances(self) -> dict[str, int]:
+        """Row 1: each supplier's prefund as it stands, once, citing the supplier's own answer. Returns what was booked
+        now, fen by supplier.
 
-        Of own stock only what came in before imports were booked.
+        Of own stock only what came in before imports were booked. Raises `supplier_unavailable`, and `opening_too_late`
+        for a supplier that was dealt with before: what it has by now is no opening balance.
         """
+        booked: dict[str, int] = {}
         for name, supplier in self.suppliers.items():
             answer = await supplier.balance()
             if not answer.known:
@@ -469,11 +472,15 @@ class Desk:
                 free_fen = answer.free_fen if name != STOCK else await read_unbooked_value(conn)
                 if await ledger.has_capital(conn, subject) or not free_fen:
                     continue
+                if name != STOCK and await ledger.has_dealt_with(conn, name):
+                    raise Problem("opening_too_late", Kind.CONFLICT, name)
                 cited = await evidence.keep_all(conn, self.ctx.rng, now, answer.messages)
                 posting = postings.capital_in(subject, party=name, place=FREE, amount_fen=free_fen)
                 await ledger.write_shared(
                     conn, posting, evidence_id=cited or new_id(now, self.ctx.rng), now=now
                 )
+            booked[name] = free_fen
+        return booked
 
     async def aclose(self) -> None:
         """Free connections."""

@@ -108,6 +108,11 @@ async def has_capital(conn: asyncpg.Connection, subject: str) -> bool:
     return bool(await conn.fetchval(SQL.has_subject, subject))
 
 
+async def has_dealt_with(conn: asyncpg.Connection, party: str) -> bool:
+    """Whether money ever stood at this supplier. Reads all legs when it did not: for the first day only."""
+    return bool(await conn.fetchval(SQL.has_dealt_with, party))
+
+
 async def next_shared_seq(conn: asyncpg.Connection, subject: str) -> int:
     """The number that a shared subject's next posting takes; the caller holds a lock of its own on it."""
     return int(await conn.fetchval(SQL.next_shared_seq, subject))

@@ -43,6 +43,10 @@ WHERE at >= $1 ORDER BY bucket, subject, seq, n
 -- Whether a shared subject (opening balance) was posted before.
 SELECT EXISTS (SELECT FROM leg WHERE bucket = 0 AND subject = $1)
 
+-- name: has_dealt_with
+-- Whether a supplier stands in any posting.
+SELECT EXISTS (SELECT FROM leg WHERE party = $1 AND place LIKE 'supplier.%')
+
 -- name: next_shared_seq
 -- The number after the last posting of a shared subject.
 SELECT coalesce(max(seq), 0) + 1 FROM leg WHERE bucket = 0 AND subject = $1

@@ -20,7 +20,7 @@ FAULTS = {"silent": "anchor_silent", "refuse": "anchor_refused", "wrong_imprint"
 
 
 async def check_anchors(house: House) -> None:
-    """What does not hold is not kept; the period's state is stamped when the authority answers, once."""
+    """What does not hold is not kept; a period's state is stamped when the authority answers, and no state twice."""
     tsa = house.desk.ctx.anchors["tsa"]
     for fault, code in FAULTS.items():
         await house.world.tell("PUT", "/tsa/fault", {"name": fault})
@@ -28,13 +28,15 @@ async def check_anchors(house: House) -> None:
             await tsa.stamp(b"a state\n")
         assert refused.value.code == code
     assert await _until(house, "anchor_invalid") == "anchor_invalid"
-    (waits,) = [row for row in await read_waiting(house.desk.pool) if row["last_error"]]
-    assert (waits["last_error"], waits["tries"]) == ("anchor_invalid", 1)
+    waits = [row for row in await read_waiting(house.desk.pool) if row["last_error"]]
+    # On a slow machine more than one period has ended by now.
+    assert {(row["last_error"], row["tries"]) for row in waits} == {("anchor_invalid", 1)}
     assert await list_anchored(house.desk.pool) == []
     await house.world.tell("PUT", "/tsa/fault", {"name": ""})
     assert await _until(house, "stamped") == "stamped"
-    (stamped,) = await list_anchored(house.desk.pool)
-    assert stamped.size > 0
+    sizes = [stamped.size for stamped in await list_anchored(house.desk.pool)]
+    assert 0 < len(set(sizes)) == len(sizes)
+    assert min(sizes) > 0
     trusted, tsa._root = tsa._root, x509.load_pem_x509_certificate(Authority(None).root_pem.encode())
     with pytest.raises(Problem, match="anchor_invalid"):  # one whom nobody trusts
         await tsa.stamp(b"a state\n")

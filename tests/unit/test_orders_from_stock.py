@@ -139,8 +139,8 @@ async def test_orders_go_through_dt_one(database_url: str, tmp_path: Path) -> No
         assert settled == spent == books["opening_balance_fen"] - books["balance_fen"]
         report = await house.audit()
         assert report.ok, report.findings
-        await outbound.aclose()
         await deal_without_opening(house, "late")
         ctx.suppliers["late"] = ctx.suppliers["fulu"]
         with pytest.raises(Problem, match="opening_too_late"):
             await house.desk.book_opening_balances()
+        await outbound.aclose()

@@ -41,6 +41,10 @@ REFUSALS: Final[Mapping[str, tuple[str, str]]] = {
     "busy": (N_("系统正忙"), N_("您的款项没有变动。请过一会儿再试。")),
     "shutting_down": (N_("系统正在更新"), N_("您的款项没有变动。请过一会儿再试。")),
     "supplier_unavailable": (N_("供应商暂时没有回应"), _STAFF),
+    "opening_too_late": (
+        N_("已与这家供应商有过往来，现在的余额不再是期初余额"),
+        N_("没有入账。请按供应商的账单对账，把差额交给财务核对。"),
+    ),
     "unknown_claim": (N_("没有这件凭证"), _STAFF),
     "unknown_action": (N_("没有这个操作"), _STAFF),
     "state_refused": (N_("现在不能做这一步"), _STAFF),
